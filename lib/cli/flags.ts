@@ -1,0 +1,132 @@
+import { parseArgs } from "node:util";
+import { Failure } from "../failure.ts";
+import { suggestion } from "../nearest.ts";
+
+/** One command-line flag. The table of a command makes its parser, its types and its `--help`. */
+export interface Flag {
+  readonly type: "string" | "integer" | "number" | "boolean" | "list";
+  /** What it does, with its unit; one sentence without a period. */
+  readonly help: string;
+  /** What stands for the value in `--help`, for example `DIR`. */
+  readonly placeholder?: string;
+  readonly required?: true;
+  readonly default?: string | number;
+  readonly choices?: readonly string[];
+  /** Smallest and largest allowed number, inclusive. */
+  readonly min?: number;
+  readonly max?: number;
+}
+
+/** Flags by camelCase name; on the command line the name is kebab-case. */
+export type FlagTable = Readonly<Record<string, Flag>>;
+
+type Value<F extends Flag> = F["type"] extends "integer" | "number" ? number
+  : F["type"] extends "boolean" ? boolean
+  : F["type"] extends "list" ? readonly string[]
+  : F extends { choices: readonly (infer C)[] } ? C
+  : string;
+
+type Present<F extends Flag> = F extends { required: true } | { default: string | number } ? true
+  : F["type"] extends "boolean" | "list" ? true
+  : false;
+
+/** The typed options that a flag table yields. */
+export type Options<T extends FlagTable> = {
+  readonly [K in keyof T]: Present<T[K]> extends true ? Value<T[K]> : Value<T[K]> | undefined;
+};
+
+/** `shardImages` is typed as `--shard-images`. */
+export function flagName(key: string): string {
+  return "--" + key.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
+}
+
+function refuse(text: string): never {
+  throw new Failure("usage", `Cannot read the command line: ${text}`);
+}
+
+function convert(name: string, flag: Flag, text: string): string | number {
+  if (flag.type === "string" || flag.type === "list") {
+    if (flag.choices !== undefined && !flag.choices.includes(text)) {
+      refuse(`unknown value "${text}" for ${name}${suggestion(text, flag.choices)}`);
+    }
+    if (text === "") refuse(`${name} needs a value, got an empty one`);
+    return text;
+  }
+  const value = Number(text);
+  const whole = flag.type === "integer";
+  if (text.trim() === "" || !Number.isFinite(value) || (whole && !Number.isInteger(value))) {
+    refuse(`${name} needs ${whole ? "a whole number" : "a number"}, got "${text}"`);
+  }
+  const { min = -Infinity, max = Infinity } = flag;
+  if (value < min || value > max) {
+    const range = max === Infinity ? `at least ${min}` : `from ${min} to ${max}`;
+    refuse(`${name} must be ${range}, got ${text}`);
+  }
+  return value;
+}
+
+/**
+ * Reads a command line by its flag table.
+ *
+ * @throws {Failure} `usage`: unknown, repeated or missing flag, value out of range
+ */
+export function parseFlags<T extends FlagTable>(table: T, args: readonly string[]): Options<T> {
+  const keys = new Map(Object.keys(table).map((key) => [flagName(key).slice(2), key]));
+  const known = Object.fromEntries(
+    [...keys].map(([name, key]) => [name, {
+      type: table[key]!.type === "boolean" ? "boolean" as const : "string" as const,
+    }]),
+  );
+  const { tokens } = parseArgs({ args: [...args], options: known, strict: false, tokens: true });
+  const values: Record<string, string | number | boolean | string[]> = {};
+  for (const token of tokens) {
+    if (token.kind === "positional") refuse(`unexpected "${token.value}", values follow a --flag`);
+    if (token.kind === "option-terminator") continue;
+    const key = keys.get(token.name);
+    if (key === undefined) {
+      const candidates = [...keys.keys()].map((name) => `--${name}`);
+      refuse(`unknown flag "${token.rawName}"${suggestion(token.rawName, candidates)}`);
+    }
+    const flag = table[key]!;
+    if (flag.type === "boolean") {
+      if (token.value !== undefined) refuse(`--${token.name} takes no value`);
+      values[key] = true;
+      continue;
+    }
+    // parseArgs hands over the next word even when it is a flag, as in `--images --out X`.
+    if (token.value === undefined || (!token.inlineValue && token.value.startsWith("--"))) {
+      refuse(`--${token.name} needs a value (${flag.placeholder ?? flag.type})`);
+    }
+    const value = convert(`--${token.name}`, flag, token.value);
+    if (flag.type === "list") ((values[key] ??= []) as string[]).push(String(value));
+    else if (key in values) refuse(`--${token.name} is given twice`);
+    else values[key] = value;
+  }
+  for (const [key, flag] of Object.entries(table)) {
+    if (key in values) continue;
+    if (flag.required) refuse(`${flagName(key)} is missing (${flag.help})`);
+    if (flag.default !== undefined) values[key] = flag.default;
+    else if (flag.type === "boolean") values[key] = false;
+    else if (flag.type === "list") values[key] = [];
+  }
+  return values as Options<T>;
+}
+
+/** The flag part of a command's `--help`. */
+export function describeFlags(table: FlagTable): string {
+  const rows = Object.entries(table).map(([key, flag]) => {
+    const value = flag.type === "boolean" ? "" : ` ${flag.placeholder ?? flag.type.toUpperCase()}`;
+    const notes = [
+      flag.choices && `one of ${flag.choices.join(", ")}`,
+      flag.required && "required",
+      flag.type === "list" && "may be repeated",
+      flag.default !== undefined && `default ${flag.default}`,
+    ].filter(Boolean);
+    return [
+      `  ${flagName(key)}${value}`,
+      flag.help + (notes.length ? ` (${notes.join("; ")})` : ""),
+    ] as const;
+  });
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  return rows.map(([left, right]) => left.padEnd(width) + right).join("\n");
+}

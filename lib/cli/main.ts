@@ -1,0 +1,102 @@
+import denoJson from "../../deno.json" with { type: "json" };
+import { Failure, type FailureKind, messageOf } from "../failure.ts";
+import { removeTemporaries } from "./artifact.ts";
+import { describeFlags, type FlagTable, type Options, parseFlags } from "./flags.ts";
+
+/** What a stage is called and what it understands. */
+export interface Command<T extends FlagTable> {
+  readonly name: string;
+  /** One sentence without a period. */
+  readonly summary: string;
+  readonly flags: T;
+  /** Whole command lines with a word on what they do. */
+  readonly examples: readonly string[];
+  /** Further help: formats, units, what to do next. */
+  readonly details?: string;
+  /** The stage watches `context.signal` itself and stops at a safe point. */
+  readonly stopsCleanly?: true;
+}
+
+/** What `main` hands to a stage beside its options. */
+export interface Context {
+  /** Aborted by the first SIGINT or SIGTERM when the command `stopsCleanly`. */
+  readonly signal: AbortSignal;
+}
+
+const EXIT_CODES: Readonly<Record<FailureKind, number>> = {
+  usage: 2,
+  collapsed: 3,
+  data: 65,
+  missing: 66,
+  unavailable: 69,
+  output: 73,
+  stopped: 75,
+};
+
+/** The tool's version, written into every receipt. */
+export const VERSION: string = denoJson.version;
+
+function helpText(command: Command<FlagTable>): string {
+  return [
+    `${command.name}: ${command.summary}`,
+    "",
+    "Flags:",
+    describeFlags(command.flags),
+    ...(command.details ? ["", command.details] : []),
+    "",
+    "Examples:",
+    ...command.examples.map((example) => `  ${example}`),
+    "",
+    "Exit codes: 0 done or up to date, 1 unexpected, 2 usage or configuration, 3 training collapsed,",
+    "  65 bad data, 66 input missing, 69 runtime not available, 73 cannot write the output,",
+    "  75 stopped cleanly (run again to go on), 130 interrupted, 143 terminated",
+  ].join("\n");
+}
+
+function watchSignals(command: string, stopsCleanly: boolean): AbortSignal {
+  const controller = new AbortController();
+  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    Deno.addSignalListener(signal, () => {
+      if (stopsCleanly && !controller.signal.aborted) {
+        console.error(`${command}: ${signal}: stopping at the next safe point`);
+        controller.abort();
+        return;
+      }
+      removeTemporaries();
+      Deno.exit(code);
+    });
+  }
+  return controller.signal;
+}
+
+/**
+ * Runs a stage as a process: reads flags, prints help, prints the result as one JSON line on stdout and
+ * everything for people on stderr, and exits with the code that fits. The only place that exits.
+ */
+export async function main<T extends FlagTable>(
+  command: Command<T>,
+  run: (options: Options<T>, context: Context) => Promise<object>,
+): Promise<never> {
+  if (Deno.args.includes("--help") || Deno.args.includes("-h")) {
+    console.log(helpText(command));
+    Deno.exit(0);
+  }
+  try {
+    const options = parseFlags(command.flags, Deno.args);
+    const signal = watchSignals(command.name, command.stopsCleanly ?? false);
+    const result = await run(options, { signal });
+    console.log(JSON.stringify(result));
+    Deno.exit(0);
+  } catch (error) {
+    if (error instanceof Failure) {
+      console.error(`${command.name}: ${error.message}`);
+      if (error.kind === "usage") {
+        console.error(`Run "deno task ${command.name} --help" for the flags and examples.`);
+      }
+      Deno.exit(EXIT_CODES[error.kind]);
+    }
+    console.error(`${command.name}: unexpected error: ${messageOf(error)}`);
+    console.error(error instanceof Error ? error.stack : error);
+    Deno.exit(1);
+  }
+}

@@ -1,0 +1,85 @@
+/** What a progress display counts. */
+export interface ProgressOptions {
+  /** Name of the stage, put before every line. */
+  readonly stage: string;
+  /** What is being done, for example `"encoding"`. */
+  readonly label: string;
+  /** How many units there are in all. */
+  readonly total: number;
+  /** Plural name of the units, for example `"images"`. */
+  readonly unit: string;
+  /** Units that an earlier run already did. @default 0 */
+  readonly start?: number;
+}
+
+const BAR_WIDTH = 24;
+const SECONDS_BETWEEN_LINES = 10;
+const SECONDS_BETWEEN_REDRAWS = 0.1;
+
+/** `75` as `1:15`, `3700` as `1:01:40`. */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "?";
+  const whole = Math.max(0, Math.round(seconds));
+  const hours = Math.floor(whole / 3600), minutes = Math.floor((whole % 3600) / 60);
+  const tail = String(whole % 60).padStart(2, "0");
+  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
+}
+
+/** A bar that redraws on a terminal, a plain line every ten seconds elsewhere. Writes to stderr. */
+export class Progress {
+  readonly #options: ProgressOptions;
+  readonly #terminal = Deno.stderr.isTerminal();
+  readonly #started = performance.now();
+  #shown = -Infinity;
+  #open = false;
+
+  constructor(options: ProgressOptions) {
+    this.#options = options;
+  }
+
+  /** Shows that `done` units are finished; `note` is added at the end of the line. */
+  update(done: number, note = ""): void {
+    const { total } = this.#options;
+    const now = performance.now();
+    const wait = this.#terminal ? SECONDS_BETWEEN_REDRAWS : SECONDS_BETWEEN_LINES;
+    if (done < total && now - this.#shown < wait * 1000) return;
+    this.#shown = now;
+    this.#print(this.#line(done, note));
+    if (done >= total) this.close();
+  }
+
+  /** Prints a line of its own without tearing the bar. */
+  say(text: string): void {
+    this.close();
+    console.error(`${this.#options.stage}: ${text}`);
+  }
+
+  /** Ends an open bar line. */
+  close(): void {
+    if (this.#open) console.error("");
+    this.#open = false;
+  }
+
+  #line(done: number, note: string): string {
+    const { stage, label, total, unit, start = 0 } = this.#options;
+    const seconds = (performance.now() - this.#started) / 1000;
+    const rate = seconds > 0 ? (done - start) / seconds : 0;
+    const share = total > 0 ? done / total : 1;
+    const parts = [
+      `${Math.floor(100 * share)}%`,
+      `${done}/${total} ${unit}`,
+      `${rate.toPrecision(3)} ${unit}/s`,
+      done < total ? `ETA ${formatDuration((total - done) / rate)}` : formatDuration(seconds),
+    ];
+    if (note) parts.push(note);
+    const filled = Math.round(BAR_WIDTH * Math.min(1, share));
+    const bar = this.#terminal ? `[${"#".repeat(filled).padEnd(BAR_WIDTH, ".")}] ` : "";
+    return `${stage}: ${label} ${bar}${parts.join(", ")}`;
+  }
+
+  #print(line: string): void {
+    if (!this.#terminal) return console.error(line);
+    Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[2K${line}`));
+    this.#open = true;
+  }
+}
