@@ -1,0 +1,48 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { TensorRecord } from "../tensor.ts";
+
+/** An axis length: a number, or the name of a length that may differ from run to run. */
+export type Extent = number | string;
+
+/** Element type and shape of a program's input. */
+export interface TensorSpec {
+  readonly dtype: "float32" | "int32";
+  readonly shape: readonly Extent[];
+}
+
+/** Tensors by name inside a program. */
+export type Tensors = Readonly<Record<string, tf.Tensor>>;
+
+/**
+ * A pure function of named tensors, written in TensorFlow.js ops. A name that is input and result alike is
+ * carried: it stays in the runtime from one run to the next (weights, moments).
+ */
+export interface Program {
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, TensorSpec>>;
+  /** Inputs that the function also returns, updated. */
+  readonly carried: readonly string[];
+  /** The function itself: pure, no value may be read inside. */
+  run(inputs: Tensors): Tensors;
+}
+
+/** A program that is ready to run on some device. */
+export interface Executable {
+  /** Sets carried tensors; the data is copied. Every carried tensor must be set before the first run. */
+  write(tensors: TensorRecord): void;
+  /** Runs once: takes the inputs that are not carried, gives the results that are not carried. */
+  run(feeds: TensorRecord): Promise<TensorRecord>;
+  /** Copies of the carried tensors as they are now. */
+  read(): Promise<TensorRecord>;
+  dispose(): void;
+}
+
+/** Something that can run programs. */
+export interface Runtime {
+  /** The name that `--runtime` takes. */
+  readonly name: string;
+  /** What runs the work, for people: library, version, device, threads. */
+  readonly description: string;
+  /** Prepares a program. One executable serves all lengths of the named axes. */
+  prepare(program: Program): Promise<Executable>;
+}

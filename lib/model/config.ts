@@ -1,0 +1,34 @@
+/** The sizes of an encoder. Axes: D width, H heads. */
+export interface EncoderConfig {
+  /** Height and width of the input, pixels; multiples of `patchSize`. */
+  readonly imageSize: readonly [height: number, width: number];
+  /** Side of a square patch, pixels. */
+  readonly patchSize: number;
+  /** Width D of the token representations; a multiple of `heads` and of 4. */
+  readonly width: number;
+  /** Number of transformer blocks. */
+  readonly depth: number;
+  readonly heads: number;
+  /** Width of the hidden layer of each block's MLP. */
+  readonly mlpWidth: number;
+}
+
+/** The sizes of a predictor. It shares grid and output width with its encoder. */
+export interface PredictorConfig {
+  readonly width: number;
+  readonly depth: number;
+  readonly heads: number;
+  readonly mlpWidth: number;
+}
+
+/** Sizes of everything that has weights. */
+export interface ModelConfig {
+  readonly encoder: EncoderConfig;
+  readonly predictor: PredictorConfig;
+}
+
+/** Rows and columns of the patch grid, `[Hp Wp]`. */
+export function gridOf(encoder: EncoderConfig): readonly [rows: number, columns: number] {
+  const [height, width] = encoder.imageSize;
+  return [height / encoder.patchSize, width / encoder.patchSize];
+}

@@ -1,0 +1,51 @@
+/** Tensors as plain data: what files hold and what runtimes take and give. No tensor library in sight. */
+
+/** The typed array that holds each element type. */
+export interface DataOf {
+  readonly float32: Float32Array<ArrayBuffer>;
+  readonly float64: Float64Array<ArrayBuffer>;
+  readonly int32: Int32Array<ArrayBuffer>;
+  readonly int64: BigInt64Array<ArrayBuffer>;
+  readonly uint8: Uint8Array<ArrayBuffer>;
+}
+
+/** Element types that tensors have outside of a runtime. */
+export type Dtype = keyof DataOf;
+
+/** A row-major tensor in memory. */
+export type HostTensor = {
+  readonly [D in Dtype]: {
+    readonly dtype: D;
+    readonly shape: readonly number[];
+    readonly data: DataOf[D];
+  };
+}[Dtype];
+
+/** Float tensors are nearly all there is. */
+export type FloatTensor = Extract<HostTensor, { dtype: "float32" }>;
+
+/** Tensors by name, for example the weights of a network under their official names. */
+export type TensorRecord = Readonly<Record<string, HostTensor>>;
+
+/** How many elements a shape holds. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+/**
+ * A float32 tensor over the given values.
+ *
+ * @throws {RangeError} when the values do not fill the shape
+ */
+export function floatTensor(
+  shape: readonly number[],
+  data: Float32Array<ArrayBuffer> = new Float32Array(sizeOf(shape)),
+): FloatTensor {
+  if (data.length !== sizeOf(shape)) {
+    throw new RangeError(
+      `Cannot make a tensor: shape [${shape.join(" ")}] holds ${sizeOf(shape)} values, ` +
+        `got ${data.length}`,
+    );
+  }
+  return { dtype: "float32", shape, data };
+}
