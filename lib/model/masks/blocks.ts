@@ -1,0 +1,53 @@
+import type { BlockSize, Grid } from "./types.ts";
+
+/** A rectangle of patches. */
+export interface Block {
+  readonly top: number;
+  readonly left: number;
+  readonly size: BlockSize;
+}
+
+/** Patch indices of a block, ascending. */
+export function blockIndices({ top, left, size: [rows, columns] }: Block, grid: Grid): Int32Array {
+  const indices = new Int32Array(rows * columns);
+  let at = 0;
+  for (let row = top; row < top + rows; row++) {
+    for (let column = left; column < left + columns; column++) {
+      indices[at++] = row * grid[1] + column;
+    }
+  }
+  return indices;
+}
+
+/** Patch indices of `context` that lie in none of `targets`, ascending. */
+export function contextIndices(context: Block, targets: readonly Block[], grid: Grid): Int32Array {
+  const taken = new Uint8Array(grid[0] * grid[1]);
+  for (const target of targets) {
+    for (const index of blockIndices(target, grid)) taken[index] = 1;
+  }
+  return blockIndices(context, grid).filter((index) => taken[index] === 0);
+}
+
+/** Target blocks of one image and what is left of its context. */
+export interface SampleMasks {
+  readonly targets: readonly Block[];
+  /** Ascending; its length differs from image to image. */
+  readonly context: Int32Array;
+  /** The context may overlap targets. */
+  readonly relaxed: boolean;
+}
+
+/** Target indices of a batch in block-major order, `[M B Kt]`. All blocks have the same size. */
+export function packTargets(
+  samples: readonly SampleMasks[],
+  { size, blocks, grid }: { size: BlockSize; blocks: number; grid: Grid },
+): Int32Array<ArrayBuffer> {
+  const tokens = size[0] * size[1];
+  const packed = new Int32Array(blocks * samples.length * tokens);
+  for (let m = 0; m < blocks; m++) {
+    samples.forEach(({ targets }, b) => {
+      packed.set(blockIndices(targets[m]!, grid), (m * samples.length + b) * tokens);
+    });
+  }
+  return packed;
+}
