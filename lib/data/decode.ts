@@ -1,0 +1,95 @@
+import sharp from "sharp";
+import { Failure, messageOf } from "../failure.ts";
+import { sniffFormat, SUPPORTED_FORMATS } from "./image_format.ts";
+
+// One libvips thread per image and no cache: callers keep several images in flight, which is faster on the
+// same cores, and memory stays flat (measured: 1976 against 960 images/s).
+sharp.concurrency(1);
+sharp.cache(false);
+
+/** Pixels in memory, 8 bits, sRGB. */
+export interface RgbImage {
+  readonly height: number;
+  readonly width: number;
+  /** [height width 3], row-major. */
+  readonly data: Uint8Array;
+}
+
+/**
+ * Warnings of libjpeg about files that every viewer shows whole: padding between segments, and a header field
+ * that some phones get wrong. All other warnings count as damage.
+ */
+const HARMLESS_WARNING = /extraneous bytes before marker|Invalid SOS parameters/;
+
+async function decodeStrictly(bytes: Uint8Array, failOn: "warning" | "error"): Promise<RgbImage> {
+  const { data, info } = await sharp(bytes, { failOn })
+    .autoOrient()
+    .flatten({ background: "#ffffff" })
+    .toColourspace("srgb")
+    .raw({ depth: "uchar" })
+    .toBuffer({ resolveWithObject: true });
+  if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels`);
+  return { height: info.height, width: info.width, data };
+}
+
+/** Refuses every warning but the harmless ones. */
+async function decodeCarefully(bytes: Uint8Array): Promise<RgbImage> {
+  try {
+    return await decodeStrictly(bytes, "warning");
+  } catch (error) {
+    if (!HARMLESS_WARNING.test(messageOf(error))) throw error;
+    return await decodeStrictly(bytes, "error");
+  }
+}
+
+/** The lines that libvips repeats for each row, once, on one line. */
+function tidyReason(error: unknown): string {
+  const lines = messageOf(error).split("\n").map((line) => line.trim()).filter((line) => line);
+  const told = lines.filter((line) => !line.startsWith("source: bad seek"));
+  return [...new Set(told.length > 0 ? told : lines)].slice(0, 2).join("; ");
+}
+
+/**
+ * Decodes the first frame of a JPEG, PNG, WebP, AVIF, GIF or TIFF file to 8-bit sRGB: EXIF rotation is applied,
+ * embedded colour profiles, CMYK, grey and 16-bit samples are converted, transparency is laid on white.
+ *
+ * @throws {Failure} `data`: empty, not an image of these formats, truncated or damaged; never a partial picture
+ */
+export async function decodeImage(bytes: Uint8Array): Promise<RgbImage> {
+  if (bytes.length === 0) throw new Failure("data", "Cannot decode: the file is empty (0 bytes)");
+  const format = sniffFormat(bytes);
+  if (format === undefined) {
+    throw new Failure("data", `Cannot decode: not an image, wanted ${SUPPORTED_FORMATS}`);
+  }
+  if (!format.supported) {
+    throw new Failure(
+      "data",
+      `Cannot decode: wanted ${SUPPORTED_FORMATS}, got ${format.name}, convert it first`,
+    );
+  }
+  try {
+    return await decodeCarefully(bytes);
+  } catch (error) {
+    throw new Failure(
+      "data",
+      `Cannot decode: the ${format.name} is truncated or damaged (${tidyReason(error)})`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Shrinks an image so that its shorter side has the given number of pixels (Lanczos 3), and encodes it as JPEG
+ * of quality 95 without chroma subsampling.
+ */
+export async function encodeShorterSide(
+  image: RgbImage,
+  shorterSide: number,
+): Promise<Uint8Array> {
+  const { width, height, data } = image;
+  const side = width < height ? { width: shorterSide } : { height: shorterSide };
+  return await sharp(data, { raw: { width, height, channels: 3 } })
+    .resize({ ...side, kernel: "lanczos3" })
+    .jpeg({ quality: 95, chromaSubsampling: "4:4:4" })
+    .toBuffer();
+}
