@@ -1,0 +1,397 @@
+/**
+ * Feature files: Arrow IPC files with one row per image, written and read in batches, so that memory stays
+ * constant while writing and reading needs little beyond the embeddings themselves. pyarrow, Polars and DuckDB
+ * read the same files.
+ *
+ * Columns: `key` and `path` (utf8), one nullable column per label (utf8 for classes, float64 for numbers),
+ * `embedding` (FixedSizeList<float32>[D], child `item`, not nullable). Provenance is in the schema metadata.
+ */
+import {
+  type Data,
+  DataType,
+  Field,
+  FixedSizeList,
+  Float32,
+  Float64,
+  makeData,
+  RecordBatch,
+  RecordBatchFileWriter,
+  RecordBatchReader,
+  Schema,
+  Struct,
+  Utf8,
+} from "apache-arrow";
+import { open } from "node:fs/promises";
+import { Failure, messageOf } from "../failure.ts";
+
+/** A label column: class names, or numbers. */
+export interface FeatureLabel {
+  readonly name: string;
+  readonly type: "class" | "number";
+}
+
+/** What a feature file holds, apart from its rows. */
+export interface FeatureSchema {
+  /** D, the length of an embedding. */
+  readonly width: number;
+  readonly labels: readonly FeatureLabel[];
+  /** Provenance: `ijepa.encoder_sha256`, `ijepa.layers` and so on; free for other sources of features. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Rows to be written. */
+export interface FeatureBatch {
+  readonly keys: readonly string[];
+  readonly paths: readonly string[];
+  /** Values by label column; `null` is "not known". */
+  readonly labels: Readonly<Record<string, readonly (string | number | null)[]>>;
+  /** [rows D] */
+  readonly embeddings: Float32Array;
+}
+
+/** The values of one label column, one per row. */
+export type LabelValues =
+  | { readonly type: "class"; readonly values: readonly (string | null)[] }
+  | { readonly type: "number"; readonly values: readonly (number | null)[] };
+
+/** A feature file in memory. */
+export interface Features {
+  readonly rows: number;
+  readonly width: number;
+  readonly keys: readonly string[];
+  readonly paths: readonly string[];
+  readonly labels: ReadonlyMap<string, LabelValues>;
+  /** [rows D] */
+  readonly embeddings: Float32Array<ArrayBuffer>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Rows per record batch, whatever the sizes given to `append`: readers pay per batch. */
+const ROWS_PER_BATCH = 1024;
+const OWN_COLUMNS = ["key", "path", "embedding"];
+
+/** Utf8 data from strings; `null` leaves a hole. */
+function utf8Data(values: readonly (string | null)[]): Data<Utf8> {
+  const encoder = new TextEncoder();
+  const encoded = values.map((value) => encoder.encode(value ?? ""));
+  const valueOffsets = new Int32Array(values.length + 1);
+  encoded.forEach((bytes, row) => valueOffsets[row + 1] = valueOffsets[row]! + bytes.length);
+  const data = new Uint8Array(valueOffsets[values.length]!);
+  encoded.forEach((bytes, row) => data.set(bytes, valueOffsets[row]!));
+  const shared = { type: new Utf8(), length: values.length, valueOffsets, data };
+  return makeData({ ...shared, ...nullBits(values) });
+}
+
+function float64Data(values: readonly (number | null)[]): Data<Float64> {
+  const data = Float64Array.from(values, (value) => value ?? 0);
+  return makeData({ type: new Float64(), length: values.length, data, ...nullBits(values) });
+}
+
+/** Arrow's validity bitmap: one bit per row, set where there is a value. */
+function nullBits(values: readonly unknown[]): { nullCount: number; nullBitmap?: Uint8Array } {
+  let nullCount = 0;
+  const nullBitmap = new Uint8Array(Math.ceil(values.length / 8));
+  values.forEach((value, row) => {
+    if (value === null) nullCount++;
+    else nullBitmap[row >> 3]! |= 1 << (row & 7);
+  });
+  return nullCount === 0 ? { nullCount } : { nullCount, nullBitmap };
+}
+
+function arrowSchema({ width, labels, metadata }: FeatureSchema): Schema {
+  const item = new Field("item", new Float32(), false);
+  return new Schema([
+    new Field("key", new Utf8(), false),
+    new Field("path", new Utf8(), false),
+    ...labels.map(({ name, type }) =>
+      new Field(name, type === "class" ? new Utf8() : new Float64(), true)
+    ),
+    new Field("embedding", new FixedSizeList(width, item), false),
+  ], new Map(Object.entries(metadata)));
+}
+
+/** Writes a feature file, a batch at a time. The file is readable only after `close`. */
+export class FeatureWriter implements AsyncDisposable {
+  readonly #file: Deno.FsFile;
+  readonly #description: FeatureSchema;
+  readonly #schema: Schema;
+  readonly #writer = new RecordBatchFileWriter();
+  readonly #pump: Promise<void>;
+  #error: unknown;
+  #open = true;
+  #written = false;
+  #keys: string[] = [];
+  #paths: string[] = [];
+  #labels: (string | number | null)[][];
+  readonly #embeddings: Float32Array<ArrayBuffer>;
+
+  private constructor(file: Deno.FsFile, schema: FeatureSchema) {
+    this.#file = file;
+    this.#description = schema;
+    this.#schema = arrowSchema(schema);
+    this.#labels = schema.labels.map(() => []);
+    this.#embeddings = new Float32Array(ROWS_PER_BATCH * schema.width);
+    this.#pump = this.#writeChunks();
+  }
+
+  /**
+   * Creates the file.
+   *
+   * @throws {Failure} `data`: a label is named like a column of the file itself, or twice
+   */
+  static async open(path: string, schema: FeatureSchema): Promise<FeatureWriter> {
+    if (!Number.isInteger(schema.width) || schema.width < 1) {
+      throw new RangeError(
+        `Cannot write features: width must be a whole number, got ${schema.width}`,
+      );
+    }
+    schema.labels.forEach(({ name }, index) => {
+      const taken = OWN_COLUMNS.includes(name) ||
+        schema.labels.findIndex((label) => label.name === name) !== index;
+      if (taken) {
+        throw new Failure(
+          "data",
+          `Cannot write features to "${path}": label "${name}" has the name of another column ` +
+            `(${OWN_COLUMNS.join(", ")} are taken), rename the label`,
+        );
+      }
+    });
+    const file = await Deno.open(path, { write: true, create: true, truncate: true });
+    return new FeatureWriter(file, schema);
+  }
+
+  /** Adds rows. Resolves when memory holds less than one record batch. */
+  async append(batch: FeatureBatch): Promise<void> {
+    this.#check(batch);
+    const { width, labels } = this.#description;
+    for (let row = 0; row < batch.keys.length; row++) {
+      const slot = this.#keys.length;
+      this.#keys.push(batch.keys[row]!);
+      this.#paths.push(batch.paths[row]!);
+      labels.forEach(({ name }, column) => this.#labels[column]!.push(batch.labels[name]![row]!));
+      const embedding = batch.embeddings.subarray(row * width, (row + 1) * width);
+      this.#embeddings.set(embedding, slot * width);
+      if (slot + 1 === ROWS_PER_BATCH) await this.#flush();
+    }
+  }
+
+  /** Writes what is left and the footer, and closes the file. */
+  async close(): Promise<void> {
+    // Arrow writes no schema without a batch, so an empty file gets an empty one.
+    if (this.#keys.length > 0 || !this.#written) await this.#flush();
+    this.#open = false;
+    this.#writer.finish();
+    await this.#pump;
+    this.#file.close();
+    if (this.#error !== undefined) throw this.#error;
+  }
+
+  /** Closes the file handle of a writer that was given up; does nothing after `close`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#error ??= new Error("Cannot go on writing features: the writer was given up");
+    this.#writer.finish(); // Ends the pump, which writes nothing more after an error.
+    await this.#pump;
+    this.#file.close();
+  }
+
+  #check({ keys, paths, labels, embeddings }: FeatureBatch): void {
+    const { width, labels: columns } = this.#description;
+    const rows = keys.length;
+    if (paths.length !== rows || embeddings.length !== rows * width) {
+      throw new RangeError(
+        `Cannot append features: ${rows} keys need ${rows} paths and ${rows * width} embedding ` +
+          `values, got ${paths.length} and ${embeddings.length}`,
+      );
+    }
+    for (const { name, type } of columns) {
+      const values = labels[name];
+      if (values?.length !== rows) {
+        throw new RangeError(
+          `Cannot append features: label "${name}" needs ${rows} values, got ${
+            values?.length ?? 0
+          }`,
+        );
+      }
+      const wanted = type === "class" ? "string" : "number";
+      const odd = values.find((value) => value !== null && typeof value !== wanted);
+      if (odd !== undefined) {
+        throw new TypeError(
+          `Cannot append features: label "${name}" holds values of type ${wanted}, got ${odd}`,
+        );
+      }
+    }
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#error !== undefined) throw this.#error;
+    const { width, labels } = this.#description;
+    const length = this.#keys.length;
+    // A copy, because the writer queues views of what it is given.
+    const values = this.#embeddings.slice(0, length * width);
+    const child = makeData({ type: new Float32(), length: values.length, data: values });
+    const list = new FixedSizeList(width, new Field("item", new Float32(), false));
+    const children = [
+      utf8Data(this.#keys),
+      utf8Data(this.#paths),
+      ...labels.map(({ type }, column) =>
+        type === "class"
+          ? utf8Data(this.#labels[column] as (string | null)[])
+          : float64Data(this.#labels[column] as (number | null)[])
+      ),
+      makeData({ type: list, length, nullCount: 0, child }),
+    ];
+    const struct = new Struct(this.#schema.fields);
+    const data = makeData({ type: struct, length, nullCount: 0, children });
+    this.#writer.write(new RecordBatch(this.#schema, data));
+    this.#written = true;
+    [this.#keys, this.#paths, this.#labels] = [[], [], labels.map(() => [])];
+    // Arrow's queue knows no back pressure. The pump empties it in microtasks, hence before this timer.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    if (this.#error !== undefined) throw this.#error;
+  }
+
+  async #writeChunks(): Promise<void> {
+    for await (const chunk of this.#writer as unknown as AsyncIterable<Uint8Array>) {
+      try {
+        for (let rest = chunk; rest.length > 0 && this.#error === undefined;) {
+          rest = rest.subarray(this.#file.writeSync(rest));
+        }
+      } catch (error) {
+        this.#error = error; // Thrown by the next append or close; the queue must still be emptied.
+      }
+    }
+  }
+}
+
+/** Fails unless the file begins and ends as an Arrow IPC file does. */
+async function checkMagic(path: string): Promise<number> {
+  let file: Deno.FsFile;
+  try {
+    file = await Deno.open(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new Failure(
+        "missing",
+        `Cannot read features: "${path}" does not exist, make it with "deno task features"`,
+      );
+    }
+    throw new Failure(
+      "missing",
+      `Cannot read features: "${path}" is not readable: ${messageOf(error)}`,
+    );
+  }
+  using _file = file;
+  const { size, isFile } = await file.stat();
+  const magicAt = async (position: number): Promise<string> => {
+    if (position < 0) return "";
+    await file.seek(position, Deno.SeekMode.Start);
+    const bytes = new Uint8Array(6);
+    const count = await file.read(bytes) ?? 0;
+    return new TextDecoder("latin1").decode(bytes.subarray(0, count));
+  };
+  if (!isFile || await magicAt(0) !== "ARROW1") {
+    throw new Failure(
+      "data",
+      `Cannot read features: "${path}" is not an Arrow IPC file, ` +
+        `give a file that "deno task features" wrote`,
+    );
+  }
+  if (size < 20 || await magicAt(size - 6) !== "ARROW1") {
+    throw new Failure(
+      "data",
+      `Cannot read features: "${path}" is cut short (${size} bytes, no Arrow footer), make it again`,
+    );
+  }
+  return size;
+}
+
+/** The label columns of a file, with how their values are read. */
+function labelColumns(path: string, schema: Schema): FeatureLabel[] {
+  return schema.fields.filter(({ name }) => !OWN_COLUMNS.includes(name)).map(({ name, type }) => {
+    if (DataType.isUtf8(type) || DataType.isLargeUtf8(type)) return { name, type: "class" };
+    if (DataType.isFloat(type) || DataType.isInt(type)) return { name, type: "number" };
+    throw new Failure(
+      "data",
+      `Cannot read features: label "${name}" of "${path}" has type ${type}, ` +
+        `expected utf8 or a number type`,
+    );
+  });
+}
+
+/** D, from the type of the embedding column. */
+function embeddingWidth(path: string, schema: Schema): number {
+  const type = schema.fields.find((field) => field.name === "embedding")?.type;
+  const hasKey = schema.fields.some((field) => field.name === "key" && DataType.isUtf8(field.type));
+  const fits = type !== undefined && DataType.isFixedSizeList(type) &&
+    DataType.isFloat(type.children[0]?.type) && type.children[0].type.precision === 1;
+  if (!hasKey || !fits) {
+    throw new Failure(
+      "data",
+      `Cannot read features: "${path}" needs the columns key (utf8) and embedding ` +
+        `(FixedSizeList<float32>), got ${
+          schema.fields.map((f) => `${f.name} (${f.type})`).join(", ")
+        }`,
+    );
+  }
+  return (type as FixedSizeList).listSize;
+}
+
+/**
+ * Reads a feature file batch by batch into one array of embeddings.
+ *
+ * @throws {Failure} `missing`: no such file; `data`: not an Arrow file, cut short, damaged, or other columns
+ */
+export async function readFeatures(path: string): Promise<Features> {
+  const size = await checkMagic(path);
+  const file = await open(path);
+  try {
+    const reader = await RecordBatchReader.from(file);
+    await reader.open();
+    const { schema } = reader;
+    const width = embeddingWidth(path, schema);
+    const columns = labelColumns(path, schema);
+    const values = columns.map((): (string | number | null)[] => []);
+    const keys: string[] = [], paths: string[] = [];
+    // The file is little more than the embeddings; pages past the last row are never touched.
+    let embeddings = new Float32Array(Math.floor(size / 4));
+    let rows = 0;
+    for await (const batch of reader) {
+      const list = batch.getChild("embedding")!.data[0]!;
+      const start = list.offset * width;
+      const child = list.children[0]!.values as Float32Array;
+      embeddings.set(child.subarray(start, start + batch.numRows * width), rows * width);
+      const [key, pathColumn] = [batch.getChild("key")!, batch.getChild("path")];
+      const labels = columns.map(({ name }) => batch.getChild(name)!);
+      for (let row = 0; row < batch.numRows; row++) {
+        keys.push(key.get(row));
+        paths.push(pathColumn?.get(row) ?? keys.at(-1)!);
+        labels.forEach((column, index) => values[index]!.push(labelValue(column.get(row))));
+      }
+      rows += batch.numRows;
+    }
+    embeddings = embeddings.subarray(0, rows * width);
+    const labels = new Map(columns.map(({ name, type }, index) => [
+      name,
+      { type, values: values[index]! } as LabelValues,
+    ]));
+    const metadata = Object.fromEntries(schema.metadata);
+    return { rows, width, keys, paths, labels, embeddings, metadata };
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw new Failure(
+      "data",
+      `Cannot read features: "${path}" is damaged (${messageOf(error)}), make it again`,
+      { cause: error },
+    );
+  } finally {
+    await file.close().catch(() => {}); // The reader may have closed it.
+  }
+}
+
+/** Missing values are `null`, whatever the column's type. */
+function labelValue(value: string | number | bigint | null): string | number | null {
+  if (typeof value === "bigint") return Number(value);
+  return typeof value === "number" && Number.isNaN(value) ? null : value;
+}
