@@ -5,6 +5,8 @@ import { sha256, sha256File } from "../files/mod.ts";
 import { suggestion } from "../nearest.ts";
 import { type Manifest, MANIFEST_FILE, parseManifest, type ShardFile } from "./manifest.ts";
 
+export type { LabelColumn, Manifest, ShardFile } from "./manifest.ts";
+
 /** One image with what is known about it. */
 export interface Sample {
   /** Name inside the tar, without extension; unique in the whole data set. */

@@ -120,7 +120,7 @@ function checkBlock(
   if (tokens > config.minKeep) return;
   const scale = `masks.${block.name}Scale`;
   const range = JSON.stringify(block.name === "target" ? config.targetScale : config.contextScale);
-  const lower = tokens > 1 ? `set masks.minKeep to at most ${tokens - 1}, or ` : "";
+  const lower = tokens > 0 ? `set masks.minKeep to at most ${tokens - 1}, or ` : "";
   refuse(
     `masks.minKeep ${config.minKeep} wants more than ${config.minKeep} tokens, but on the ` +
       `${formatSize(grid)} grid a ${block.name} block of ${scale} ${range} can be ` +

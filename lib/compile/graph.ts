@@ -1,0 +1,88 @@
+import type { HostTensor } from "../tensor.ts";
+import { type Length, printLength } from "./length.ts";
+
+/** Element types of values in a graph. */
+export type ValueType = "float32" | "int32" | "bool";
+
+/** Something computed, fed or constant. */
+export interface Value {
+  readonly id: number;
+  readonly type: ValueType;
+  readonly shape: readonly Length[];
+}
+
+/** Attribute of an operation; numbers inside may be lengths. */
+export type Attribute = Length | boolean | string | readonly Attribute[];
+
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+/** One TensorFlow.js kernel call. */
+export interface Node {
+  /** The kernel's name, for example `BatchMatMul`. */
+  readonly op: string;
+  readonly inputs: readonly Value[];
+  readonly attributes: Attributes;
+  readonly outputs: readonly Value[];
+}
+
+/** Values of a constant; booleans are kept as int32. */
+export type ConstantData = Extract<HostTensor, { dtype: "float32" | "int32" }>;
+
+/** A constant tensor, or a scalar that is a length. */
+export interface Constant {
+  readonly value: Value;
+  readonly data: ConstantData | { readonly length: Length };
+}
+
+/** A traced program: nodes in an order that computes every value before its use. */
+export interface Graph {
+  readonly name: string;
+  /** The named lengths. */
+  readonly lengths: readonly string[];
+  readonly inputs: ReadonlyMap<string, Value>;
+  readonly constants: readonly Constant[];
+  readonly nodes: readonly Node[];
+  readonly outputs: ReadonlyMap<string, Value>;
+}
+
+function printShape(shape: readonly Length[]): string {
+  return `[${shape.map(printLength).join(", ")}]`;
+}
+
+function printValue({ id, type, shape }: Value): string {
+  return `%${id}: ${type}${printShape(shape)}`;
+}
+
+function printAttribute(attribute: Attribute): string {
+  if (Array.isArray(attribute)) return `[${attribute.map(printAttribute).join(", ")}]`;
+  if (typeof attribute === "number" || attribute instanceof Map) {
+    return printLength(attribute as Length);
+  }
+  return String(attribute);
+}
+
+function printConstant({ value, data }: Constant): string {
+  if ("length" in data) return `${printValue(value)} = length ${printLength(data.length)}`;
+  const shown = Array.from(data.data.slice(0, 4), String).join(", ");
+  return `${printValue(value)} = constant ${shown}${data.data.length > 4 ? ", ..." : ""}`;
+}
+
+/** The text of one node: `%3: float32[4, 8] = Add %1 %2`. */
+export function printNode({ op, inputs, attributes, outputs }: Node): string {
+  const settings = Object.entries(attributes)
+    .map(([name, attribute]) => `${name}=${printAttribute(attribute)}`);
+  const tail = settings.length ? ` {${settings.join(", ")}}` : "";
+  const operands = inputs.map(({ id }) => ` %${id}`).join("");
+  return `${outputs.map(printValue).join(", ")} = ${op}${operands}${tail}`;
+}
+
+/** The whole graph as text, one line per value; tests compare it and people read it. */
+export function printGraph(graph: Graph): string {
+  return [
+    `program ${graph.name}${graph.lengths.length ? ` (${graph.lengths.join(", ")})` : ""}`,
+    ...[...graph.inputs].map(([name, value]) => `  ${printValue(value)} = input ${name}`),
+    ...graph.constants.map((constant) => `  ${printConstant(constant)}`),
+    ...graph.nodes.map((node) => `  ${printNode(node)}`),
+    ...[...graph.outputs].map(([name, { id }]) => `  return ${name} = %${id}`),
+  ].join("\n");
+}

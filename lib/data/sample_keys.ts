@@ -1,0 +1,48 @@
+import { sha256 } from "../files/mod.ts";
+
+const LONGEST_NAME = 72;
+const HASH_DIGITS = 8;
+
+/** Letters, digits, `-`, `_` and `/`, with no folder whose name begins with `__` (reserved by WebDataset). */
+const SAFE = /^(?!__)[\w-]+(\/(?!__)[\w-]+)*$/;
+
+function stemOf(path: string): string {
+  return path.replace(/(?<=[^/])\.[^./]*$/, "");
+}
+
+function hashedKey(path: string, digits: number): string {
+  // An escaped dot would end the key: WebDataset splits a name at the first dot after the last slash.
+  const readable = stemOf(path).normalize("NFKD").replace(/[^\w/-]+/g, "_").replace(
+    /(^|\/)_+/g,
+    "$1",
+  );
+  const tail = readable.slice(-LONGEST_NAME).replace(/^[^/]*\/|^\/+|\/+$/g, (cut) =>
+    readable.length > LONGEST_NAME || !/\w/.test(cut) ? "" : cut).replace(/\/{2,}/g, "/");
+  return `${tail === "" ? "image" : tail}-${sha256(path).slice(0, digits)}`;
+}
+
+/**
+ * Names for samples inside WebDataset tars, one per path: the path without its extension where that is plain
+ * ASCII, short and nobody else's, else a readable part of it with a hash of the path. Unique without regard to
+ * letter case, so that an archive can be unpacked anywhere.
+ */
+export function sampleKeys(paths: readonly string[]): string[] {
+  const owners = new Map<string, number>();
+  for (const path of paths) {
+    const stem = stemOf(path).toLowerCase();
+    owners.set(stem, (owners.get(stem) ?? 0) + 1);
+  }
+  const used = new Set<string>();
+  return paths.map((path) => {
+    const stem = stemOf(path);
+    const plain = SAFE.test(stem) && stem.length <= LONGEST_NAME &&
+      owners.get(stem.toLowerCase()) === 1;
+    let key = plain ? stem : hashedKey(path, HASH_DIGITS);
+    // Some file may be called like the hashed key of another; a longer hash ends the dispute.
+    if (!plain && (owners.has(key.toLowerCase()) || used.has(key.toLowerCase()))) {
+      key = `image-${sha256(path)}`;
+    }
+    used.add(key.toLowerCase());
+    return key;
+  });
+}

@@ -1,0 +1,79 @@
+/** The Vision Transformer encoder of I-JEPA: no class token, fixed positions, final LayerNorm (method.md section 3). */
+
+import * as tf from "@tensorflow/tfjs";
+import { type EncoderConfig, gridOf } from "./config.ts";
+import { layerNorm, linear } from "./layers.ts";
+import { sinCosPositions } from "./positions.ts";
+import { block, layer, type Parameters } from "./transformer.ts";
+
+/**
+ * Cuts images into patches.
+ *
+ * @param images [B 3 H W]
+ * @returns [B N, 3 p p]: patches in raster order, values channel by channel
+ */
+export function patchify(images: tf.Tensor, config: EncoderConfig): tf.Tensor {
+  const [rows, columns] = gridOf(config);
+  const p = config.patchSize;
+  const batch = images.shape[0]!;
+  // Two transposes of rank four do what one of rank six would; every backend has fast ones.
+  const bands = tf.transpose(tf.reshape(images, [batch * 3 * rows, p, columns, p]), [0, 2, 1, 3]);
+  const planes = tf.reshape(bands, [batch, 3, rows * columns, p * p]); // [B 3 N pp]
+  return tf.reshape(tf.transpose(planes, [0, 2, 1, 3]), [batch * rows * columns, 3 * p * p]);
+}
+
+/** The fixed position rows of a network of the given width, `[N D]`. */
+export function positionRows(config: EncoderConfig, width: number): tf.Tensor {
+  const grid = gridOf(config);
+  return tf.tensor2d(sinCosPositions(grid, width), [grid[0] * grid[1], width]);
+}
+
+/** Patches and their position rows, both already restricted to the tokens that the encoder shall see. */
+export interface EncoderInput {
+  /** [B n, 3 p p] */
+  readonly patches: tf.Tensor;
+  /** [B n, D], or [n, D] when all sequences have the same tokens. */
+  readonly positions: tf.Tensor;
+  readonly batch: number;
+}
+
+/**
+ * Encodes patches. Masking happens before: the kept patches are gathered as pixels, which gives the same result as
+ * dropping tokens after the embedding, with less work and no gradient of a gather.
+ *
+ * @returns token representations after the final norm, rows [B n, D]; with `collect` those of the last layers too
+ */
+export function encode(
+  { patches, positions, batch }: EncoderInput,
+  parameters: Parameters,
+  config: EncoderConfig,
+): tf.Tensor {
+  return encodeLayers({ patches, positions, batch }, parameters, config)(1)[0]!;
+}
+
+/**
+ * Like {@link encode}, for the outputs of the last `count` blocks, each through the final norm (method.md section 6.1).
+ *
+ * @returns a function of `count` that gives rows [B n, D], earliest block first
+ */
+export function encodeLayers(
+  { patches, positions, batch }: EncoderInput,
+  parameters: Parameters,
+  config: EncoderConfig,
+): (count: number) => tf.Tensor[] {
+  const { width, depth, heads } = config;
+  const tokens = patches.shape[0]! / batch;
+  const { weight, bias } = layer(parameters, "patch_embed.proj");
+  const embedded = linear(patches, tf.reshape(weight, [width, -1]), bias); // [B n, D]
+  const placed = tf.add(
+    tf.reshape(embedded, [-1, positions.shape[0]!, width]),
+    tf.expandDims(positions, 0),
+  );
+  const outputs = [tf.reshape(placed, [batch * tokens, width])];
+  for (let i = 0; i < depth; i++) {
+    const shape = { batch, tokens, heads };
+    outputs.push(block(outputs[i]!, parameters, { name: `blocks.${i}`, shape }));
+  }
+  return (count) =>
+    outputs.slice(-count).map((rows) => layerNorm(rows, layer(parameters, "norm")));
+}

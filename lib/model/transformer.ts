@@ -1,0 +1,43 @@
+import type * as tf from "@tensorflow/tfjs";
+import * as ops from "@tensorflow/tfjs";
+import { attention, type AttentionShape } from "./attention.ts";
+import { gelu, layerNorm, linear } from "./layers.ts";
+
+/** The tensors of a network under their official names. */
+export type Parameters = Readonly<Record<string, tf.Tensor>>;
+
+/** Weight and bias of the layer called `name`. */
+export function layer(parameters: Parameters, name: string) {
+  return { weight: parameters[`${name}.weight`]!, bias: parameters[`${name}.bias`]! };
+}
+
+/** The linear layer called `name`. */
+export function linearLayer(x: tf.Tensor, parameters: Parameters, name: string): tf.Tensor {
+  const { weight, bias } = layer(parameters, name);
+  return linear(x, weight, bias);
+}
+
+/**
+ * One pre-norm transformer block: attention, then MLP, each added to its input.
+ *
+ * @param x rows [B n, D]
+ * @param name prefix of the block's tensors, for example `blocks.3`
+ * @returns rows [B n, D]
+ */
+export function block(
+  x: tf.Tensor,
+  parameters: Parameters,
+  { name, shape }: { readonly name: string; readonly shape: AttentionShape },
+): tf.Tensor {
+  const qkv = linearLayer(
+    layerNorm(x, layer(parameters, `${name}.norm1`)),
+    parameters,
+    `${name}.attn.qkv`,
+  );
+  const attended = linearLayer(attention(qkv, shape), parameters, `${name}.attn.proj`);
+  const middle = ops.add(x, attended);
+  const hidden = gelu(
+    linearLayer(layerNorm(middle, layer(parameters, `${name}.norm2`)), parameters, `${name}.mlp.fc1`),
+  );
+  return ops.add(middle, linearLayer(hidden, parameters, `${name}.mlp.fc2`));
+}

@@ -1,0 +1,235 @@
+/**
+ * ONNX Runtime's C API through Deno's FFI. Function numbers are positions in `struct OrtApi`, which is append-only:
+ * they hold for every release from 1.17 on (tested: 1.30).
+ */
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Failure, messageOf } from "../failure.ts";
+import type { Dtype } from "../tensor.ts";
+
+/** The API version asked for: high enough for all functions below, low enough for older libraries. */
+const API_VERSION = 17;
+
+const p = "pointer", b = "buffer", i = "i32", z = "usize";
+const FUNCTIONS = {
+  getErrorMessage: [2, [p], p],
+  createEnv: [3, [i, b, b], p],
+  createSessionFromArray: [8, [p, b, z, p, b], p],
+  createSessionOptions: [10, [b], p],
+  enableProfiling: [14, [p, b], p],
+  disableMemPattern: [17, [p], p],
+  disableCpuMemArena: [19, [p], p],
+  setGraphOptimizationLevel: [23, [p, i], p],
+  setIntraOpThreads: [24, [p, i], p],
+  setInterOpThreads: [25, [p, i], p],
+  createTensorWithData: [49, [p, b, z, b, z, i, b], p],
+  createCpuMemoryInfo: [69, [i, i, b], p],
+  releaseEnv: [92, [p], "void"],
+  releaseStatus: [93, [p], "void"],
+  releaseSession: [95, [p], "void"],
+  releaseValue: [96, [p], "void"],
+  releaseSessionOptions: [100, [p], "void"],
+  addSessionConfigEntry: [130, [p, b, b], p],
+} as const;
+const RUN = 9;
+
+type Pointer = Deno.PointerValue;
+type Call = (...values: unknown[]) => Pointer;
+
+/** ONNX element type codes. */
+const TYPE_CODES: Readonly<Record<Dtype, number>> = {
+  float32: 1,
+  uint8: 2,
+  int32: 6,
+  int64: 7,
+  float64: 11,
+};
+
+/** How a session is set up. */
+export interface SessionSettings {
+  /** Threads inside one operator. */
+  readonly threads: number;
+  /** Keep freed memory for the next run. @default false less memory, somewhat slower */
+  readonly arena?: boolean;
+  /** Path prefix for a profile in Chrome's trace format. */
+  readonly profile?: string;
+}
+
+function cString(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text + "\0");
+}
+
+/** The library that ships inside `npm:onnxruntime-node`, for this platform. */
+export function bundledLibrary(): string {
+  const root = join(
+    fileURLToPath(import.meta.resolve("onnxruntime-node")),
+    "../../bin/napi-v6",
+  );
+  const os = Deno.build.os === "windows" ? "win32" : Deno.build.os;
+  const arch = Deno.build.arch === "x86_64" ? "x64" : "arm64";
+  const file = {
+    linux: "libonnxruntime.so.1",
+    darwin: "libonnxruntime.1.dylib",
+    win32: "onnxruntime.dll",
+  }[os as string];
+  if (file === undefined) {
+    throw new Failure("unavailable", `Cannot load ONNX Runtime: no library for ${os} ${arch}`);
+  }
+  return join(root, os, arch, file);
+}
+
+/** A loaded ONNX Runtime library. */
+export class OnnxRuntimeLibrary {
+  readonly version: string;
+  readonly #calls = new Map<keyof typeof FUNCTIONS, Call>();
+  readonly #run: (...values: unknown[]) => Promise<Pointer>;
+  readonly #environment: Pointer;
+  readonly #memoryInfo: Pointer;
+  // Buffers that the library may read at any time must not be collected.
+  readonly #pinned: Uint8Array[] = [];
+
+  /**
+   * @param path a libonnxruntime of release 1.17 or later
+   * @throws {Failure} `unavailable` when it does not load
+   */
+  constructor(path: string = bundledLibrary()) {
+    const library = openLibrary(path);
+    const base = new Deno.UnsafePointerView(library.symbols.OrtGetApiBase()!);
+    const getApi = new Deno.UnsafeFnPointer(
+      base.getPointer(0)!,
+      { parameters: ["u32"], result: "pointer" } as const,
+    );
+    const getVersion = new Deno.UnsafeFnPointer(
+      base.getPointer(8)!,
+      { parameters: [], result: "pointer" } as const,
+    );
+    this.version = Deno.UnsafePointerView.getCString(getVersion.call()!);
+    const table = getApi.call(API_VERSION);
+    if (table === null) {
+      throw new Failure(
+        "unavailable",
+        `Cannot use "${path}": ONNX Runtime 1.${API_VERSION} or later is needed, got ${this.version}`,
+      );
+    }
+    const api = new Deno.UnsafePointerView(table);
+    for (const [name, [index, parameters, result]] of Object.entries(FUNCTIONS)) {
+      const definition: Deno.ForeignFunction = { parameters, result };
+      const pointer = new Deno.UnsafeFnPointer(api.getPointer(index * 8)!, definition);
+      this.#calls.set(name as keyof typeof FUNCTIONS, pointer.call.bind(pointer) as Call);
+    }
+    const run = new Deno.UnsafeFnPointer(
+      api.getPointer(RUN * 8)!,
+      { parameters: [p, p, b, b, z, b, z, b], result: p, nonblocking: true } as const,
+    );
+    this.#run = (...values) => run.call(...values as Parameters<typeof run.call>);
+    const warningsOnly = 2;
+    this.#environment = this.#create("createEnv", warningsOnly, this.#pin(cString("ijepa")));
+    const deviceAllocator = 0, defaultMemory = 0;
+    this.#memoryInfo = this.#create("createCpuMemoryInfo", deviceAllocator, defaultMemory);
+  }
+
+  #pin(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    this.#pinned.push(bytes);
+    return bytes;
+  }
+
+  #check(status: Pointer): void {
+    if (status === null) return;
+    const message = Deno.UnsafePointerView.getCString(this.call("getErrorMessage", status)!);
+    this.call("releaseStatus", status);
+    throw new Error(`ONNX Runtime: ${message}`);
+  }
+
+  /** Calls a function and returns what it returns. */
+  call(name: keyof typeof FUNCTIONS, ...values: unknown[]): Pointer {
+    return this.#calls.get(name)!(...values);
+  }
+
+  /** Calls a function that fills in a pointer as its last argument. */
+  #create(name: keyof typeof FUNCTIONS, ...values: unknown[]): Pointer {
+    const slot = new BigUint64Array(1);
+    this.#check(this.call(name, ...values, slot));
+    return Deno.UnsafePointer.create(slot[0]!);
+  }
+
+  /** Compiles a model. */
+  createSession(model: Uint8Array<ArrayBuffer>, settings: SessionSettings): Pointer {
+    const options = this.#create("createSessionOptions");
+    const allOptimizations = 99;
+    this.#check(this.call("setGraphOptimizationLevel", options, allOptimizations));
+    this.#check(this.call("setIntraOpThreads", options, settings.threads));
+    this.#check(this.call("setInterOpThreads", options, 1));
+    if (!settings.arena) this.#check(this.call("disableCpuMemArena", options));
+    // Denormal numbers slow matrix products down a hundredfold and mean nothing here.
+    const entry = [cString("session.set_denormal_as_zero"), cString("1")];
+    this.#check(this.call("addSessionConfigEntry", options, ...entry));
+    if (settings.profile) this.#check(this.call("enableProfiling", options, cString(settings.profile)));
+    try {
+      return this.#create(
+        "createSessionFromArray",
+        this.#environment,
+        model,
+        BigInt(model.length),
+        options,
+      );
+    } finally {
+      this.call("releaseSessionOptions", options);
+    }
+  }
+
+  /** Wraps a typed array as a tensor; nothing is copied, the array must outlive the value. */
+  createValue(
+    data: Float32Array | Int32Array | BigInt64Array | Float64Array | Uint8Array,
+    shape: readonly number[],
+    dtype: Dtype,
+  ): Pointer {
+    const extents = BigInt64Array.from(shape, BigInt);
+    return this.#create(
+      "createTensorWithData",
+      this.#memoryInfo,
+      data,
+      BigInt(data.byteLength),
+      extents,
+      BigInt(shape.length),
+      TYPE_CODES[dtype],
+    );
+  }
+
+  /** Runs a session on a thread of its own; the event loop goes on meanwhile. */
+  async run(
+    session: Pointer,
+    { inputNames, inputs, outputNames, outputs }: {
+      readonly inputNames: BigUint64Array;
+      readonly inputs: BigUint64Array;
+      readonly outputNames: BigUint64Array;
+      readonly outputs: BigUint64Array;
+    },
+  ): Promise<void> {
+    this.#check(
+      await this.#run(
+        session,
+        null,
+        inputNames,
+        inputs,
+        BigInt(inputs.length),
+        outputNames,
+        BigInt(outputs.length),
+        outputs,
+      ),
+    );
+  }
+}
+
+function openLibrary(path: string) {
+  try {
+    return Deno.dlopen(path, { OrtGetApiBase: { parameters: [], result: "pointer" } } as const);
+  } catch (error) {
+    throw new Failure(
+      "unavailable",
+      `Cannot load ONNX Runtime from "${path}": ${messageOf(error)}; run "deno install" or choose ` +
+        `another --runtime`,
+      { cause: error },
+    );
+  }
+}

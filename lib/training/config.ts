@@ -1,0 +1,231 @@
+/**
+ * The configuration of pretraining: defaults, preset, file, `--set` and flags in one, each value with its origin.
+ *
+ * @module
+ */
+import { Failure, messageOf } from "../failure.ts";
+import { suggestion } from "../nearest.ts";
+import { FIELDS } from "./fields.ts";
+import { checkGeometry } from "./geometry.ts";
+import { presetOf } from "./presets.ts";
+import { DEFAULTS, type PretrainConfig } from "./settings.ts";
+
+export * from "./settings.ts";
+export { checkGeometry } from "./geometry.ts";
+export { PRESET_NAMES, PRESETS } from "./presets.ts";
+
+/** The flags of `pretrain` that are configuration values. */
+export interface ConfigFlags {
+  readonly steps?: number | undefined;
+  readonly epochs?: number | undefined;
+  readonly batch?: number | undefined;
+  readonly seed?: number | undefined;
+  readonly checkpointSteps?: number | undefined;
+}
+
+/** Where values come from; later ones win, in the order of the members. */
+export interface ConfigSources {
+  readonly preset?: string | undefined;
+  /** A parsed configuration file, and its path for messages. */
+  readonly file?: { readonly path: string; readonly values: unknown } | undefined;
+  /** Texts like `"masks.minKeep=4"`. */
+  readonly sets?: readonly string[] | undefined;
+  readonly flags?: ConfigFlags | undefined;
+}
+
+/** A complete configuration and, by `group.key`, where each value was stated. */
+export interface ResolvedConfig {
+  readonly config: PretrainConfig;
+  /** `default`, `preset NAME`, the path of the file, `--set`, or the flag. */
+  readonly origins: Readonly<Record<string, string>>;
+}
+
+type Values = Record<string, Record<string, unknown>>;
+
+interface Layer {
+  readonly origin: string;
+  readonly values: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+/** Values of which exactly one is given; stating one in a later layer takes the other away. */
+const EITHER = [["steps", "epochs"], ["warmupSteps", "warmupEpochs"]] as const;
+
+const GROUPS = Object.keys(FIELDS);
+const KEYS = Object.entries(FIELDS).flatMap(([group, fields]) =>
+  Object.keys(fields).map((key) => `${group}.${key}`)
+);
+
+function refuse(text: string): never {
+  throw new Failure("usage", `Cannot use the configuration: ${text}`);
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A value as a person wrote it. */
+function show(value: unknown): string {
+  return JSON.stringify(value) ?? String(value);
+}
+
+/** Keys that share their last part come first: `batch` and `model.batch` both mean `run.batch`. */
+function suggestKey(name: string): string {
+  const key = name.slice(name.lastIndexOf(".") + 1);
+  const same = KEYS.find((known) => known.endsWith(`.${key}`));
+  return same === undefined ? suggestion(name, KEYS) : `, did you mean "${same}"?`;
+}
+
+function checkValue(name: string, value: unknown, origin: string): void {
+  const [group, key] = name.split(".") as [string, string];
+  const fields: Readonly<Record<string, (typeof FIELDS)["run"]["batch"]>> | undefined =
+    Object.hasOwn(FIELDS, group) ? FIELDS[group as keyof typeof FIELDS] : undefined;
+  const field = fields !== undefined && Object.hasOwn(fields, key) ? fields[key] : undefined;
+  if (field === undefined) refuse(`${origin} has an unknown key "${name}"${suggestKey(name)}`);
+  if (!field.accepts(value)) {
+    refuse(`${name} from ${origin} wants ${field.wanted}, got ${show(value)}`);
+  }
+}
+
+function checkLayer({ origin, values }: Layer): void {
+  for (const [group, entries] of Object.entries(values)) {
+    for (const [key, value] of Object.entries(entries)) {
+      checkValue(`${group}.${key}`, value, origin);
+    }
+  }
+  for (const [inSteps, inEpochs] of EITHER) {
+    const { schedule = {} } = values;
+    if (Object.hasOwn(schedule, inSteps) && Object.hasOwn(schedule, inEpochs)) {
+      const [first, second] = origin === "the command line"
+        ? [`--${inSteps}`, `--${inEpochs}`]
+        : [`schedule.${inSteps}`, `schedule.${inEpochs}`];
+      refuse(`${origin} gives both ${first} and ${second}, keep one of them`);
+    }
+  }
+}
+
+/**
+ * Reads the text of a configuration file: JSON with the groups of `PretrainConfig`, only what differs.
+ *
+ * @throws {Failure} `usage`: not JSON
+ */
+export function parseConfigText(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Failure(
+      "usage",
+      `Cannot read the configuration "${path}": it is not JSON (${messageOf(error)}), ` +
+        'wanted groups of values like {"run": {"batch": 128}}',
+    );
+  }
+}
+
+function fileLayer({ path, values }: { readonly path: string; readonly values: unknown }): Layer {
+  const origin = `"${path}"`;
+  if (!isPlainObject(values)) {
+    refuse(`${origin} wants groups of values like {"run": {"batch": 128}}, got ${show(values)}`);
+  }
+  for (const [group, entries] of Object.entries(values)) {
+    if (!Object.hasOwn(FIELDS, group)) {
+      const hint = KEYS.some((key) => key.endsWith(`.${group}`))
+        ? suggestKey(group)
+        : suggestion(group, GROUPS);
+      refuse(`${origin} has an unknown group "${group}"${hint}`);
+    }
+    if (!isPlainObject(entries)) {
+      refuse(`${group} from ${origin} wants an object of values, got ${show(entries)}`);
+    }
+  }
+  return { origin, values: values as Layer["values"] };
+}
+
+/** `12`, `1e-3` are numbers, `true` and `false` are themselves, `[a,b]` is a list, the rest is text. */
+function parseValue(text: string): unknown {
+  const trimmed = text.trim();
+  if (trimmed === "true" || trimmed === "false") return trimmed === "true";
+  if (trimmed.startsWith("[") && trimmed.endsWith("]")) {
+    return trimmed.slice(1, -1).split(",").map(parseValue);
+  }
+  const number = Number(trimmed);
+  return trimmed === "" || Number.isNaN(number) ? trimmed : number;
+}
+
+function setLayer(sets: readonly string[]): Layer {
+  const values: Values = {};
+  for (const text of sets) {
+    const match = /^\s*([^=\s]+)\s*=(.*)$/s.exec(text);
+    if (match === null) {
+      refuse(`--set wants group.key=value, for example --set run.batch=128, got "${text}"`);
+    }
+    const [, name, value] = match as unknown as [string, string, string];
+    if (!KEYS.includes(name)) refuse(`--set has an unknown key "${name}"${suggestKey(name)}`);
+    const [group, key] = name.split(".") as [string, string];
+    (values[group] ??= {})[key] = parseValue(value);
+  }
+  return { origin: "--set", values };
+}
+
+/** Name on the command line, group and key of each flag. */
+const FLAGS = [
+  ["steps", "--steps", "schedule"],
+  ["epochs", "--epochs", "schedule"],
+  ["batch", "--batch", "run"],
+  ["seed", "--seed", "run"],
+  ["checkpointSteps", "--checkpoint-steps", "run"],
+] as const;
+
+function flagLayers(flags: ConfigFlags): Layer[] {
+  if (flags.steps !== undefined && flags.epochs !== undefined) {
+    refuse("the command line gives both --steps and --epochs, keep one of them");
+  }
+  return FLAGS.filter(([key]) => flags[key] !== undefined).map(([key, origin, group]) => ({
+    origin,
+    values: { [group]: { [key]: flags[key] } },
+  }));
+}
+
+function presetLayer(name: string): Layer {
+  return { origin: `preset ${name}`, values: presetOf(name) as Layer["values"] };
+}
+
+function merge(layers: readonly Layer[]): ResolvedConfig {
+  const config: Values = Object.fromEntries(GROUPS.map((group) => [group, {}]));
+  const origins: Record<string, string> = {};
+  for (const { origin, values } of layers) {
+    for (const [group, entries] of Object.entries(values)) {
+      for (const [key, value] of Object.entries(entries)) {
+        const pair = group === "schedule"
+          ? EITHER.find((names) => names.some((name) => name === key))
+          : undefined;
+        for (const name of pair ?? []) {
+          delete config[group]![name];
+          delete origins[`${group}.${name}`];
+        }
+        config[group]![key] = value;
+        origins[`${group}.${key}`] = origin;
+      }
+    }
+  }
+  return { config: config as unknown as PretrainConfig, origins };
+}
+
+/**
+ * One complete, checked configuration from all sources.
+ *
+ * @throws {Failure} `usage`: unknown preset or key (with the nearest known one), a value of the wrong type or size, or
+ * geometry that cannot work
+ */
+export function resolveConfig(sources: ConfigSources): ResolvedConfig {
+  const { preset, file, sets = [], flags = {} } = sources;
+  const layers = [
+    ...preset === undefined ? [] : [presetLayer(preset)],
+    ...file === undefined ? [] : [fileLayer(file)],
+    setLayer(sets),
+    ...flagLayers(flags),
+  ];
+  for (const layer of layers) checkLayer(layer);
+  const defaults = { origin: "default", values: DEFAULTS as unknown as Layer["values"] };
+  const resolved = merge([defaults, ...layers]);
+  checkGeometry(resolved.config);
+  return resolved;
+}

@@ -1,0 +1,60 @@
+import { Failure } from "../failure.ts";
+import { gridOf } from "../model/config.ts";
+import { checkMaskGeometry } from "../model/masks.ts";
+import { imageSizeOf, modelConfigOf, type PretrainConfig } from "./settings.ts";
+
+function refuse(text: string): never {
+  throw new Failure("usage", `Cannot build the model: ${text}`);
+}
+
+function checkPatches(config: PretrainConfig): void {
+  const patch = config.model.patchSize;
+  for (const pixels of imageSizeOf(config.data)) {
+    if (pixels % patch === 0) continue;
+    const below = pixels - (pixels % patch);
+    const fitting = below === 0 ? [patch] : [below, below + patch];
+    refuse(
+      `data.imageSize ${pixels} is no multiple of model.patchSize ${patch}, ` +
+        `set data.imageSize to ${fitting.join(" or ")}, or change model.patchSize`,
+    );
+  }
+}
+
+function checkWidth(
+  names: { readonly width: string; readonly heads: string },
+  { width, heads }: { readonly width: number; readonly heads: number },
+): void {
+  if (width % 4 !== 0) {
+    const above = width + 4 - (width % 4);
+    const fitting = width > 4 ? `${above - 4} or ${above}` : `${above}`;
+    refuse(
+      `${names.width} ${width} is no multiple of 4, which position tables need, ` +
+        `set it to ${fitting}`,
+    );
+  }
+  if (width % heads !== 0) {
+    const divisors = Array.from({ length: width }, (_, i) => i + 1).filter((n) => width % n === 0);
+    const below = divisors.findLast((n) => n < heads)!;
+    const above = divisors.find((n) => n > heads);
+    refuse(
+      `${names.width} ${width} is no multiple of ${names.heads} ${heads}, ` +
+        `set ${names.heads} to ${[below, above].filter((n) => n !== undefined).join(" or ")}`,
+    );
+  }
+}
+
+/**
+ * Refuses sizes that do not fit each other, before anything is built, and names the value to change.
+ *
+ * @throws {Failure} `usage`
+ */
+export function checkGeometry(config: PretrainConfig): void {
+  checkPatches(config);
+  const { encoder, predictor } = modelConfigOf(config);
+  checkWidth({ width: "model.width", heads: "model.heads" }, encoder);
+  checkWidth({ width: "model.predictorWidth", heads: "model.predictorHeads" }, predictor);
+  if (encoder.mlpWidth < 1) {
+    refuse(`model.mlpRatio ${config.model.mlpRatio} leaves no MLP, raise it, 4 is usual`);
+  }
+  checkMaskGeometry(config.masks, gridOf(encoder));
+}

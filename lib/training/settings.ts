@@ -1,0 +1,184 @@
+import type { ModelConfig } from "../model/config.ts";
+import { ENCODER_SIZES } from "../model/presets.ts";
+import type { MaskConfig } from "../model/masks/types.ts";
+
+/** Images and how they are cropped (method.md section 5.6). */
+export interface DataConfig {
+  /** Side of a square input in pixels, or height and width. */
+  readonly imageSize: number | readonly [height: number, width: number];
+  /** Smallest and largest area of a random crop, as a fraction of the image. */
+  readonly cropScale: readonly [min: number, max: number];
+  /** Smallest and largest width / height of a random crop. */
+  readonly cropAspect: readonly [min: number, max: number];
+  /** Mirror half of the crops. */
+  readonly horizontalFlip: boolean;
+  /** Channel means that are subtracted, on a scale of 0 to 1. */
+  readonly mean: readonly [red: number, green: number, blue: number];
+  /** Channel standard deviations that are divided by, on a scale of 0 to 1. */
+  readonly std: readonly [red: number, green: number, blue: number];
+}
+
+/** Sizes and initialisation of encoder and predictor. */
+export interface ModelSettings {
+  /** Side of a square patch, pixels. */
+  readonly patchSize: number;
+  readonly width: number;
+  readonly depth: number;
+  readonly heads: number;
+  /** Width of the encoder's MLPs, as a multiple of `width`. The predictor's is always 4. */
+  readonly mlpRatio: number;
+  /** Standard deviation of the initial patch embedding. Small patches have few inputs and want more than `initStd`. */
+  readonly patchEmbedStd: number;
+  /** Standard deviation of all other initial weights. */
+  readonly initStd: number;
+  readonly predictorWidth: number;
+  readonly predictorDepth: number;
+  readonly predictorHeads: number;
+}
+
+/** AdamW constants. */
+export interface OptimizerConfig {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+}
+
+/** Length of the run and what changes over it (method.md section 5.4). */
+export interface ScheduleConfig {
+  /** Length of the run; exactly one of `steps` and `epochs` is given. */
+  readonly steps?: number;
+  readonly epochs?: number;
+  /** Linear warm-up of the learning rate; exactly one of the two is given. */
+  readonly warmupSteps?: number;
+  readonly warmupEpochs?: number;
+  readonly startLearningRate: number;
+  /** The peak, reached at the end of the warm-up. */
+  readonly learningRate: number;
+  readonly finalLearningRate: number;
+  readonly weightDecay: number;
+  readonly finalWeightDecay: number;
+  /** Momentum of the target encoder at the first step. */
+  readonly emaStart: number;
+  /** Momentum towards which it grows linearly. */
+  readonly emaEnd: number;
+  /** Stretches all curves beyond the end of the run; the run stops early on them. */
+  readonly ipeScale: number;
+}
+
+/** How the run is executed and saved. */
+export interface RunConfig {
+  /** Images B per step. */
+  readonly batch: number;
+  readonly seed: number;
+  /** Steps between checkpoints. */
+  readonly checkpointSteps: number;
+  /** Newest checkpoints to keep. */
+  readonly keepLast: number;
+  /** Besides those, every checkpoint whose step is a multiple of `keepEvery * checkpointSteps`; 0 for none. */
+  readonly keepEvery: number;
+}
+
+/** Everything that decides the outcome of pretraining. */
+export interface PretrainConfig {
+  readonly data: DataConfig;
+  readonly model: ModelSettings;
+  readonly masks: MaskConfig;
+  readonly optimizer: OptimizerConfig;
+  readonly schedule: ScheduleConfig;
+  readonly run: RunConfig;
+}
+
+/** A configuration that states only what differs from what lies below it. */
+export type ConfigPatch = { readonly [G in keyof PretrainConfig]?: Partial<PretrainConfig[G]> };
+
+/** What all official configurations share, around a ViT-S/16 at 224 px and a batch for one machine. */
+export const DEFAULTS: PretrainConfig = {
+  data: {
+    imageSize: 224,
+    cropScale: [0.3, 1],
+    cropAspect: [3 / 4, 4 / 3],
+    horizontalFlip: false,
+    mean: [0.485, 0.456, 0.406],
+    std: [0.229, 0.224, 0.225],
+  },
+  model: {
+    patchSize: 16,
+    ...ENCODER_SIZES.small,
+    patchEmbedStd: 0.02,
+    initStd: 0.02,
+    predictorWidth: 192,
+    predictorDepth: 6,
+    predictorHeads: 6,
+  },
+  masks: {
+    sampler: "full",
+    targetBlocks: 4,
+    targetScale: [0.15, 0.2],
+    targetAspect: [0.75, 1.5],
+    contextScale: [0.85, 1],
+    minKeep: 10,
+    contextKeepFraction: 1,
+  },
+  optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+  schedule: {
+    epochs: 300,
+    warmupEpochs: 40,
+    startLearningRate: 2e-4,
+    learningRate: 1e-3,
+    finalLearningRate: 1e-6,
+    weightDecay: 0.04,
+    finalWeightDecay: 0.4,
+    emaStart: 0.996,
+    emaEnd: 1,
+    ipeScale: 1,
+  },
+  run: { batch: 256, seed: 0, checkpointSteps: 1000, keepLast: 2, keepEvery: 0 },
+};
+
+/** Height and width of the input, pixels. */
+export function imageSizeOf(data: DataConfig): readonly [height: number, width: number] {
+  return typeof data.imageSize === "number" ? [data.imageSize, data.imageSize] : data.imageSize;
+}
+
+/** The sizes of everything that has weights. */
+export function modelConfigOf({ data, model }: PretrainConfig): ModelConfig {
+  return {
+    encoder: {
+      imageSize: imageSizeOf(data),
+      patchSize: model.patchSize,
+      width: model.width,
+      depth: model.depth,
+      heads: model.heads,
+      mlpWidth: Math.round(model.width * model.mlpRatio),
+    },
+    predictor: {
+      width: model.predictorWidth,
+      depth: model.predictorDepth,
+      heads: model.predictorHeads,
+      mlpWidth: 4 * model.predictorWidth,
+    },
+  };
+}
+
+/** A run's lengths, all in steps. */
+export interface RunPlan {
+  /** Steps after which the run ends. */
+  readonly steps: number;
+  readonly stepsPerEpoch: number;
+  /** Steps W of the warm-up; may exceed `steps`, then the peak is never reached. */
+  readonly warmupSteps: number;
+  /** Length of the curves, `ipeScale` times the run; not rounded. */
+  readonly scheduleSteps: number;
+}
+
+/** Converts epochs to steps: the only place that does. */
+export function planRun({ schedule }: PretrainConfig, stepsPerEpoch: number): RunPlan {
+  const { steps, epochs, warmupSteps, warmupEpochs, ipeScale } = schedule;
+  const length = steps ?? (epochs ?? 0) * stepsPerEpoch;
+  return {
+    steps: Math.max(1, Math.floor(length)),
+    stepsPerEpoch,
+    warmupSteps: Math.floor(warmupSteps ?? (warmupEpochs ?? 0) * stepsPerEpoch),
+    scheduleSteps: ipeScale * length,
+  };
+}
