@@ -4,7 +4,7 @@
  * @module
  */
 import { Failure, messageOf } from "../failure.ts";
-import { suggestion } from "../nearest.ts";
+import { nearest, suggestion } from "../nearest.ts";
 import { FIELDS } from "./fields.ts";
 import { checkGeometry } from "./geometry.ts";
 import { presetOf } from "./presets.ts";
@@ -36,7 +36,7 @@ export interface ConfigSources {
 /** A complete configuration and, by `group.key`, where each value was stated. */
 export interface ResolvedConfig {
   readonly config: PretrainConfig;
-  /** `default`, `preset NAME`, the path of the file, `--set`, or the flag. */
+  /** `default`, `preset NAME`, `config FILE`, `--set`, or the flag. */
   readonly origins: Readonly<Record<string, string>>;
 }
 
@@ -68,11 +68,13 @@ function show(value: unknown): string {
   return JSON.stringify(value) ?? String(value);
 }
 
-/** Keys that share their last part come first: `batch` and `model.batch` both mean `run.batch`. */
+/** `batch` and `model.batch` mean `run.batch`; else the nearest key, else those of the group, else the groups. */
 function suggestKey(name: string): string {
-  const key = name.slice(name.lastIndexOf(".") + 1);
-  const same = KEYS.find((known) => known.endsWith(`.${key}`));
-  return same === undefined ? suggestion(name, KEYS) : `, did you mean "${same}"?`;
+  const [group = "", key = group] = name.split(".");
+  const close = KEYS.find((known) => known.endsWith(`.${key}`)) ?? nearest(name, KEYS);
+  if (close !== undefined) return `, did you mean "${close}"?`;
+  const ofGroup = KEYS.filter((known) => known.startsWith(`${group}.`));
+  return suggestion(name, ofGroup.length > 0 ? ofGroup : GROUPS.map((known) => `${known}.…`));
 }
 
 function checkValue(name: string, value: unknown, origin: string): void {
@@ -95,10 +97,9 @@ function checkLayer({ origin, values }: Layer): void {
   for (const [inSteps, inEpochs] of EITHER) {
     const { schedule = {} } = values;
     if (Object.hasOwn(schedule, inSteps) && Object.hasOwn(schedule, inEpochs)) {
-      const [first, second] = origin === "the command line"
-        ? [`--${inSteps}`, `--${inEpochs}`]
-        : [`schedule.${inSteps}`, `schedule.${inEpochs}`];
-      refuse(`${origin} gives both ${first} and ${second}, keep one of them`);
+      refuse(
+        `${origin} gives both schedule.${inSteps} and schedule.${inEpochs}, keep one of them`,
+      );
     }
   }
 }
@@ -121,7 +122,7 @@ export function parseConfigText(text: string, path: string): unknown {
 }
 
 function fileLayer({ path, values }: { readonly path: string; readonly values: unknown }): Layer {
-  const origin = `"${path}"`;
+  const origin = `config ${path}`;
   if (!isPlainObject(values)) {
     refuse(`${origin} wants groups of values like {"run": {"batch": 128}}, got ${show(values)}`);
   }
@@ -189,22 +190,25 @@ function presetLayer(name: string): Layer {
 }
 
 function merge(layers: readonly Layer[]): ResolvedConfig {
-  const config: Values = Object.fromEntries(GROUPS.map((group) => [group, {}]));
-  const origins: Record<string, string> = {};
+  const stated = new Map<string, { readonly value: unknown; readonly origin: string }>();
   for (const { origin, values } of layers) {
     for (const [group, entries] of Object.entries(values)) {
       for (const [key, value] of Object.entries(entries)) {
-        const pair = group === "schedule"
-          ? EITHER.find((names) => names.some((name) => name === key))
-          : undefined;
-        for (const name of pair ?? []) {
-          delete config[group]![name];
-          delete origins[`${group}.${name}`];
-        }
-        config[group]![key] = value;
-        origins[`${group}.${key}`] = origin;
+        const pair = EITHER.find((names) => names.some((name) => name === key)) ?? [];
+        for (const name of pair) stated.delete(`${group}.${name}`);
+        stated.set(`${group}.${key}`, { value, origin });
       }
     }
+  }
+  // In the order of KEYS, whatever was stated where: equal configurations print as equal JSON.
+  const config: Values = Object.fromEntries(GROUPS.map((group) => [group, {}]));
+  const origins: Record<string, string> = {};
+  for (const name of KEYS) {
+    const entry = stated.get(name);
+    if (entry === undefined) continue;
+    const [group, key] = name.split(".") as [string, string];
+    config[group]![key] = entry.value;
+    origins[name] = entry.origin;
   }
   return { config: config as unknown as PretrainConfig, origins };
 }

@@ -24,7 +24,7 @@ function isWithin(value: unknown, { least, most, above, below }: Limits): value 
 function describe({ least, most, above, below }: Limits): string {
   if (least !== undefined && most !== undefined) return ` from ${least} to ${most}`;
   const parts = [
-    least !== undefined && `at least ${least}`,
+    least !== undefined && `of at least ${least}`,
     above !== undefined && `above ${above}`,
     most !== undefined && `at most ${most}`,
     below !== undefined && `below ${below}`,

@@ -182,3 +182,12 @@ export function planRun({ schedule }: PretrainConfig, stepsPerEpoch: number): Ru
     scheduleSteps: ipeScale * length,
   };
 }
+
+/** What is odd, though possible, about a run's lengths: sentences for a person. */
+export function planNotices({ steps, warmupSteps }: RunPlan): readonly string[] {
+  if (warmupSteps < steps) return [];
+  return [
+    `the warm-up of ${warmupSteps} steps does not end within the run of ${steps}, ` +
+    "so the learning rate never reaches its peak, see schedule.warmupSteps",
+  ];
+}
