@@ -85,11 +85,12 @@ export async function decodeImage(bytes: Uint8Array): Promise<RgbImage> {
 export async function encodeShorterSide(
   image: RgbImage,
   shorterSide: number,
-): Promise<Uint8Array> {
-  const { width, height, data } = image;
+): Promise<{ readonly width: number; readonly height: number; readonly data: Uint8Array }> {
+  const { width, height } = image;
   const side = width < height ? { width: shorterSide } : { height: shorterSide };
-  return await sharp(data, { raw: { width, height, channels: 3 } })
+  const { data, info } = await sharp(image.data, { raw: { width, height, channels: 3 } })
     .resize({ ...side, kernel: "lanczos3" })
     .jpeg({ quality: 95, chromaSubsampling: "4:4:4" })
-    .toBuffer();
+    .toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, data };
 }

@@ -64,9 +64,10 @@ class Lister {
   readonly loops: string[] = [];
   ignored = 0;
   readonly #root: string;
-  readonly #exclude: string | undefined;
+  readonly #exclude: ReadonlySet<string>;
 
-  constructor(root: string, exclude: string | undefined) {
+  /** Both are real paths. */
+  constructor(root: string, exclude: ReadonlySet<string>) {
     this.#root = root;
     this.#exclude = exclude;
   }
@@ -90,6 +91,7 @@ class Lister {
 
   async #listEntry(path: string, ancestors: ReadonlySet<string>): Promise<void> {
     const full = join(this.#root, path);
+    if (this.#exclude.has(full)) return;
     let info: Deno.FileInfo;
     try {
       info = await Deno.stat(full);
@@ -101,7 +103,7 @@ class Lister {
     }
     if (info.isDirectory) {
       const real = await Deno.realPath(full);
-      if (real === this.#exclude) return;
+      if (this.#exclude.has(real)) return;
       if (ancestors.has(real)) this.loops.push(path);
       else await this.listFolder(path, new Set([...ancestors, real]));
     } else await this.#listFile(path, info);
@@ -130,17 +132,18 @@ class Lister {
  * Lists all images below a folder, however deep. Hidden files and folders are passed over, links are followed
  * except back into a folder that is being listed.
  *
- * @param exclude a folder inside to leave out, for example the output of an earlier run
+ * @param exclude files and folders to leave out, for example the output of an earlier run
  */
 export async function listImages(
   root: string,
-  { exclude }: { readonly exclude?: string } = {},
+  { exclude = [] }: { readonly exclude?: readonly string[] } = {},
 ): Promise<ImageListing> {
-  const realExclude = exclude === undefined
-    ? undefined
-    : await Deno.realPath(exclude).catch(() => resolve(exclude));
-  const lister = new Lister(root, realExclude);
-  await lister.listFolder("", new Set([await Deno.realPath(root)]));
+  const realRoot = await Deno.realPath(root);
+  const excluded = await Promise.all(
+    exclude.map((path) => Deno.realPath(path).catch(() => resolve(path))),
+  );
+  const lister = new Lister(realRoot, new Set(excluded));
+  await lister.listFolder("", new Set([realRoot]));
   const images = lister.images.sort((a, b) => compareText(a.path, b.path));
   const unreadable = lister.unreadable.sort((a, b) => compareText(a.path, b.path));
   const lines = [

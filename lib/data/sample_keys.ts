@@ -3,22 +3,24 @@ import { sha256 } from "../files/mod.ts";
 const LONGEST_NAME = 72;
 const HASH_DIGITS = 8;
 
-/** Letters, digits, `-`, `_` and `/`, with no folder whose name begins with `__` (reserved by WebDataset). */
+/**
+ * Letters, digits, `-`, `_` and `/`. No dot: WebDataset ends a key at the first one after the last slash. No part
+ * may begin with `__`, which is reserved there.
+ */
 const SAFE = /^(?!__)[\w-]+(\/(?!__)[\w-]+)*$/;
 
 function stemOf(path: string): string {
   return path.replace(/(?<=[^/])\.[^./]*$/, "");
 }
 
-function hashedKey(path: string, digits: number): string {
-  // An escaped dot would end the key: WebDataset splits a name at the first dot after the last slash.
-  const readable = stemOf(path).normalize("NFKD").replace(/[^\w/-]+/g, "_").replace(
-    /(^|\/)_+/g,
-    "$1",
+function hashedKey(path: string): string {
+  const parts = stemOf(path).normalize("NFKD").replace(/\p{M}/gu, "").split("/");
+  const safe = parts.map((part) => part.replace(/[^\w-]+/g, "_").replace(/^_+/, "")).filter(
+    Boolean,
   );
-  const tail = readable.slice(-LONGEST_NAME).replace(/^[^/]*\/|^\/+|\/+$/g, (cut) =>
-    readable.length > LONGEST_NAME || !/\w/.test(cut) ? "" : cut).replace(/\/{2,}/g, "/");
-  return `${tail === "" ? "image" : tail}-${sha256(path).slice(0, digits)}`;
+  const whole = safe.join("/");
+  const readable = whole.length <= LONGEST_NAME ? whole : safe.at(-1)!.slice(0, LONGEST_NAME);
+  return `${readable || "image"}-${sha256(path).slice(0, HASH_DIGITS)}`;
 }
 
 /**
@@ -37,7 +39,7 @@ export function sampleKeys(paths: readonly string[]): string[] {
     const stem = stemOf(path);
     const plain = SAFE.test(stem) && stem.length <= LONGEST_NAME &&
       owners.get(stem.toLowerCase()) === 1;
-    let key = plain ? stem : hashedKey(path, HASH_DIGITS);
+    let key = plain ? stem : hashedKey(path);
     // Some file may be called like the hashed key of another; a longer hash ends the dispute.
     if (!plain && (owners.has(key.toLowerCase()) || used.has(key.toLowerCase()))) {
       key = `image-${sha256(path)}`;

@@ -1,0 +1,20 @@
+/**
+ * Images and their labels: listing, decoding, packing into shards, reading shards.
+ *
+ * @module
+ */
+export { decodeImage, type RgbImage } from "./decode.ts";
+export { type BadFile, type ImageFile, type ImageListing, isInside, listImages } from "./images.ts";
+export { collectLabels, type Labels, type LabelValues } from "./labels.ts";
+export {
+  type Channels,
+  formatManifest,
+  type LabelColumn,
+  type Manifest,
+  MANIFEST_FILE,
+  type SampleOffsets,
+  type ShardFile,
+  type SplitManifest,
+} from "./manifest.ts";
+export { isHeldOut, type Packed, packImages, type PackOptions } from "./pack.ts";
+export { openShards, type Sample, type Shards, type ShardSplit, verifyShards } from "./shards.ts";

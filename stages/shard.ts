@@ -1,0 +1,313 @@
+/** Folder of images → WebDataset tars with a manifest. See `deno task shard --help`. */
+import { join, resolve } from "node:path";
+import {
+  type Context,
+  expectInput,
+  main,
+  makeArtifact,
+  type Options,
+  type Outcome,
+  Progress,
+  VERSION,
+} from "../lib/cli/mod.ts";
+import type { Command } from "../lib/cli/mod.ts";
+import {
+  type BadFile,
+  collectLabels,
+  formatManifest,
+  type ImageListing,
+  isHeldOut,
+  isInside,
+  type Labels,
+  listImages,
+  type Manifest,
+  MANIFEST_FILE,
+  openShards,
+  type Packed,
+  packImages,
+} from "../lib/data/mod.ts";
+import { Failure } from "../lib/failure.ts";
+import { sha256File, writeFileAtomically } from "../lib/files/mod.ts";
+
+const FLAGS = {
+  images: {
+    type: "string",
+    placeholder: "DIR",
+    required: true,
+    help: "folder of images, nested or flat",
+  },
+  out: { type: "string", placeholder: "SHARDS", required: true, help: "directory to make" },
+  shardImages: {
+    type: "integer",
+    placeholder: "N",
+    default: 1000,
+    min: 1,
+    help: "images in one tar file",
+  },
+  shorterSide: {
+    type: "integer",
+    placeholder: "PX",
+    min: 1,
+    help:
+      "shrink larger images to this shorter side, as JPEG; without it the original bytes are kept",
+  },
+  holdout: {
+    type: "number",
+    placeholder: "FRACTION",
+    default: 0,
+    min: 0,
+    max: 1,
+    help: "share of the images that goes to the split test instead of train",
+  },
+  labels: {
+    type: "string",
+    placeholder: "CSV",
+    help: "table of labels by relative path; labels.csv at the root of the images needs no flag",
+  },
+  seed: {
+    type: "integer",
+    placeholder: "N",
+    default: 0,
+    min: 0,
+    max: 0xffffffff,
+    help: "decides the order of the images and the holdout",
+  },
+  maxBadFraction: {
+    type: "number",
+    placeholder: "F",
+    default: 0.05,
+    min: 0,
+    max: 1,
+    help: "fail when more than this share of the images cannot be decoded",
+  },
+  force: { type: "boolean", help: "replace shards that were made from something else" },
+} as const;
+
+type ShardOptions = Options<typeof FLAGS>;
+
+const COMMAND = {
+  name: "shard",
+  summary: "checks every image of a folder and packs the good ones into WebDataset tars",
+  flags: FLAGS,
+  examples: [
+    "deno task shard --images photos --out shards",
+    "deno task shard --images photos --out shards --holdout 0.1 --shorter-side 256",
+  ],
+  details:
+    `Reads JPEG, PNG, WebP, AVIF, GIF (first frame) and TIFF. Two or more folders at the first level become
+the label column "class". In a table of labels, a column of decimal numbers is a number, any other a class;
+a header such as "digit:class" or "count:number" decides otherwise.
+Writes train-000000.tar ... (test-000000.tar ... with --holdout), manifest.json, _info.json (timm),
+quarantine.jsonl (files left out, with reasons) and receipt.json.`,
+} as const satisfies Command<typeof FLAGS>;
+
+/** Images that are decoded at once; 4 to 8 keep two to sixteen cores busy. */
+const IN_FLIGHT = 8;
+const EXAMPLES_SHOWN = 3;
+
+function say(text: string): void {
+  console.error(`shard: ${text}`);
+}
+
+/** `a, b, c and 4 more`. */
+function someOf(items: readonly string[]): string {
+  const shown = items.slice(0, EXAMPLES_SHOWN).join(", ");
+  const rest = items.length - EXAMPLES_SHOWN;
+  return rest > 0 ? `${shown} and ${rest} more` : shown;
+}
+
+async function expectFolders({ images, out }: ShardOptions): Promise<void> {
+  await expectInput(images, "read images", "give a folder of images");
+  if (!(await Deno.stat(images)).isDirectory) {
+    throw new Failure("missing", `Cannot read images: "${images}" is a file, give its folder`);
+  }
+  if (isInside(await Deno.realPath(images), resolve(out))) {
+    throw new Failure(
+      "usage",
+      `Cannot write the shards to "${out}": the images "${images}" lie in there and would be replaced, ` +
+        `give another --out`,
+    );
+  }
+}
+
+/** `labels.csv` at the root of the images is used without being asked for. */
+async function labelsPath({ images, labels }: ShardOptions): Promise<string | undefined> {
+  if (labels !== undefined) return labels;
+  const own = join(images, "labels.csv");
+  return await Deno.stat(own).then((info) => info.isFile, () => false) ? own : undefined;
+}
+
+function expectImages(listing: ImageListing, images: string): void {
+  if (listing.images.length + listing.unreadable.length > 0) return;
+  throw new Failure(
+    "missing",
+    `Cannot read images: "${images}" holds no images (wanted JPEG, PNG, WebP, AVIF, GIF or TIFF, ` +
+      `got ${listing.ignored} other files)`,
+  );
+}
+
+function expectBothSides(
+  { train, test, holdout }: { train: number; test: number; holdout: number },
+): void {
+  if (holdout === 0 || (train > 0 && test > 0)) return;
+  throw new Failure(
+    "usage",
+    `Cannot split ${
+      train + test
+    } images with --holdout ${holdout}: got ${train} for train and ${test} ` +
+      `for test, wanted at least one each, change --holdout or --seed or add images`,
+  );
+}
+
+const SPLIT_NAMES = ["train", "training", "test", "testing", "val", "valid", "validation"];
+
+function reportListing(listing: ImageListing, labels: Labels, csv: string | undefined): void {
+  const { images, ignored, loops } = listing;
+  say(`${images.length} images, ${ignored} other files passed over`);
+  if (loops.length > 0) say(`links back to their own folder, not followed: ${someOf(loops)}`);
+  const folders = labels.columns.find(({ name }) => name === "class")?.classes ?? [];
+  if (folders.length > 0 && folders.every((name) => SPLIT_NAMES.includes(name.toLowerCase()))) {
+    say(
+      `the classes are called ${
+        folders.join(", ")
+      }: to shard one split, give its folder as --images`,
+    );
+  }
+  const { rowsWithoutImage, imagesWithoutRow } = labels;
+  if (rowsWithoutImage.length > 0) {
+    say(`${csv}: ${rowsWithoutImage.length} rows belong to no image: ${someOf(rowsWithoutImage)}`);
+  }
+  if (imagesWithoutRow.length > 0) {
+    say(`${csv}: ${imagesWithoutRow.length} images have no row: ${someOf(imagesWithoutRow)}`);
+  }
+}
+
+function quarantineText(bad: readonly BadFile[]): string {
+  return bad.map(({ path, reason }) => JSON.stringify({ path, reason }) + "\n").join("");
+}
+
+/** Where the list of bad files goes when there will be no output directory to hold it. */
+function failedQuarantinePath(out: string): string {
+  return `${out.replace(/\/+$/, "")}.quarantine.jsonl`;
+}
+
+async function expectFewBad(
+  bad: readonly BadFile[],
+  { total, out, maxBadFraction }: { total: number; out: string; maxBadFraction: number },
+): Promise<void> {
+  const list = failedQuarantinePath(out);
+  if (bad.length < total && bad.length <= maxBadFraction * total) {
+    await Deno.remove(list).catch(() => {});
+    return;
+  }
+  await writeFileAtomically(list, quarantineText(bad));
+  const examples = someOf(bad.map(({ path, reason }) => `"${path}" (${reason})`));
+  const trouble = bad.length === total
+    ? `none of the ${total} images is readable`
+    : `${bad.length} of ${total} images are bad, wanted at most ${maxBadFraction} of them, remove them or ` +
+      `raise --max-bad-fraction`;
+  throw new Failure("data", `Cannot make shards: ${trouble}: ${examples}; all are in "${list}"`);
+}
+
+/** The index that timm's WebDataset reader looks for. */
+function timmInfo(packed: Packed): object {
+  const splits = Object.entries(packed.splits).map(([name, { images, shards }]) => [name, {
+    name,
+    num_samples: images,
+    filenames: shards.map(({ file }) => file),
+    shard_lengths: shards.map((shard) => shard.images),
+  }]);
+  return { splits: Object.fromEntries(splits) };
+}
+
+/** Readers of WebDataset expect one class index per sample: the folders', else the table's first class. */
+function clsColumnOf({ columns }: Labels): string | undefined {
+  const classes = columns.filter(({ type }) => type === "class");
+  return (classes.find(({ name }) => name === "class") ?? classes[0])?.name;
+}
+
+/** Packs a folder of images; see the file formats in `lib/data/manifest.ts`. */
+export async function shard(options: ShardOptions, _context: Context): Promise<Outcome> {
+  const { images: root, out, seed, holdout, shardImages, shorterSide, maxBadFraction } = options;
+  await expectFolders(options);
+  const csv = await labelsPath(options);
+  const listing = await listImages(root, { exclude: [out, ...(csv === undefined ? [] : [csv])] });
+  expectImages(listing, root);
+  const paths = listing.images.map(({ path }) => path);
+  const labels = await collectLabels(paths, { root, csv });
+  const test = paths.filter((path) => isHeldOut(path, { seed, holdoutFraction: holdout })).length;
+  if (paths.length > 0) expectBothSides({ train: paths.length - test, test, holdout });
+  const inputs = [{ path: root, sha256: listing.fingerprint }];
+  if (csv !== undefined) inputs.push({ path: csv, sha256: await sha256File(csv) });
+  const total = paths.length + listing.unreadable.length;
+
+  return await makeArtifact({
+    stage: "shard",
+    version: VERSION,
+    path: out,
+    kind: "directory",
+    config: { shardImages, shorterSide: shorterSide ?? null, holdout, seed, maxBadFraction },
+    inputs,
+    force: options.force,
+  }, async (directory) => {
+    reportListing(listing, labels, csv);
+    const clsColumn = clsColumnOf(labels);
+    const progress = new Progress({ stage: "shard", label: "packing", total, unit: "images" });
+    const packed = await packImages(paths, {
+      root,
+      directory,
+      labels,
+      clsColumn,
+      shardImages,
+      shorterSide,
+      holdoutFraction: holdout,
+      seed,
+      inFlight: IN_FLIGHT,
+      onProgress: (done, bad) => progress.update(done, bad > 0 ? `${bad} bad` : ""),
+    });
+    progress.close();
+    const bad = [...listing.unreadable, ...packed.bad];
+    await expectFewBad(bad, { total, out, maxBadFraction });
+    const train = packed.splits["train"]!.images;
+    expectBothSides({ train, test: packed.splits["test"]?.images ?? 0, holdout });
+    const manifest: Manifest = {
+      format: "ijepa-shards",
+      version: 1,
+      splits: packed.splits,
+      labels: labels.columns,
+      ...(clsColumn === undefined ? {} : { clsColumn }),
+      channelMean: packed.channelMean,
+      channelStd: packed.channelStd,
+      quarantined: bad.length,
+      seed,
+      holdoutFraction: holdout,
+      shorterSide: shorterSide ?? null,
+    };
+    await Deno.writeTextFile(join(directory, MANIFEST_FILE), formatManifest(manifest));
+    await Deno.writeTextFile(
+      join(directory, "_info.json"),
+      JSON.stringify(timmInfo(packed)) + "\n",
+    );
+    await Deno.writeTextFile(join(directory, "quarantine.jsonl"), quarantineText(bad));
+    await openShards(directory); // What was written can be read back.
+    if (bad.length > 0) {
+      say(`${bad.length} bad files left out, see "${join(out, "quarantine.jsonl")}"`);
+    }
+    const shards = Object.values(packed.splits).flatMap((split) => split.shards);
+    return {
+      images: shards.reduce((sum, { images }) => sum + images, 0),
+      splits: Object.fromEntries(
+        Object.entries(packed.splits).map(([name, { images }]) => [name, images]),
+      ),
+      shards: shards.length,
+      bytes: shards.reduce((sum, { bytes }) => sum + bytes, 0),
+      labels: labels.columns.map(({ name }) => name),
+      quarantined: bad.length,
+      ignored: listing.ignored,
+      rowsWithoutImage: labels.rowsWithoutImage.length,
+      imagesWithoutRow: labels.imagesWithoutRow.length,
+    };
+  });
+}
+
+if (import.meta.main) await main(COMMAND, shard);
