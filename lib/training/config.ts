@@ -65,7 +65,7 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 
 /** A value as a person wrote it. */
 function show(value: unknown): string {
-  return JSON.stringify(value) ?? String(value);
+  return typeof value === "number" ? String(value) : JSON.stringify(value) ?? String(value);
 }
 
 /** `batch` and `model.batch` mean `run.batch`; else the nearest key, else those of the group, else the groups. */
