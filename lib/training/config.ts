@@ -71,10 +71,13 @@ function show(value: unknown): string {
 /** `batch` and `model.batch` mean `run.batch`; else the nearest key, else those of the group, else the groups. */
 function suggestKey(name: string): string {
   const [group = "", key = group] = name.split(".");
-  const close = KEYS.find((known) => known.endsWith(`.${key}`)) ?? nearest(name, KEYS);
-  if (close !== undefined) return `, did you mean "${close}"?`;
   const ofGroup = KEYS.filter((known) => known.startsWith(`${group}.`));
-  return suggestion(name, ofGroup.length > 0 ? ofGroup : GROUPS.map((known) => `${known}.…`));
+  const lastPart = (known: string) => known.slice(known.indexOf(".") + 1);
+  const close = nearest(key, ofGroup.map(lastPart)) ?? nearest(key, KEYS.map(lastPart));
+  const named = [...ofGroup, ...KEYS].find((known) => lastPart(known) === close);
+  if (named !== undefined) return `, did you mean "${named}"?`;
+  const choices = ofGroup.length > 0 ? ofGroup : GROUPS.map((known) => `${known}.…`);
+  return `, expected one of ${choices.map((choice) => `"${choice}"`).join(", ")}`;
 }
 
 function checkValue(name: string, value: unknown, origin: string): void {
@@ -113,9 +116,10 @@ export function parseConfigText(text: string, path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
+    const reason = messageOf(error).replace(/\s+/g, " ");
     throw new Failure(
       "usage",
-      `Cannot read the configuration "${path}": it is not JSON (${messageOf(error)}), ` +
+      `Cannot read the configuration "${path}": it is not JSON (${reason}), ` +
         'wanted groups of values like {"run": {"batch": 128}}',
     );
   }

@@ -19,10 +19,11 @@ export interface ImageOrder {
 export function stepsPerEpochOf({ images, batch }: Omit<ImageOrder, "seed">): number {
   const steps = Math.floor(images / batch);
   if (steps === 0) {
+    const plenty = images === 1 ? "1 training image" : `${images || "no"} training images`;
     throw new Failure(
       "usage",
-      `Cannot fill a batch: run.batch is ${batch}, but the shards hold ${images} training ` +
-        `${images === 1 ? "image" : "images"}, set --batch to at most ${images} or add images`,
+      `Cannot fill a batch: run.batch is ${batch}, but the shards hold ${plenty}, ` +
+        (images === 0 ? "add images" : `set --batch to at most ${images} or add images`),
     );
   }
   return steps;
