@@ -236,6 +236,22 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
       return [{ type: x!.type, shape: sizes }];
     },
   },
+  SplitV: {
+    operands: ["x"],
+    attributes: ({ numOrSizeSplits, axis }, [x]) => {
+      const at = axesOf(axis, x!.shape.length)[0]!;
+      const sizes = typeof numOrSizeSplits === "number"
+        ? new Array<number>(numOrSizeSplits).fill(x!.shape[at]! / numOrSizeSplits)
+        : numOrSizeSplits as number[];
+      return { axis: at, sizes };
+    },
+    infer([x], { axis, sizes }) {
+      const list = sizes as number[];
+      const total = list.reduce((sum, size) => sum + size, 0);
+      expect(total === x!.shape[axis as number], `parts [${list}] do not fill axis ${axis}`);
+      return list.map((size) => ({ type: x!.type, shape: x!.shape.with(axis as number, size) }));
+    },
+  },
   PadV2: {
     operands: ["x"],
     attributes: ({ paddings, constantValue }) => ({

@@ -94,7 +94,7 @@ class TraceBackend extends tf.KernelBackend {
     kernel: Kernel,
     inputs: tf.NamedTensorInfoMap,
     given: object,
-  ): tf.TensorInfo[] {
+  ): tf.TensorInfo | tf.TensorInfo[] {
     const infos = kernel.operands === "list"
       ? Object.values(inputs)
       : kernel.operands.map((name) => inputs[name]!);

@@ -58,11 +58,11 @@ export function attention(qkv: tf.Tensor, shape: AttentionShape): tf.Tensor {
         const dOutput = section(splitHeads(dy, shape, 1), 0); // [B H, n, d]
         const dWeights = tf.mul(tf.matMul(dOutput, value, false, true), weights);
         const dScores = tf.sub(dWeights, tf.mul(weights, tf.sum(dWeights, -1, true)));
-        const dParts = tf.stack([
+        const dParts = tf.concat([
           tf.mul(tf.matMul(dScores, key), scale),
           tf.mul(tf.matMul(dScores, query, true, false), scale),
           tf.matMul(weights, dOutput, true, false),
-        ]);
+        ], 0);
         return mergeHeads(dParts, shape, 3);
       },
     };

@@ -74,6 +74,5 @@ export function encodeLayers(
     const shape = { batch, tokens, heads };
     outputs.push(block(outputs[i]!, parameters, { name: `blocks.${i}`, shape }));
   }
-  return (count) =>
-    outputs.slice(-count).map((rows) => layerNorm(rows, layer(parameters, "norm")));
+  return (count) => outputs.slice(-count).map((rows) => layerNorm(rows, layer(parameters, "norm")));
 }

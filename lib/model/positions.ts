@@ -12,7 +12,9 @@ export function sinCosPositions(
   width: number,
 ): Float32Array<ArrayBuffer> {
   if (width % 4 !== 0) {
-    throw new RangeError(`Cannot make a position table: width must be a multiple of 4, got ${width}`);
+    throw new RangeError(
+      `Cannot make a position table: width must be a multiple of 4, got ${width}`,
+    );
   }
   const quarter = width / 4;
   const table = new Float32Array(rows * columns * width);

@@ -37,7 +37,11 @@ export function block(
   const attended = linearLayer(attention(qkv, shape), parameters, `${name}.attn.proj`);
   const middle = ops.add(x, attended);
   const hidden = gelu(
-    linearLayer(layerNorm(middle, layer(parameters, `${name}.norm2`)), parameters, `${name}.mlp.fc1`),
+    linearLayer(
+      layerNorm(middle, layer(parameters, `${name}.norm2`)),
+      parameters,
+      `${name}.mlp.fc1`,
+    ),
   );
   return ops.add(middle, linearLayer(hidden, parameters, `${name}.mlp.fc2`));
 }

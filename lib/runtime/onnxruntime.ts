@@ -164,7 +164,9 @@ export class OnnxRuntimeLibrary {
     // Denormal numbers slow matrix products down a hundredfold and mean nothing here.
     const entry = [cString("session.set_denormal_as_zero"), cString("1")];
     this.#check(this.call("addSessionConfigEntry", options, ...entry));
-    if (settings.profile) this.#check(this.call("enableProfiling", options, cString(settings.profile)));
+    if (settings.profile) {
+      this.#check(this.call("enableProfiling", options, cString(settings.profile)));
+    }
     try {
       return this.#create(
         "createSessionFromArray",
@@ -227,7 +229,9 @@ function openLibrary(path: string) {
   } catch (error) {
     throw new Failure(
       "unavailable",
-      `Cannot load ONNX Runtime from "${path}": ${messageOf(error)}; run "deno install" or choose ` +
+      `Cannot load ONNX Runtime from "${path}": ${
+        messageOf(error)
+      }; run "deno install" or choose ` +
         `another --runtime`,
       { cause: error },
     );

@@ -1,0 +1,11 @@
+/**
+ * From a pure function of TensorFlow.js ops to a typed graph, and from there to a model file.
+ *
+ * @module
+ */
+export { type Graph, printGraph } from "./graph.ts";
+export { emitOnnx } from "./onnx/lower.ts";
+export type { Executable, Program, Runtime, Tensors, TensorSpec } from "./program.ts";
+export { simplify } from "./simplify.ts";
+export { traceProgram } from "./unify.ts";
+export { verifyGraph } from "./verify.ts";

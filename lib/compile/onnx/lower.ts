@@ -1,0 +1,193 @@
+/** One rule per operation: how it is written in ONNX. */
+
+import type { OnnxModel } from "../../formats/onnx.ts";
+import type { Graph, Node } from "../graph.ts";
+import { Emitter, type OnnxDialect } from "./emitter.ts";
+
+/** Operands by name, the node itself, and the name that the result must get. */
+interface Call {
+  readonly inputs: readonly string[];
+  readonly output: string;
+  readonly node: Node;
+}
+
+type Rule = (emitter: Emitter, call: Call) => void;
+
+/** The same operator under another name. */
+function direct(op: string): Rule {
+  return (emitter, { inputs, output }) => void emitter.add(op, inputs, { output });
+}
+
+function reduction(op: string): Rule {
+  return (emitter, { inputs: [x], output, node: { attributes } }) => {
+    const keepdims = attributes["keepDims"] ? 1 : 0;
+    const axes = attributes["axis"] as number[];
+    // Version 17 takes the axes of sums as an input and those of the others as an attribute.
+    if (op === "ReduceSum") {
+      emitter.add(op, [x!, emitter.integers(axes)], { output, attributes: { keepdims } });
+    } else emitter.add(op, [x!], { output, attributes: { keepdims, axes } });
+  };
+}
+
+function sum(emitter: Emitter, call: Call): void {
+  const { inputs: [x], output, node } = call;
+  const [{ shape }] = node.inputs as [Node["inputs"][number]];
+  const axes = node.attributes["axis"] as number[];
+  const columns = shape.length === 2 && axes.length === 1 && axes[0] === 0;
+  if (!columns || emitter.portable) return reduction("ReduceSum")(emitter, call);
+  // A product with a row of ones: the runtime's reduction over rows runs on one thread.
+  const ones = emitter.add("Expand", [emitter.scalar(1), emitter.lengths([1, shape[0]!])]);
+  const row = emitter.add("MatMul", [ones, x!]);
+  const target = node.attributes["keepDims"] ? [1, shape[1]!] : [shape[1]!];
+  emitter.add("Reshape", [row, emitter.reshapeTarget(target)], { output });
+}
+
+function matMul(emitter: Emitter, { inputs, output, node }: Call): void {
+  const { transposeA, transposeB } = node.attributes;
+  const rank = node.inputs[0]!.shape.length;
+  const transA = transposeA ? 1 : 0, transB = transposeB ? 1 : 0;
+  if (!transA && !transB) emitter.add("MatMul", inputs, { output });
+  else if (rank === 2) emitter.add("Gemm", inputs, { output, attributes: { transA, transB } });
+  else if (emitter.portable) {
+    const swap = (name: string | undefined, wanted: number) => {
+      const perm = [...Array(rank - 2).keys(), rank - 1, rank - 2];
+      return wanted ? emitter.add("Transpose", [name!], { attributes: { perm } }) : name!;
+    };
+    emitter.add("MatMul", [swap(inputs[0], transA), swap(inputs[1], transB)], { output });
+  } else {
+    const attributes = { transA, transB };
+    emitter.add("FusedMatMul", inputs, { output, attributes, domain: "com.microsoft" });
+  }
+}
+
+const fill: Rule = (emitter, { output, node: { attributes, outputs: [made] } }) => {
+  const value = attributes["value"] as number;
+  const type = made!.type;
+  const filler = type === "float32"
+    ? emitter.scalar(value)
+    : emitter.constant({ dtype: "int32", shape: [], data: Int32Array.of(value) });
+  emitter.add("Expand", [filler, emitter.lengths(made!.shape)], { output });
+};
+
+/** Writing rules of all operations that the tracer records. */
+const RULES: Readonly<Record<string, Rule>> = {
+  Add: direct("Add"),
+  Sub: direct("Sub"),
+  Multiply: direct("Mul"),
+  RealDiv: direct("Div"),
+  Maximum: direct("Max"),
+  Minimum: direct("Min"),
+  Pow: direct("Pow"),
+  Greater: direct("Greater"),
+  Less: direct("Less"),
+  Equal: direct("Equal"),
+  SquaredDifference(emitter, { inputs, output }) {
+    const difference = emitter.add("Sub", inputs);
+    emitter.add("Mul", [difference, difference], { output });
+  },
+  Abs: direct("Abs"),
+  Neg: direct("Neg"),
+  Sign: direct("Sign"),
+  Square: (emitter, { inputs: [x], output }) => void emitter.add("Mul", [x!, x!], { output }),
+  Sqrt: direct("Sqrt"),
+  Rsqrt: (emitter, { inputs, output }) =>
+    void emitter.add("Reciprocal", [emitter.add("Sqrt", inputs)], { output }),
+  Reciprocal: direct("Reciprocal"),
+  Exp: direct("Exp"),
+  Log: direct("Log"),
+  Erf: direct("Erf"),
+  Tanh: direct("Tanh"),
+  Sigmoid: direct("Sigmoid"),
+  Relu: direct("Relu"),
+  ZerosLike: (emitter, call) =>
+    fill(emitter, { ...call, node: { ...call.node, attributes: { value: 0 } } }),
+  OnesLike: (emitter, call) =>
+    fill(emitter, { ...call, node: { ...call.node, attributes: { value: 1 } } }),
+  Step(emitter, { inputs: [x], output, node }) {
+    const positive = emitter.add("Greater", [x!, emitter.scalar(0)]);
+    const below = emitter.scalar(node.attributes["alpha"] as number);
+    emitter.add("Where", [positive, emitter.scalar(1), below], { output });
+  },
+  Cast(emitter, { inputs, output, node }) {
+    const to = { float32: 1, int32: 6, bool: 9 }[node.outputs[0]!.type];
+    emitter.add("Cast", inputs, { output, attributes: { to } });
+  },
+  Select: direct("Where"),
+  Sum: sum,
+  Mean: reduction("ReduceMean"),
+  Max: reduction("ReduceMax"),
+  Softmax: (emitter, { inputs, output, node }) =>
+    void emitter.add("Softmax", inputs, {
+      output,
+      attributes: { axis: node.attributes["axis"] as number },
+    }),
+  BatchMatMul: matMul,
+  Reshape: (emitter, { inputs: [x], output, node }) =>
+    void emitter.add("Reshape", [x!, emitter.reshapeTarget(node.outputs[0]!.shape)], { output }),
+  ExpandDims: (emitter, { inputs: [x], output, node }) =>
+    void emitter.add("Unsqueeze", [x!, emitter.integers([node.attributes["axis"] as number])], {
+      output,
+    }),
+  Transpose: (emitter, { inputs, output, node }) =>
+    void emitter.add("Transpose", inputs, {
+      output,
+      attributes: { perm: node.attributes["perm"] as number[] },
+    }),
+  GatherV2: (emitter, { inputs, output, node }) =>
+    void emitter.add("Gather", inputs, {
+      output,
+      attributes: { axis: node.attributes["axis"] as number },
+    }),
+  Concat: (emitter, { inputs, output, node }) =>
+    void emitter.add("Concat", inputs, {
+      output,
+      attributes: { axis: node.attributes["axis"] as number },
+    }),
+  SplitV(emitter, { inputs: [x], node }) {
+    const sizes = emitter.lengths(node.attributes["sizes"] as number[]);
+    emitter.addNode({
+      op: "Split",
+      inputs: [x!, sizes],
+      outputs: node.outputs.map((value) => emitter.name(value)),
+      attributes: { axis: node.attributes["axis"] as number },
+    });
+  },
+  Slice(emitter, { inputs: [x], output, node }) {
+    const begin = node.attributes["begin"] as number[];
+    const full = node.inputs[0]!.shape, taken = node.outputs[0]!.shape;
+    // Only the axes that are really cut: the others would need lengths computed for nothing.
+    const axes = full.map((_, axis) => axis).filter((axis) => full[axis] !== taken[axis]);
+    const starts = emitter.lengths(axes.map((axis) => begin[axis]!));
+    const ends = emitter.add("Add", [starts, emitter.lengths(axes.map((axis) => taken[axis]!))]);
+    emitter.add("Slice", [x!, starts, ends, emitter.integers(axes)], { output });
+  },
+  PadV2(emitter, { inputs: [x], output, node }) {
+    const paddings = node.attributes["paddings"] as number[][];
+    const pads = [...paddings.map(([before]) => before!), ...paddings.map(([, after]) => after!)];
+    const value = emitter.scalar(node.attributes["value"] as number);
+    emitter.add("Pad", [x!, emitter.lengths(pads), value], { output });
+  },
+  Tile: (emitter, { inputs: [x], output, node }) =>
+    void emitter.add("Tile", [x!, emitter.lengths(node.attributes["reps"] as number[])], {
+      output,
+    }),
+  Fill: fill,
+};
+
+/**
+ * Writes a graph as an ONNX model. A result that has the name of an input is called `NAME.next`.
+ *
+ * @throws {TypeError} for an operation without a rule
+ */
+export function emitOnnx(graph: Graph, dialect: OnnxDialect): OnnxModel {
+  const emitter = new Emitter(graph, dialect);
+  for (const node of graph.nodes) {
+    const rule = RULES[node.op];
+    if (rule === undefined) {
+      throw new TypeError(`Cannot emit "${graph.name}": operation "${node.op}" has no ONNX rule`);
+    }
+    const inputs = node.inputs.map((value) => emitter.name(value));
+    rule(emitter, { inputs, output: emitter.name(node.outputs[0]!), node });
+  }
+  return emitter.finish();
+}

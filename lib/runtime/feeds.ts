@@ -1,0 +1,61 @@
+import type { Program } from "../compile/mod.ts";
+import { sizeOf, type TensorRecord } from "../tensor.ts";
+
+/**
+ * Checks what a program is fed and finds the values of its named lengths.
+ *
+ * @returns the value of each named length
+ * @throws {RangeError} a missing, extra or misshapen tensor, named
+ */
+export function checkFeeds(program: Program, feeds: TensorRecord): Record<string, number> {
+  const carried = new Set(program.carried);
+  const bindings: Record<string, number> = {};
+  for (const [name, spec] of Object.entries(program.inputs)) {
+    if (carried.has(name)) continue;
+    const tensor = feeds[name];
+    if (tensor === undefined) {
+      throw new RangeError(`Cannot run "${program.name}": input "${name}" is missing`);
+    }
+    const fits = tensor.dtype === spec.dtype && tensor.shape.length === spec.shape.length &&
+      sizeOf(tensor.shape) === tensor.data.length &&
+      spec.shape.every((extent, axis) => {
+        if (typeof extent === "number") return extent === tensor.shape[axis];
+        bindings[extent] ??= tensor.shape[axis]!;
+        return bindings[extent] === tensor.shape[axis];
+      });
+    if (!fits) {
+      throw new RangeError(
+        `Cannot run "${program.name}": input "${name}" is ${tensor.dtype} [${
+          tensor.shape.join(" ")
+        }] ` +
+          `with ${tensor.data.length} values, expected ${spec.dtype} [${spec.shape.join(" ")}]`,
+      );
+    }
+  }
+  for (const name of Object.keys(feeds)) {
+    if (!(name in program.inputs) || carried.has(name)) {
+      throw new RangeError(`Cannot run "${program.name}": it takes no input "${name}"`);
+    }
+  }
+  return bindings;
+}
+
+/**
+ * Checks carried tensors against the program.
+ *
+ * @throws {RangeError} an unknown or misshapen tensor, named
+ */
+export function checkCarried(program: Program, tensors: TensorRecord): void {
+  for (const [name, tensor] of Object.entries(tensors)) {
+    const spec = program.carried.includes(name) ? program.inputs[name] : undefined;
+    if (spec === undefined) {
+      throw new RangeError(`Cannot set state of "${program.name}": it carries no "${name}"`);
+    }
+    if (tensor.dtype !== spec.dtype || tensor.shape.join() !== spec.shape.join()) {
+      throw new RangeError(
+        `Cannot set state of "${program.name}": "${name}" is ${tensor.dtype} ` +
+          `[${tensor.shape.join(" ")}], expected ${spec.dtype} [${spec.shape.join(" ")}]`,
+      );
+    }
+  }
+}

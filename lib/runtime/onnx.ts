@@ -1,0 +1,179 @@
+/** The compiled runtime: a program is traced, emitted as ONNX and run by ONNX Runtime. */
+
+import {
+  emitOnnx,
+  type Executable,
+  type Graph,
+  type Program,
+  type Runtime,
+  simplify,
+  traceProgram,
+  verifyGraph,
+} from "../compile/mod.ts";
+import { evaluate } from "../compile/length.ts";
+import { encodeOnnx } from "../formats/onnx.ts";
+import { type HostTensor, sizeOf, type TensorRecord } from "../tensor.ts";
+import { checkCarried, checkFeeds } from "./feeds.ts";
+import { OnnxRuntimeLibrary, type SessionSettings } from "./onnxruntime.ts";
+
+/** How the compiled runtime is set up. */
+export interface OnnxRuntimeOptions extends SessionSettings {
+  /** Path of another libonnxruntime, for example a CUDA build. */
+  readonly library?: string;
+}
+
+type Pointer = Deno.PointerValue;
+
+function address(pointer: Pointer): bigint {
+  return BigInt(Deno.UnsafePointer.value(pointer));
+}
+
+/** The runtime on a loaded library. */
+export function createOnnxRuntime(options: OnnxRuntimeOptions): Runtime {
+  const library = new OnnxRuntimeLibrary(options.library);
+  const threads = `${options.threads} thread${options.threads === 1 ? "" : "s"}`;
+  return {
+    name: "onnx",
+    description: `ONNX Runtime ${library.version}, CPU, ${threads}, compiled`,
+    // deno-lint-ignore require-await
+    async prepare(program) {
+      const graph = simplify(traceProgram(program));
+      verifyGraph(graph);
+      return new OnnxExecutable(library, program, { graph, settings: options });
+    },
+  };
+}
+
+/** A carried tensor: two buffers that take turns as input and output. */
+interface Carried {
+  readonly shape: readonly number[];
+  readonly buffers: readonly [Float32Array<ArrayBuffer>, Float32Array<ArrayBuffer>];
+  readonly values: readonly [Pointer, Pointer];
+}
+
+class OnnxExecutable implements Executable {
+  readonly #library: OnnxRuntimeLibrary;
+  readonly #program: Program;
+  readonly #session: Pointer;
+  readonly #carried: ReadonlyMap<string, Carried>;
+  readonly #fed: readonly string[];
+  readonly #results: readonly string[];
+  readonly #graph: Graph;
+  readonly #inputNames: BigUint64Array;
+  readonly #outputNames: BigUint64Array;
+  // The library reads these while it runs.
+  readonly #pinned: Uint8Array[] = [];
+  readonly #unset: Set<string>;
+  #turn: 0 | 1 = 0;
+  #running = false;
+
+  constructor(
+    library: OnnxRuntimeLibrary,
+    program: Program,
+    { graph, settings }: { readonly graph: Graph; readonly settings: SessionSettings },
+  ) {
+    this.#library = library;
+    this.#program = program;
+    this.#graph = graph;
+    const model = encodeOnnx(emitOnnx(graph, { portable: false }));
+    this.#session = library.createSession(model, settings);
+    this.#carried = new Map(program.carried.map((name) => [name, this.#reserve(name)]));
+    this.#unset = new Set(program.carried);
+    this.#fed = [...graph.inputs.keys()].filter((name) => !this.#carried.has(name));
+    this.#results = [...graph.outputs.keys()].filter((name) => !this.#carried.has(name));
+    const carried = [...this.#carried.keys()];
+    this.#inputNames = this.#nameTable([...carried, ...this.#fed]);
+    this.#outputNames = this.#nameTable([
+      ...carried.map((name) => `${name}.next`),
+      ...this.#results,
+    ]);
+  }
+
+  #reserve(name: string): Carried {
+    const shape = this.#program.inputs[name]!.shape as number[];
+    const make = () => new Float32Array(sizeOf(shape));
+    const buffers = [make(), make()] as const;
+    const wrap = (data: Float32Array) => this.#library.createValue(data, shape, "float32");
+    return { shape, buffers, values: [wrap(buffers[0]), wrap(buffers[1])] };
+  }
+
+  #nameTable(names: readonly string[]): BigUint64Array {
+    return BigUint64Array.from(names, (name) => {
+      const bytes = new TextEncoder().encode(name + "\0");
+      this.#pinned.push(bytes);
+      return address(Deno.UnsafePointer.of(bytes));
+    });
+  }
+
+  write(tensors: TensorRecord): void {
+    checkCarried(this.#program, tensors);
+    for (const [name, { data }] of Object.entries(tensors)) {
+      this.#carried.get(name)!.buffers[this.#turn].set(data as Float32Array);
+      this.#unset.delete(name);
+    }
+  }
+
+  async run(feeds: TensorRecord): Promise<TensorRecord> {
+    const bindings = checkFeeds(this.#program, feeds);
+    for (const name of this.#unset) {
+      throw new RangeError(`Cannot run "${this.#program.name}": "${name}" was never set`);
+    }
+    if (this.#running) throw new TypeError(`Cannot run "${this.#program.name}": it is running`);
+    const results = this.#results.map((name): readonly [string, HostTensor] => {
+      const value = this.#graph.outputs.get(name)!;
+      const shape = value.shape.map((length) => evaluate(length, bindings));
+      const size = sizeOf(shape);
+      return [
+        name,
+        value.type === "float32"
+          ? { dtype: "float32", shape, data: new Float32Array(size) }
+          : { dtype: "int32", shape, data: new Int32Array(size) },
+      ];
+    });
+    const fed = this.#fed.map((name) => this.#wrap(feeds[name]!));
+    const made = results.map(([, tensor]) => this.#wrap(tensor));
+    const turn = this.#turn, next = turn === 0 ? 1 : 0;
+    const carried = [...this.#carried.values()];
+    this.#running = true;
+    try {
+      await this.#library.run(this.#session, {
+        inputNames: this.#inputNames,
+        inputs: BigUint64Array.from(
+          [...carried.map(({ values }) => values[turn]), ...fed],
+          address,
+        ),
+        outputNames: this.#outputNames,
+        outputs: BigUint64Array.from(
+          [...carried.map(({ values }) => values[next]), ...made],
+          address,
+        ),
+      });
+      this.#turn = next;
+    } finally {
+      this.#running = false;
+      for (const value of [...fed, ...made]) this.#library.call("releaseValue", value);
+    }
+    return Object.fromEntries(results);
+  }
+
+  #wrap({ data, shape, dtype }: HostTensor): Pointer {
+    return this.#library.createValue(data, shape, dtype);
+  }
+
+  // deno-lint-ignore require-await
+  async read(): Promise<TensorRecord> {
+    return Object.fromEntries(
+      [...this.#carried].map(([name, { shape, buffers }]) => [
+        name,
+        { dtype: "float32", shape, data: buffers[this.#turn].slice() },
+      ]),
+    );
+  }
+
+  dispose(): void {
+    for (const { values } of this.#carried.values()) {
+      for (const value of values) this.#library.call("releaseValue", value);
+    }
+    this.#library.call("releaseSession", this.#session);
+  }
+}
