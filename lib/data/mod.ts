@@ -16,5 +16,6 @@ export {
   type ShardFile,
   type SplitManifest,
 } from "./manifest.ts";
+export { mapInOrder } from "./ordered.ts";
 export { isHeldOut, type Packed, packImages, type PackOptions } from "./pack.ts";
 export { openShards, type Sample, type Shards, type ShardSplit, verifyShards } from "./shards.ts";

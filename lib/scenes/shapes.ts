@@ -1,0 +1,95 @@
+/** Flat shapes as outlines around the origin, all of the area of a disc of diameter 1. */
+
+/** What a scene is made of. */
+export const SHAPES = ["circle", "cross", "hexagon", "square", "star", "triangle"] as const;
+
+/** Name of a shape. */
+export type Shape = (typeof SHAPES)[number];
+
+type Point = readonly [x: number, y: number];
+
+/** An outline prepared for distance queries. */
+interface Outline {
+  readonly points: readonly Point[];
+  /** Radius of the smallest circle around the origin that holds the shape. */
+  readonly radius: number;
+}
+
+const DISC_RADIUS = 0.5;
+const DISC_AREA = Math.PI * DISC_RADIUS ** 2;
+
+/** Points at equal angles from straight up, at radii that repeat. */
+function ring(count: number, radii: readonly number[]): Point[] {
+  return Array.from({ length: count }, (_, i) => {
+    const angle = 2 * Math.PI * i / count, radius = radii[i % radii.length]!;
+    return [radius * Math.sin(angle), -radius * Math.cos(angle)];
+  });
+}
+
+function crossPoints(): Point[] {
+  const arm = 0.4;
+  const corner: Point[] = [[arm, -1], [arm, -arm], [1, -arm]];
+  return [0, 1, 2, 3].flatMap((turns) =>
+    corner.map(([x, y]): Point =>
+      turns === 0 ? [x, y] : turns === 1 ? [-y, x] : turns === 2 ? [-x, -y] : [y, -x]
+    )
+  );
+}
+
+function areaOf(points: readonly Point[]): number {
+  let twice = 0;
+  points.forEach(([x, y], i) => {
+    const [nextX, nextY] = points[(i + 1) % points.length]!;
+    twice += x * nextY - nextX * y;
+  });
+  return Math.abs(twice) / 2;
+}
+
+function outline(points: readonly Point[]): Outline {
+  const scale = Math.sqrt(DISC_AREA / areaOf(points));
+  const scaled = points.map(([x, y]): Point => [x * scale, y * scale]);
+  return { points: scaled, radius: Math.max(...scaled.map(([x, y]) => Math.hypot(x, y))) };
+}
+
+const SQUARE: readonly Point[] = [[-1, -1], [1, -1], [1, 1], [-1, 1]];
+
+const OUTLINES: Readonly<Record<Exclude<Shape, "circle">, Outline>> = {
+  cross: outline(crossPoints()),
+  hexagon: outline(ring(6, [1])),
+  square: outline(SQUARE),
+  star: outline(ring(10, [1, 0.5])),
+  triangle: outline(ring(3, [1])),
+};
+
+/** Radius of the circle around the origin that holds the shape. */
+export function boundingRadius(shape: Shape): number {
+  return shape === "circle" ? DISC_RADIUS : OUTLINES[shape].radius;
+}
+
+function squaredDistanceToEdge(
+  [x, y]: Point,
+  [[ax, ay], [bx, by]]: readonly [Point, Point],
+): number {
+  const edgeX = bx - ax, edgeY = by - ay, wayX = x - ax, wayY = y - ay;
+  const along = (wayX * edgeX + wayY * edgeY) / (edgeX * edgeX + edgeY * edgeY);
+  const clamped = Math.min(1, Math.max(0, along));
+  return (wayX - clamped * edgeX) ** 2 + (wayY - clamped * edgeY) ** 2;
+}
+
+/** Distance of a point to the outline of a shape: negative inside, positive outside. */
+export function signedDistance(shape: Shape, point: Point): number {
+  if (shape === "circle") return Math.hypot(...point) - DISC_RADIUS;
+  const { points } = OUTLINES[shape];
+  const [x, y] = point;
+  let nearest = Infinity, inside = false;
+  let previous = points.at(-1)!;
+  for (const corner of points) {
+    nearest = Math.min(nearest, squaredDistanceToEdge(point, [previous, corner]));
+    // Even-odd rule: a ray to the right leaves the shape once more often than it enters it.
+    const crosses = (corner[1] > y) !== (previous[1] > y);
+    const share = (y - corner[1]) / (previous[1] - corner[1]);
+    if (crosses && x < corner[0] + share * (previous[0] - corner[0])) inside = !inside;
+    previous = corner;
+  }
+  return inside ? -Math.sqrt(nearest) : Math.sqrt(nearest);
+}
