@@ -91,6 +91,7 @@ const IMAGE_SIZE: Field = {
 
 const POSITIVE = integer({ least: 1 });
 const FRACTION = { above: 0, most: 1 };
+const ASPECT = { least: 0.01, most: 100 };
 const NOT_NEGATIVE = number({ least: 0 });
 
 /** Every value of a configuration and what it must be, in the order of `PretrainConfig`. */
@@ -102,7 +103,7 @@ export const FIELDS: {
   data: {
     imageSize: IMAGE_SIZE,
     cropScale: range(FRACTION),
-    cropAspect: range({ above: 0 }),
+    cropAspect: range(ASPECT),
     horizontalFlip: YES_OR_NO,
     mean: channels({ least: 0, most: 1 }),
     std: channels({ above: 0 }),
@@ -123,7 +124,7 @@ export const FIELDS: {
     sampler: choice("full", "reference"),
     targetBlocks: POSITIVE,
     targetScale: range(FRACTION),
-    targetAspect: range({ above: 0 }),
+    targetAspect: range(ASPECT),
     contextScale: range(FRACTION),
     minKeep: integer({ least: 0 }),
     contextKeepFraction: number(FRACTION),

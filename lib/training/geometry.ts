@@ -7,6 +7,9 @@ function refuse(text: string): never {
   throw new Failure("usage", `Cannot build the model: ${text}`);
 }
 
+/** Attention over more patches than this fits no machine, and is surely a mistyped patch size. */
+const MOST_PATCHES = 16384;
+
 function checkPatches(config: PretrainConfig): void {
   const patch = config.model.patchSize;
   for (const pixels of imageSizeOf(config.data)) {
@@ -16,6 +19,14 @@ function checkPatches(config: PretrainConfig): void {
     refuse(
       `data.imageSize ${pixels} is no multiple of model.patchSize ${patch}, ` +
         `set data.imageSize to ${fitting.join(" or ")}, or change model.patchSize`,
+    );
+  }
+  const [height, width] = imageSizeOf(config.data);
+  const patches = (height / patch) * (width / patch);
+  if (patches > MOST_PATCHES) {
+    refuse(
+      `data.imageSize ${height}x${width} with model.patchSize ${patch} makes ${patches} patches ` +
+        `per image, wanted at most ${MOST_PATCHES}, raise model.patchSize or lower data.imageSize`,
     );
   }
 }

@@ -135,6 +135,44 @@ Deno.test("maskTokenBounds() holds for every step of both samplers", () => {
   );
 });
 
+Deno.test("checkMaskGeometry() passes nothing that cannot be sampled", () => {
+  const range = (min: number, max: number) =>
+    fc.tuple(fc.double({ min, max, noNaN: true }), fc.double({ min, max, noNaN: true }))
+      .map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const);
+  const settings = fc.record({
+    sampler: fc.constantFrom("full" as const, "reference" as const),
+    rows: fc.integer({ min: 1, max: 12 }),
+    columns: fc.integer({ min: 1, max: 12 }),
+    targetBlocks: fc.integer({ min: 1, max: 9 }),
+    targetScale: range(0.01, 1),
+    targetAspect: range(0.2, 5),
+    contextScale: range(0.1, 1),
+    contextKeepFraction: fc.double({ min: 0.05, max: 1, noNaN: true }),
+    minKeep: fc.nat({ max: 12 }),
+    seed: fc.nat(),
+    step: fc.nat(),
+  });
+  let passed = 0;
+  fc.assert(
+    fc.property(settings, ({ rows, columns, seed, step, ...config }) => {
+      try {
+        checkMaskGeometry(config, [rows, columns]);
+      } catch (error) {
+        assert.ok(error instanceof Failure, String(error));
+        return;
+      }
+      passed++;
+      const masks = sampleMasks(config, [rows, columns], { seed, step, batch: 3 });
+      assert.ok(masks.contextTokens > config.minKeep && masks.targetTokens > config.minKeep);
+      const bounds = maskTokenBounds(config, [rows, columns]);
+      assert.ok(masks.contextTokens >= bounds.contextTokens[0]);
+      assert.ok(masks.contextTokens <= bounds.contextTokens[1]);
+    }),
+    { numRuns: 1000 },
+  );
+  assert.ok(passed > 50, `only ${passed} set-ups of 1000 passed`);
+});
+
 Deno.test("maskTokenBounds() is exact where everything is fixed", () => {
   const scenes = {
     ...FULL,

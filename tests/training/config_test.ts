@@ -172,6 +172,9 @@ Deno.test("resolveConfig() refuses values of the wrong type or size", () => {
     "masks.targetScale=[0.3,0.2]":
       "masks.targetScale from --set wants a pair [min,max] of numbers above 0 and at most 1, " +
       "min not above max, got [0.3,0.2]",
+    "masks.targetAspect=[0.5,1e300]":
+      "masks.targetAspect from --set wants a pair [min,max] of numbers from 0.01 to 100, " +
+      "min not above max, got [0.5,1e+300]",
     "data.std=[0.2,0.2,0]":
       "data.std from --set wants three numbers [red,green,blue] above 0, got [0.2,0.2,0]",
     "data.imageSize=[32,64,3]": "data.imageSize from --set wants pixels of a square image, or " +
@@ -229,6 +232,11 @@ Deno.test("resolveConfig() refuses sizes that do not fit, before anything is bui
     { sets: ["data.imageSize=[224,9]"] },
     `${text}data.imageSize 9 is no multiple of model.patchSize 16, set data.imageSize to 16, ` +
       "or change model.patchSize",
+  );
+  assertRefused(
+    { sets: ["model.patchSize=1"] },
+    `${text}data.imageSize 224x224 with model.patchSize 1 makes 50176 patches per image, wanted ` +
+      "at most 16384, raise model.patchSize or lower data.imageSize",
   );
   assertRefused(
     { sets: ["model.heads=5"] },

@@ -91,17 +91,18 @@ export function maskTokenBounds(config: MaskConfig, grid: Grid): TokenBounds {
   const { targets, contexts } = reachableSizes(config, grid);
   const areas = targets.map(([rows, columns]) => rows * columns);
   const limit = limitOf(config, grid);
-  const longest = Math.max(
-    ...targets.flatMap((target) =>
-      contexts.map((context) => longestContext(config, grid, [target, context]))
-    ),
-  );
   const shortestBlock = contexts[0]![0] * contexts[0]![1];
   const disjoint = shortestBlock - config.targetBlocks * areas.at(-1)!;
+  // Contexts that may have to overlap targets can be as large as their block.
+  const longest = disjoint > config.minKeep
+    ? targets.flatMap((target) =>
+      contexts.map((context) => longestContext(config, grid, [target, context]))
+    )
+    : contexts.map(([rows, columns]) => rows * columns);
   return {
     contextTokens: [
       Math.min(limit, Math.max(config.minKeep + 1, disjoint)),
-      Math.min(limit, longest),
+      Math.min(limit, Math.max(...longest)),
     ],
     targetTokens: [areas[0]!, areas.at(-1)!],
   };
