@@ -3,9 +3,11 @@
  *
  * @module
  */
+export { type Crop, type CropConfig, randomCrop, resizeCenterCrop } from "./crop.ts";
 export { decodeImage, type RgbImage } from "./decode.ts";
 export { type BadFile, type ImageFile, type ImageListing, isInside, listImages } from "./images.ts";
 export { collectLabels, type Labels, type LabelValues } from "./labels.ts";
+export { BatchLoader, type BatchSpec, type LoadedBatch, type LoaderOptions } from "./loader.ts";
 export {
   type Channels,
   formatManifest,
@@ -18,4 +20,5 @@ export {
 } from "./manifest.ts";
 export { mapInOrder } from "./ordered.ts";
 export { isHeldOut, type Packed, packImages, type PackOptions } from "./pack.ts";
+export { type Box, type ResampleFilter, Resampler, type ResampleSpec } from "./resample.ts";
 export { openShards, type Sample, type Shards, type ShardSplit, verifyShards } from "./shards.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { randomCrop, Resampler, resizeCenterCrop } from "../../lib/data/crop.ts";
-import type { ResampleFilter } from "../../lib/data/resample.ts";
+import { randomCrop, resizeCenterCrop } from "../../lib/data/crop.ts";
+import { type ResampleFilter, Resampler } from "../../lib/data/resample.ts";
 import type { RgbImage } from "../../lib/data/decode.ts";
 import { RandomStream } from "../../lib/random/mod.ts";
 import cases from "../fixtures/crop/pillow.json" with { type: "json" };

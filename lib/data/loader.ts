@@ -1,0 +1,138 @@
+import { Failure } from "../failure.ts";
+import type { BatchRequest, BatchSpec, LoaderAnswer, LoaderMessage } from "./loader_messages.ts";
+
+export type { BatchSpec } from "./loader_messages.ts";
+
+/** How batches are made ahead of their use. */
+export interface LoaderOptions {
+  readonly spec: BatchSpec;
+  /** Images B per step. */
+  readonly batch: number;
+  /** The first step that will be asked for, and the end: no batch is made for it or beyond. */
+  readonly firstStep: number;
+  readonly endStep: number;
+  /** Image numbers of a step, B of them. */
+  samplesOf(step: number): Uint32Array;
+  /** Threads that decode and crop. @default a quarter of the processors, 1 to 8 */
+  readonly threads?: number;
+  /** Batches made ahead. @default 3, and one more than threads */
+  readonly ahead?: number;
+  /** Decoded images kept for the next epoch, all threads together, bytes. @default 1 GiB */
+  readonly cacheBytes?: number;
+}
+
+/** The images of one step. */
+export interface LoadedBatch {
+  /** `[B 3 H W]`, normalised; valid until the next batch is asked for. */
+  readonly images: Float32Array<ArrayBuffer>;
+  /** How long the caller waited for them. */
+  readonly waitSeconds: number;
+}
+
+const GIBIBYTE = 2 ** 30;
+const LARGEST_CLOSING_SECONDS = 10;
+
+/**
+ * Batches of consecutive steps, made in worker threads ahead of training. What is in a batch depends on its step
+ * alone, not on threads, cache or where a run was started again. Memory moves between the threads without a copy.
+ */
+export class BatchLoader implements AsyncDisposable {
+  readonly #options: LoaderOptions;
+  readonly #ahead: number;
+  readonly #workers: Worker[];
+  readonly #closed: PromiseWithResolvers<void>[];
+  readonly #asked = new Map<number, PromiseWithResolvers<Float32Array<ArrayBuffer>>>();
+  readonly #free: Float32Array<ArrayBuffer>[] = [];
+  #nextToAsk: number;
+  #nextToGive: number;
+  #given: Float32Array<ArrayBuffer> | undefined;
+  #broken = false;
+
+  constructor(options: LoaderOptions) {
+    const threads = options.threads ??
+      Math.max(1, Math.min(8, Math.floor(navigator.hardwareConcurrency / 4)));
+    this.#options = options;
+    this.#ahead = options.ahead ?? Math.max(3, threads + 1);
+    this.#nextToAsk = this.#nextToGive = options.firstStep;
+    this.#closed = Array.from({ length: threads }, () => Promise.withResolvers<void>());
+    this.#workers = this.#closed.map((closed) => this.#startWorker(closed));
+    const cacheBytes = (options.cacheBytes ?? GIBIBYTE) / threads;
+    for (const worker of this.#workers) this.#send(worker, { spec: options.spec, cacheBytes });
+    this.#askAhead();
+  }
+
+  /**
+   * The batch of the next step; steps are asked for in order. The memory of the batch before it is used again.
+   *
+   * @throws {Failure} `data`: an image does not decode, or a shard cannot be read
+   * @throws {RangeError} `step` is not the one after the last, or is not before `endStep`
+   */
+  async next(step: number): Promise<LoadedBatch> {
+    if (step !== this.#nextToGive || step >= this.#options.endStep) {
+      throw new RangeError(`Cannot give the batch of step ${step}, next is ${this.#nextToGive}`);
+    }
+    const started = performance.now();
+    if (this.#given !== undefined) this.#free.push(this.#given);
+    this.#given = undefined;
+    this.#askAhead();
+    const images = await this.#asked.get(step)!.promise;
+    this.#asked.delete(step);
+    this.#given = images;
+    this.#nextToGive++;
+    return { images, waitSeconds: (performance.now() - started) / 1000 };
+  }
+
+  /** Asks for batches until enough are under way. */
+  #askAhead(): void {
+    const { batch, endStep, spec: { size: [height, width] } } = this.#options;
+    const end = Math.min(endStep, this.#nextToGive + this.#ahead);
+    for (; this.#nextToAsk < end; this.#nextToAsk++) {
+      const step = this.#nextToAsk;
+      const images = this.#free.pop() ?? new Float32Array(batch * 3 * height * width);
+      const samples = new Uint32Array(this.#options.samplesOf(step));
+      const answer = Promise.withResolvers<Float32Array<ArrayBuffer>>();
+      answer.promise.catch(() => {}); // Reported when the step is asked for.
+      this.#asked.set(step, answer);
+      const request: BatchRequest = { step, samples, images };
+      this.#send(this.#workers[step % this.#workers.length]!, request, [images.buffer]);
+    }
+  }
+
+  #send(worker: Worker, message: LoaderMessage, transfer: Transferable[] = []): void {
+    worker.postMessage(message, transfer);
+  }
+
+  #startWorker(closed: PromiseWithResolvers<void>): Worker {
+    const script = new URL("./loader_worker.ts", import.meta.url);
+    const worker = new Worker(script, { type: "module", name: "loader" });
+    worker.onmessage = ({ data }: MessageEvent<LoaderAnswer>) => {
+      if (data === "closed") return closed.resolve();
+      const answer = this.#asked.get(data.step);
+      if ("images" in data) answer?.resolve(data.images);
+      else {
+        const { kind, message } = data.failure;
+        answer?.reject(kind === "unexpected" ? new Error(message) : new Failure(kind, message));
+      }
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#broken = true;
+      closed.resolve();
+      const error = new Error(`The loader thread broke down: ${event.message}`);
+      for (const { reject } of this.#asked.values()) reject(error);
+    };
+    return worker;
+  }
+
+  /** Ends the threads, after images that are being decoded are through. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#broken) { for (const worker of this.#workers) this.#send(worker, "close"); }
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const enough = new Promise((resolve) => {
+      timer = setTimeout(resolve, LARGEST_CLOSING_SECONDS * 1000);
+    });
+    await Promise.race([Promise.all(this.#closed.map(({ promise }) => promise)), enough]);
+    clearTimeout(timer);
+    for (const worker of this.#workers) worker.terminate();
+  }
+}
