@@ -1,6 +1,7 @@
 /** Folder of images → WebDataset tars with a manifest. See `deno task shard --help`. */
 import { join, resolve } from "node:path";
 import {
+  type Command,
   type Context,
   expectInput,
   main,
@@ -10,11 +11,12 @@ import {
   Progress,
   VERSION,
 } from "../lib/cli/mod.ts";
-import type { Command } from "../lib/cli/mod.ts";
 import {
-  type BadFile,
   collectLabels,
+  expectFewBad,
   formatManifest,
+  formatQuarantine,
+  formatTimmInfo,
   type ImageListing,
   isHeldOut,
   isInside,
@@ -23,11 +25,12 @@ import {
   type Manifest,
   MANIFEST_FILE,
   openShards,
-  type Packed,
   packImages,
+  QUARANTINE_FILE,
+  someOf,
 } from "../lib/data/mod.ts";
 import { Failure } from "../lib/failure.ts";
-import { sha256File, writeFileAtomically } from "../lib/files/mod.ts";
+import { sha256File } from "../lib/files/mod.ts";
 
 const FLAGS = {
   images: {
@@ -103,17 +106,9 @@ quarantine.jsonl (files left out, with reasons) and receipt.json.`,
 
 /** Images that are decoded at once; 4 to 8 keep two to sixteen cores busy. */
 const IN_FLIGHT = 8;
-const EXAMPLES_SHOWN = 3;
 
 function say(text: string): void {
   console.error(`shard: ${text}`);
-}
-
-/** `a, b, c and 4 more`. */
-function someOf(items: readonly string[]): string {
-  const shown = items.slice(0, EXAMPLES_SHOWN).join(", ");
-  const rest = items.length - EXAMPLES_SHOWN;
-  return rest > 0 ? `${shown} and ${rest} more` : shown;
 }
 
 async function expectFolders({ images, out }: ShardOptions): Promise<void> {
@@ -182,44 +177,6 @@ function reportListing(listing: ImageListing, labels: Labels, csv: string | unde
   }
 }
 
-function quarantineText(bad: readonly BadFile[]): string {
-  return bad.map(({ path, reason }) => JSON.stringify({ path, reason }) + "\n").join("");
-}
-
-/** Where the list of bad files goes when there will be no output directory to hold it. */
-function failedQuarantinePath(out: string): string {
-  return `${out.replace(/\/+$/, "")}.quarantine.jsonl`;
-}
-
-async function expectFewBad(
-  bad: readonly BadFile[],
-  { total, out, maxBadFraction }: { total: number; out: string; maxBadFraction: number },
-): Promise<void> {
-  const list = failedQuarantinePath(out);
-  if (bad.length < total && bad.length <= maxBadFraction * total) {
-    await Deno.remove(list).catch(() => {});
-    return;
-  }
-  await writeFileAtomically(list, quarantineText(bad));
-  const examples = someOf(bad.map(({ path, reason }) => `"${path}" (${reason})`));
-  const trouble = bad.length === total
-    ? `none of the ${total} images is readable`
-    : `${bad.length} of ${total} images are bad, wanted at most ${maxBadFraction} of them, remove them or ` +
-      `raise --max-bad-fraction`;
-  throw new Failure("data", `Cannot make shards: ${trouble}: ${examples}; all are in "${list}"`);
-}
-
-/** The index that timm's WebDataset reader looks for. */
-function timmInfo(packed: Packed): object {
-  const splits = Object.entries(packed.splits).map(([name, { images, shards }]) => [name, {
-    name,
-    num_samples: images,
-    filenames: shards.map(({ file }) => file),
-    shard_lengths: shards.map((shard) => shard.images),
-  }]);
-  return { splits: Object.fromEntries(splits) };
-}
-
 /** Readers of WebDataset expect one class index per sample: the folders', else the table's first class. */
 function clsColumnOf({ columns }: Labels): string | undefined {
   const classes = columns.filter(({ type }) => type === "class");
@@ -286,12 +243,12 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
     await Deno.writeTextFile(join(directory, MANIFEST_FILE), formatManifest(manifest));
     await Deno.writeTextFile(
       join(directory, "_info.json"),
-      JSON.stringify(timmInfo(packed)) + "\n",
+      formatTimmInfo(packed.splits),
     );
-    await Deno.writeTextFile(join(directory, "quarantine.jsonl"), quarantineText(bad));
+    await Deno.writeTextFile(join(directory, QUARANTINE_FILE), formatQuarantine(bad));
     await openShards(directory); // What was written can be read back.
     if (bad.length > 0) {
-      say(`${bad.length} bad files left out, see "${join(out, "quarantine.jsonl")}"`);
+      say(`${bad.length} bad files left out, see "${join(out, QUARANTINE_FILE)}"`);
     }
     const shards = Object.values(packed.splits).flatMap((split) => split.shards);
     return {

@@ -54,8 +54,7 @@ export function parseCsv(text: string, path: string): CsvRow[] {
   function readPlain(): string {
     const start = at;
     while (at < source.length && source[at] !== delimiter && source[at] !== "\n") at++;
-    const end = source[at] !== delimiter && source[at - 1] === "\r" && at > start ? at - 1 : at;
-    return source.slice(start, end).trim();
+    return source.slice(start, at).trim();
   }
 
   while (at < source.length) {

@@ -1,5 +1,5 @@
 import { join, relative, resolve } from "node:path";
-import { messageOf } from "../failure.ts";
+import { Failure, messageOf } from "../failure.ts";
 import { sha256 } from "../files/mod.ts";
 import { hasImageExtension, SNIFF_BYTES, sniffFormat } from "./image_format.ts";
 
@@ -79,7 +79,9 @@ class Lister {
     try {
       for await (const { name } of Deno.readDir(folder)) names.push(name);
     } catch (error) {
-      if (path === "") throw error;
+      if (path === "") {
+        throw new Failure("missing", `Cannot read images: "${this.#root}" is ${reasonOf(error)}`);
+      }
       this.unreadable.push({ path: `${path}/`, reason: reasonOf(error) });
       return;
     }
@@ -133,6 +135,7 @@ class Lister {
  * except back into a folder that is being listed.
  *
  * @param exclude files and folders to leave out, for example the output of an earlier run
+ * @throws {Failure} `missing`: the folder itself cannot be read
  */
 export async function listImages(
   root: string,

@@ -138,3 +138,14 @@ export function formatManifest(manifest: Manifest): string {
     "[$1,$2,$3,$4]",
   ) + "\n";
 }
+
+/** The text of `_info.json`, the index that timm's WebDataset reader looks for. */
+export function formatTimmInfo(splits: Manifest["splits"]): string {
+  const entries = Object.entries(splits).map(([name, { images, shards }]) => [name, {
+    name,
+    num_samples: images,
+    filenames: shards.map(({ file }) => file),
+    shard_lengths: shards.map((shard) => shard.images),
+  }]);
+  return JSON.stringify({ splits: Object.fromEntries(entries) }) + "\n";
+}

@@ -11,6 +11,7 @@ export { BatchLoader, type BatchSpec, type LoadedBatch, type LoaderOptions } fro
 export {
   type Channels,
   formatManifest,
+  formatTimmInfo,
   type LabelColumn,
   type Manifest,
   MANIFEST_FILE,
@@ -21,4 +22,5 @@ export {
 export { mapInOrder } from "./ordered.ts";
 export { isHeldOut, type Packed, packImages, type PackOptions } from "./pack.ts";
 export { type Box, type ResampleFilter, Resampler, type ResampleSpec } from "./resample.ts";
+export { expectFewBad, formatQuarantine, QUARANTINE_FILE, someOf } from "./quarantine.ts";
 export { openShards, type Sample, type Shards, type ShardSplit, verifyShards } from "./shards.ts";

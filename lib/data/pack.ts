@@ -80,7 +80,9 @@ async function checkImage(
 /** Why a file is left out; an error that is not about the file is a bug and is thrown on. */
 function reasonOf(error: unknown): string {
   if (error instanceof Failure) return error.message;
-  if (error instanceof Deno.errors.PermissionDenied) return "Cannot read: permission denied";
+  if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
+    return "Cannot read: permission denied";
+  }
   const text = messageOf(error);
   if (/os error \d+/.test(text)) return `Cannot read: ${text.replace(/: \w+ '.*'$/, "")}`;
   throw error;
