@@ -20,6 +20,7 @@ import { floatTensor, type TensorRecord } from "../tensor.ts";
 import { adamw, type AdamWConfig, adamwScalars } from "./adamw.ts";
 import { smoothL1 } from "./loss.ts";
 import { targetMonitors } from "./monitors.ts";
+import type { StepHyper } from "./schedules.ts";
 
 /** Epsilon of the affine-free LayerNorm on the targets (method.md section 5.1). */
 const TARGET_NORM_EPSILON = 1e-5;
@@ -32,13 +33,6 @@ export interface StepConfig {
   /** Target blocks per image, M. */
   readonly targetBlocks: number;
   readonly optimizer: AdamWConfig;
-}
-
-/** The values that follow the schedules. */
-export interface StepHyper {
-  readonly learningRate: number;
-  readonly weightDecay: number;
-  readonly emaMomentum: number;
 }
 
 /** The two trained networks and the target, by tensor name. */
@@ -195,31 +189,45 @@ export function trainProgram({ model, batch, targetBlocks, optimizer }: StepConf
   };
 }
 
-function trainStep(inputs: Tensors, { model, batch, optimizer }: StepConfig): Tensors {
-  const stepBatch: StepBatch = {
-    images: inputs["images"]!,
-    contextTokens: inputs["context_tokens"]!,
-    targetTokens: inputs["target_tokens"]!,
-  };
-  const { normalised } = targetRepresentations(
-    stepBatch.images,
-    under(inputs, "target_encoder."),
-    model,
-  );
-  const targets = gatherTargets(normalised, stepBatch);
-  const { std, cosine } = targetMonitors(normalised, batch);
+/** The loss of a batch, its gradient for every trained tensor, and the targets of whole images. */
+export interface LossAndGradients {
+  readonly loss: tf.Tensor;
+  /** `encoder.*` and `predictor.*` */
+  readonly gradients: Tensors;
+  /** Normalised target representations, rows [B N, D]. */
+  readonly normalised: tf.Tensor;
+}
 
+/** Forward and backward pass of one batch; `state` holds `encoder.*`, `predictor.*` and `target_encoder.*`. */
+export function lossAndGradients(
+  batch: StepBatch,
+  state: Tensors,
+  model: ModelConfig,
+): LossAndGradients {
+  const target = under(state, "target_encoder.");
+  const { normalised } = targetRepresentations(batch.images, target, model);
+  const targets = gatherTargets(normalised, batch);
   const names = Object.keys(trainedShapes(model));
-  const weights = names.map((name) => inputs[name]!);
   function lossOf(...trained: tf.Tensor[]): tf.Scalar {
     const tensors = Object.fromEntries(names.map((name, i) => [name, trained[i]!]));
     const networks = {
       encoder: under(tensors, "encoder."),
       predictor: under(tensors, "predictor."),
     };
-    return smoothL1(predictTargets(stepBatch, networks, model).predictions, targets);
+    return smoothL1(predictTargets(batch, networks, model).predictions, targets);
   }
-  const { value: loss, grads } = tf.valueAndGrads(lossOf)(weights);
+  const { value: loss, grads } = tf.valueAndGrads(lossOf)(names.map((name) => state[name]!));
+  return { loss, gradients: Object.fromEntries(names.map((n, i) => [n, grads[i]!])), normalised };
+}
+
+function trainStep(inputs: Tensors, { model, batch, optimizer }: StepConfig): Tensors {
+  const stepBatch: StepBatch = {
+    images: inputs["images"]!,
+    contextTokens: inputs["context_tokens"]!,
+    targetTokens: inputs["target_tokens"]!,
+  };
+  const { loss, gradients, normalised } = lossAndGradients(stepBatch, inputs, model);
+  const { std, cosine } = targetMonitors(normalised, batch);
 
   const scalars = {
     stepSize: inputs["step_size"]!,
@@ -227,7 +235,7 @@ function trainStep(inputs: Tensors, { model, batch, optimizer }: StepConfig): Te
     decay: inputs["decay"]!,
   };
   const results: Record<string, tf.Tensor> = { loss, target_std: std, target_cosine: cosine };
-  names.forEach((name, i) => {
+  for (const [name, gradient] of Object.entries(gradients)) {
     const weight = inputs[name]!;
     const state = {
       weight,
@@ -235,7 +243,7 @@ function trainStep(inputs: Tensors, { model, batch, optimizer }: StepConfig): Te
       moment2: inputs[`moment2.${name}`]!,
     };
     const decayed = isDecayed(name, weight.shape);
-    const updated = adamw(state, grads[i]!, { ...optimizer, scalars, decayed });
+    const updated = adamw(state, gradient, { ...optimizer, scalars, decayed });
     results[name] = updated.weight;
     results[`moment1.${name}`] = updated.moment1;
     results[`moment2.${name}`] = updated.moment2;
@@ -246,7 +254,7 @@ function trainStep(inputs: Tensors, { model, batch, optimizer }: StepConfig): Te
         tf.mul(updated.weight, inputs["ema_rest"]!),
       );
     }
-  });
+  }
   return results;
 }
 

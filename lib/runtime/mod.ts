@@ -1,0 +1,52 @@
+/**
+ * Runtimes: things that run programs. The only folder that knows native packages.
+ *
+ * @module
+ */
+import type { Runtime } from "../compile/mod.ts";
+import { Failure } from "../failure.ts";
+import { suggestion } from "../nearest.ts";
+
+/** Settings that a runtime may use. */
+export interface RuntimeOptions {
+  /** Threads inside one operation. @default the machine's logical cores */
+  readonly threads?: number;
+  /** Keep freed memory between runs: faster, takes more. @default false */
+  readonly arena?: boolean;
+}
+
+type Create = (options: RuntimeOptions) => Promise<Runtime>;
+
+// Each runtime is imported when it is asked for: the others' packages cost nothing then.
+const RUNTIMES: Readonly<Record<string, Create>> = {
+  onnx: async ({ threads = navigator.hardwareConcurrency, arena = false }) =>
+    (await import("./onnx.ts")).createOnnxRuntime({ threads, arena }),
+  cpu: async () => {
+    const { createEagerRuntime } = await import("./eager.ts");
+    return createEagerRuntime("cpu", {
+      name: "cpu",
+      description: "TensorFlow.js in plain JavaScript, 1 thread, eager (the slow reference)",
+    });
+  },
+  wasm: async () => (await import("./wasm.ts")).createWasmRuntime(),
+  webgpu: async () => (await import("./webgpu.ts")).createWebGpuRuntime({ allowSoftware: false }),
+  "webgpu-software": async () =>
+    (await import("./webgpu.ts")).createWebGpuRuntime({ allowSoftware: true }),
+  tensorflow: async () => (await import("./tensorflow.ts")).createTensorFlowRuntime(),
+};
+
+/** Names that `--runtime` takes, the default first. */
+export const RUNTIME_NAMES: readonly string[] = Object.keys(RUNTIMES);
+
+/**
+ * A runtime by name.
+ *
+ * @throws {Failure} `usage` for an unknown name, `unavailable` when this machine cannot run it
+ */
+export async function createRuntime(name: string, options: RuntimeOptions = {}): Promise<Runtime> {
+  const create = RUNTIMES[name];
+  if (create === undefined) {
+    throw new Failure("usage", `Cannot use runtime "${name}"${suggestion(name, RUNTIME_NAMES)}`);
+  }
+  return await create(options);
+}

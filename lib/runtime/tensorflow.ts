@@ -1,0 +1,38 @@
+import util from "node:util";
+import type { Runtime } from "../compile/mod.ts";
+import { Failure, messageOf } from "../failure.ts";
+import { createEagerRuntime } from "./eager.ts";
+
+/** Packages that bring the native TensorFlow library, the GPU build first. */
+const PACKAGES = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"];
+const VERSION = "4.22.0";
+
+/**
+ * TensorFlow's own library through its Node addon. The packages are optional: their install script fetches the library,
+ * so they are loaded when asked for and never with the rest.
+ *
+ * @throws {Failure} `unavailable`: neither package is installed, or its addon does not load
+ */
+export async function createTensorFlowRuntime(): Promise<Runtime> {
+  // The addon's JavaScript calls two functions that newer versions of node:util no longer have.
+  const legacy = util as unknown as Record<string, (value: unknown) => boolean>;
+  legacy["isNullOrUndefined"] ??= (value) => value === null || value === undefined;
+  legacy["isArray"] ??= Array.isArray;
+  const failures: string[] = [];
+  for (const name of PACKAGES) {
+    try {
+      await import(`npm:${name}@${VERSION}`);
+      return await createEagerRuntime("tensorflow", {
+        name: "tensorflow",
+        description: `TensorFlow through ${name} ${VERSION}, eager`,
+      });
+    } catch (error) {
+      failures.push(`${name}: ${messageOf(error).split("\n")[0]}`);
+    }
+  }
+  throw new Failure(
+    "unavailable",
+    `Cannot use runtime "tensorflow": ${failures.join("; ")}; run "deno install ` +
+      `--allow-scripts=npm:${PACKAGES[0]} npm:${PACKAGES[0]}@${VERSION}" or use --runtime onnx`,
+  );
+}
