@@ -267,7 +267,7 @@ function trainStep(inputs: Tensors, { model, batch, optimizer }: StepConfig): Te
 export function stepFeeds(
   images: Float32Array<ArrayBuffer>,
   { masks, hyper, step, config }: {
-    readonly masks: Masks;
+    readonly masks: Omit<Masks, "relaxedSamples">;
     readonly hyper: StepHyper;
     readonly step: number;
     readonly config: StepConfig;
