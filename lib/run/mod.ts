@@ -1,0 +1,16 @@
+/**
+ * The run directory: `config.json`, `metrics.jsonl`, `checkpoints/step-NNNNNNNN/`.
+ *
+ * @module
+ */
+export {
+  type Checkpoint,
+  checkpointAt,
+  latestCheckpoint,
+  listCheckpoints,
+  readCheckpoint,
+  type ShapeRecord,
+} from "./checkpoints.ts";
+export { RunDirectory, type RunOptions } from "./directory.ts";
+export { METRICS_FILE, type MetricsLine, WALL_CLOCK_FIELDS } from "./metrics.ts";
+export { readRun, type RunRecord, type SettingGroups } from "./record.ts";

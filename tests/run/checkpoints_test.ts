@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Failure } from "../../lib/failure.ts";
+import { encodeSafetensors } from "../../lib/formats/safetensors.ts";
+import {
+  checkpointAt,
+  latestCheckpoint,
+  listCheckpoints,
+  readCheckpoint,
+} from "../../lib/run/mod.ts";
+import {
+  removeLeftovers,
+  removeOldCheckpoints,
+  setAside,
+  stepsToKeep,
+  writeCheckpoint,
+} from "../../lib/run/checkpoints.ts";
+import { floatTensor, type TensorRecord } from "../../lib/tensor.ts";
+
+function stateOf(value: number): TensorRecord {
+  return { w: floatTensor([2, 2], new Float32Array(4).fill(value)), b: floatTensor([1]) };
+}
+
+async function withRun(use: (run: string) => Promise<void>): Promise<void> {
+  const directory = await Deno.makeTempDir();
+  try {
+    await use(join(directory, "run"));
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+async function writeSteps(run: string, steps: readonly number[]): Promise<void> {
+  for (const step of steps) await writeCheckpoint(run, { step, tensors: stateOf(step) });
+}
+
+const stepsIn = async (run: string) => (await listCheckpoints(run)).map(({ step }) => step);
+
+Deno.test("writeCheckpoint() writes what latestCheckpoint() and readCheckpoint() give back", async () => {
+  await withRun(async (run) => {
+    assert.equal(await latestCheckpoint(run), undefined);
+    await writeSteps(run, [100, 200]);
+    const latest = await latestCheckpoint(run);
+    assert.deepEqual(latest, { step: 200, path: join(run, "checkpoints/step-00000200") });
+    const shapes = { b: [1], w: [2, 2] };
+    assert.deepEqual({ ...await readCheckpoint(latest!, { shapes }) }, stateOf(200));
+    const first = await checkpointAt(run, 100);
+    const wanted = (name: string) => name === "w";
+    assert.deepEqual({ ...await readCheckpoint(first, { wanted }) }, { w: stateOf(100)["w"] });
+    const record = JSON.parse(await Deno.readTextFile(join(first.path, "state.json")));
+    const bytes = encodeSafetensors(stateOf(100), { format: "pt", step: "100" });
+    assert.equal(record.step, 100);
+    assert.equal(record.bytes, bytes.length);
+    assert.deepEqual(await Deno.readFile(join(first.path, "state.safetensors")), bytes);
+  });
+});
+
+Deno.test("checkpointAt() lists the steps that are there", async () => {
+  await withRun(async (run) => {
+    await writeSteps(run, [100, 200]);
+    await assert.rejects(checkpointAt(run, 150), {
+      kind: "missing",
+      message:
+        `Cannot open the run "${run}": it has no checkpoint of step 150, there are: 100, 200`,
+    });
+  });
+});
+
+type Damage = (path: string) => Promise<unknown>;
+const DAMAGES: readonly [what: string, damage: Damage, message: RegExp][] = [
+  [
+    "a changed byte",
+    async (path) => {
+      using file = await Deno.open(join(path, "state.safetensors"), { read: true, write: true });
+      await file.seek(-2, Deno.SeekMode.End);
+      await file.write(Uint8Array.of(7));
+    },
+    /: state\.safetensors was changed: wanted SHA-256 [0-9a-f]{64}, got [0-9a-f]{64}$/,
+  ],
+  [
+    "a cut file",
+    (path) => Deno.truncate(join(path, "state.safetensors"), 50),
+    /: state\.safetensors has the wrong length: wanted \d+ bytes, got 50$/,
+  ],
+  [
+    "no state",
+    (path) => Deno.remove(join(path, "state.safetensors")),
+    /: state\.safetensors is missing$/,
+  ],
+  [
+    "no record",
+    (path) => Deno.remove(join(path, "state.json")),
+    /: state\.json is not readable \(No such file/,
+  ],
+  [
+    "an empty record",
+    (path) => Deno.writeTextFile(join(path, "state.json"), ""),
+    /: state\.json is not readable \(Unexpected end of JSON input\)$/,
+  ],
+  [
+    "another record",
+    (path) => Deno.writeTextFile(join(path, "state.json"), "null"),
+    /: state\.json does not describe a checkpoint in version 1$/,
+  ],
+  [
+    "another step",
+    (path) => Deno.copyFile(join(path, "../step-00000100/state.json"), join(path, "state.json")),
+    /: state\.json wants step 200 by its name, got 100$/,
+  ],
+];
+
+for (const [what, damage, message] of DAMAGES) {
+  Deno.test(`latestCheckpoint() names a checkpoint with ${what} and takes the one before`, async () => {
+    await withRun(async (run) => {
+      await writeSteps(run, [100, 200]);
+      await damage(join(run, "checkpoints/step-00000200"));
+      const reported: string[] = [];
+      const latest = await latestCheckpoint(run, (checkpoint, failure) => {
+        assert.equal(checkpoint.step, 200);
+        reported.push(failure.message);
+      });
+      assert.equal(latest?.step, 100);
+      assert.equal(reported.length, 1);
+      assert.match(reported[0]!, message);
+      assert.ok(reported[0]!.startsWith(`Cannot use the checkpoint "${run}/checkpoints/`));
+    });
+  });
+}
+
+Deno.test("latestCheckpoint() fails when no checkpoint is valid, again and again", async () => {
+  await withRun(async (run) => {
+    await writeSteps(run, [100, 200]);
+    for (const step of ["100", "200"]) {
+      await Deno.truncate(join(run, `checkpoints/step-00000${step}/state.safetensors`), 9);
+    }
+    const fails = {
+      kind: "data",
+      message:
+        `Cannot go on with "${run}": none of its checkpoints is valid (Cannot use the checkpoint ` +
+        `"${run}/checkpoints/step-00000200": state.safetensors has the wrong length: ` +
+        "wanted 188 bytes, got 9), restore one from a copy or give another --out to start from the beginning",
+    };
+    await assert.rejects(latestCheckpoint(run), fails);
+    await assert.rejects(latestCheckpoint(run), fails);
+    assert.deepEqual(await stepsIn(run), [100, 200]);
+    for (const checkpoint of await listCheckpoints(run)) await setAside(checkpoint);
+    await assert.rejects(latestCheckpoint(run), {
+      kind: "data",
+      message: /none of its checkpoints is valid, restore one/,
+    });
+  });
+});
+
+Deno.test("setAside() never replaces what was set aside before", async () => {
+  await withRun(async (run) => {
+    for (const name of ["damaged-step-00000100", "damaged-step-00000100-2"]) {
+      await writeSteps(run, [100]);
+      const [checkpoint] = await listCheckpoints(run);
+      assert.equal(await setAside(checkpoint!), join(run, "checkpoints", name));
+    }
+  });
+});
+
+Deno.test("readCheckpoint() names a missing, extra or misshapen tensor", async () => {
+  await withRun(async (run) => {
+    await writeSteps(run, [100]);
+    const latest = (await latestCheckpoint(run))!;
+    const refusal = (shapes: Record<string, number[]>) =>
+      readCheckpoint(latest, { shapes }).then(() => "", (error: Failure) => error.message);
+    const start = `Cannot use the checkpoint "${latest.path}": `;
+    assert.equal(await refusal({ w: [2, 2], b: [1] }), "");
+    assert.equal(
+      await refusal({ w: [2, 2], b: [1], c: [3] }),
+      start + 'tensor "c" is missing',
+    );
+    assert.equal(
+      await refusal({ w: [2, 2] }),
+      start + 'tensor "b" does not belong to this model',
+    );
+    assert.equal(
+      await refusal({ w: [4], b: [1] }),
+      start + 'tensor "w" is float32 [2 2], wanted float32 [4]',
+    );
+  });
+});
+
+Deno.test("stepsToKeep() keeps the last K and every Mth, and a stop between them only for a while", () => {
+  const keep = (steps: number[], keepLast: number, keepEvery: number) =>
+    [...stepsToKeep(steps, { keepLast, keepEvery, checkpointSteps: 10 })].sort((a, b) => a - b);
+  assert.deepEqual(keep([10, 20, 30, 40], 2, 0), [30, 40]);
+  assert.deepEqual(keep([10, 20, 30, 40], 1, 2), [20, 40]);
+  assert.deepEqual(keep([10, 20, 23], 2, 0), [20, 23]);
+  assert.deepEqual(keep([20, 23, 30], 2, 0), [20, 30]);
+  assert.deepEqual(keep([10, 20, 30, 33], 2, 0), [30, 33]);
+  assert.deepEqual(keep([10], 3, 0), [10]);
+  assert.deepEqual(keep([3], 1, 0), [3]);
+});
+
+Deno.test("removeOldCheckpoints() and removeLeftovers() leave only what is kept", async () => {
+  await withRun(async (run) => {
+    await writeSteps(run, [10, 20, 30]);
+    await Deno.mkdir(join(run, "checkpoints/.step-00000040.tmp"));
+    await Deno.mkdir(join(run, "checkpoints/.step-00000001.old"));
+    await removeOldCheckpoints(run, { keepLast: 2, keepEvery: 0, checkpointSteps: 10 });
+    await removeLeftovers(run);
+    const names = [...Deno.readDirSync(join(run, "checkpoints"))].map(({ name }) => name).sort();
+    assert.deepEqual(names, ["step-00000020", "step-00000030"]);
+  });
+});
