@@ -3,7 +3,8 @@ import { Failure, messageOf } from "../failure.ts";
 import type { TarMember } from "../formats/tar.ts";
 import { RandomStream } from "../random/mod.ts";
 import { type ChannelMoments, channelMoments, ChannelStatistics } from "./channel_statistics.ts";
-import { decodeImage, encodeShorterSide } from "./decode.ts";
+import { encodeShorterSide } from "./decode.ts";
+import { ImageChecker } from "./image_checker.ts";
 import { sniffFormat } from "./image_format.ts";
 import { type BadFile, compareText } from "./images.ts";
 import type { Labels } from "./labels.ts";
@@ -52,11 +53,11 @@ interface CheckedImage {
 }
 
 async function checkImage(
-  { path, key }: { readonly path: string; readonly key: string },
+  { path, key, checker }: { readonly path: string; readonly key: string; checker: ImageChecker },
   { root, labels, clsColumn, shorterSide }: PackOptions,
 ): Promise<CheckedImage> {
   const original = await Deno.readFile(join(root, path));
-  const image = await decodeImage(original);
+  const image = await checker.decode(original);
   const shrink = shorterSide !== undefined && Math.min(image.width, image.height) > shorterSide;
   const { width, height, data } = shrink
     ? await encodeShorterSide(image, shorterSide)
@@ -102,10 +103,11 @@ export async function packImages(paths: readonly string[], options: PackOptions)
   const bad: BadFile[] = [];
   using train = new ShardWriter(directory, "train", { shardImages });
   using test = new ShardWriter(directory, "test", { shardImages });
+  const checker = new ImageChecker();
   const checked = mapInOrder(order, async (index) => {
     const path = paths[index]!, key = keys[index]!;
     try {
-      return { path, image: await checkImage({ path, key }, options) };
+      return { path, image: await checkImage({ path, key, checker }, options) };
     } catch (error) {
       return { path, reason: reasonOf(error) };
     }

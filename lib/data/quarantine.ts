@@ -37,6 +37,7 @@ export async function expectFewBad(
   }
   await writeFileAtomically(list, formatQuarantine(bad));
   const examples = someOf(bad.map(({ path, reason }) => `"${path}" (${reason})`));
+  const percent = Number((100 * maxBadFraction).toPrecision(6));
   const trouble = bad.length === total
     ? `none of the ${total} images is readable`
     : `${bad.length} of ${total} images are bad, wanted at most ${

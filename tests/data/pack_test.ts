@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { collectLabels } from "../../lib/data/labels.ts";
+import { isHeldOut, type Packed, packImages, type PackOptions } from "../../lib/data/pack.ts";
+import { plain, speckled, temporaryFolder, writePicture } from "./pictures.ts";
+
+async function pack(
+  root: string,
+  paths: readonly string[],
+  options: Partial<PackOptions> & { readonly directory: string },
+): Promise<Packed> {
+  await Deno.mkdir(options.directory);
+  return await packImages(paths, {
+    root,
+    labels: await collectLabels(paths, { root, csv: undefined }),
+    clsColumn: undefined,
+    shardImages: 4,
+    shorterSide: undefined,
+    holdoutFraction: 0,
+    seed: 0,
+    inFlight: 8,
+    ...options,
+  });
+}
+
+Deno.test("packImages() gives the same bytes whatever the concurrency, others for another seed", async () => {
+  await using folder = await temporaryFolder();
+  const root = join(folder.path, "images");
+  const paths = Array.from({ length: 12 }, (_, i) => `${i % 2}/${10 + i}.png`);
+  for (const [i, path] of paths.entries()) {
+    await writePicture(join(root, path), await speckled(16 + i).png().toBuffer());
+  }
+  const hashes = async (seed: number, inFlight: number) => {
+    const directory = join(folder.path, `${seed}-${inFlight}`);
+    const packed = await pack(root, paths, { directory, seed, inFlight, holdoutFraction: 0.4 });
+    return Object.values(packed.splits).flatMap(({ shards }) => shards.map(({ sha256 }) => sha256));
+  };
+  const one = await hashes(1, 1);
+  assert.ok(one.length >= 3);
+  assert.deepEqual(await hashes(1, 8), one);
+  assert.notDeepEqual(await hashes(2, 8), one);
+});
+
+Deno.test("packImages() measures the training images, each with equal weight", async () => {
+  await using folder = await temporaryFolder();
+  const root = join(folder.path, "images");
+  const dark = plain({ width: 2, height: 2, color: { r: 0, g: 51, b: 0 } });
+  const light = plain({ width: 40, height: 30, color: { r: 255, g: 51, b: 0 } });
+  await writePicture(join(root, "a.png"), await dark.png().toBuffer());
+  await writePicture(join(root, "b.png"), await light.png().toBuffer());
+  const packed = await pack(root, ["a.png", "b.png"], { directory: join(folder.path, "out") });
+  assert.deepEqual(packed.channelMean, [0.5, 0.2, 0]);
+  assert.deepEqual(packed.channelStd, [0.5, 0, 0]);
+});
+
+Deno.test("packImages() leaves out bad files and says why", async () => {
+  await using folder = await temporaryFolder();
+  const root = join(folder.path, "images");
+  const whole = await speckled().jpeg().toBuffer();
+  await writePicture(join(root, "good.jpg"), whole);
+  await writePicture(join(root, "cut.jpg"), whole.subarray(0, 5000));
+  await writePicture(join(root, "empty.png"), "");
+  await writePicture(join(root, "text.gif"), "hello");
+  const paths = ["cut.jpg", "empty.png", "gone.jpg", "good.jpg", "text.gif"];
+  const packed = await pack(root, paths, { directory: join(folder.path, "out") });
+  assert.equal(packed.splits["train"]!.images, 1);
+  assert.deepEqual(packed.bad, [
+    {
+      path: "cut.jpg",
+      reason:
+        "Cannot decode: the JPEG is truncated or damaged (VipsJpeg: premature end of JPEG image)",
+    },
+    { path: "empty.png", reason: "Cannot decode: the file is empty (0 bytes)" },
+    { path: "gone.jpg", reason: "Cannot read: No such file or directory (os error 2)" },
+    {
+      path: "text.gif",
+      reason: "Cannot decode: not an image, wanted JPEG, PNG, WebP, AVIF, GIF or TIFF",
+    },
+  ]);
+});
+
+Deno.test("isHeldOut() takes about the share asked for, and depends on seed and path alone", () => {
+  const paths = Array.from({ length: 1000 }, (_, i) => `class/${i}.jpg`);
+  const held = (seed: number, holdoutFraction: number) =>
+    paths.filter((path) => isHeldOut(path, { seed, holdoutFraction }));
+  // Four standard deviations of a binomial.
+  assert.ok(Math.abs(held(0, 0.25).length - 250) < 55);
+  assert.notDeepEqual(held(0, 0.25), held(1, 0.25));
+  const few = new Set(held(0, 0.1));
+  assert.ok([...few].every((path) => held(0, 0.25).includes(path)));
+  assert.equal(held(0, 0).length, 0);
+  assert.equal(held(0, 1).length, 1000);
+});
