@@ -22,15 +22,17 @@ export interface Program {
   readonly inputs: Readonly<Record<string, TensorSpec>>;
   /** Inputs that the function also returns, updated. */
   readonly carried: readonly string[];
+  /** Inputs that are set once and stay as they are: the weights of a finished network. @default none */
+  readonly parameters?: readonly string[];
   /** The function itself: pure, no value may be read inside. */
   run(inputs: Tensors): Tensors;
 }
 
 /** A program that is ready to run on some device. */
 export interface Executable {
-  /** Sets carried tensors; the data is copied. Every carried tensor must be set before the first run. */
+  /** Sets carried tensors and parameters; the data is copied. All must be set before the first run. */
   write(tensors: TensorRecord): void;
-  /** Runs once: takes the inputs that are not carried, gives the results that are not carried. */
+  /** Runs once: takes the inputs that do not stay in the runtime, gives the results that do not. */
   run(feeds: TensorRecord): Promise<TensorRecord>;
   /** Copies of the carried tensors as they are now. */
   read(): Promise<TensorRecord>;

@@ -3,7 +3,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Executable, Program, Runtime } from "../compile/mod.ts";
 import type { HostTensor, TensorRecord } from "../tensor.ts";
-import { checkCarried, checkFeeds } from "./feeds.ts";
+import { checkFeeds, checkResident, residentNames } from "./feeds.ts";
 
 /**
  * A runtime on a registered TensorFlow.js backend.
@@ -50,7 +50,7 @@ class EagerExecutable implements Executable {
   }
 
   write(tensors: TensorRecord): void {
-    checkCarried(this.#program, tensors);
+    checkResident(this.#program, tensors);
     tf.setBackend(this.#backend);
     for (const [name, tensor] of Object.entries(tensors)) {
       this.#state.get(name)?.dispose();
@@ -60,7 +60,7 @@ class EagerExecutable implements Executable {
 
   async run(feeds: TensorRecord): Promise<TensorRecord> {
     checkFeeds(this.#program, feeds);
-    for (const name of this.#program.carried) {
+    for (const name of residentNames(this.#program)) {
       if (!this.#state.has(name)) {
         throw new RangeError(`Cannot run "${this.#program.name}": "${name}" was never set`);
       }
@@ -84,9 +84,8 @@ class EagerExecutable implements Executable {
   }
 
   async read(): Promise<TensorRecord> {
-    const entries = [...this.#state].map(async ([name, tensor]) =>
-      [name, await toHost(tensor)] as const
-    );
+    const carried = [...this.#state].filter(([name]) => this.#program.carried.includes(name));
+    const entries = carried.map(async ([name, tensor]) => [name, await toHost(tensor)] as const);
     return Object.fromEntries(await Promise.all(entries));
   }
 

@@ -1,6 +1,11 @@
 import type { Program } from "../compile/mod.ts";
 import { sizeOf, type TensorRecord } from "../tensor.ts";
 
+/** Names of the inputs that stay in the runtime: what is carried, then what never changes. */
+export function residentNames({ carried, parameters = [] }: Program): readonly string[] {
+  return [...carried, ...parameters];
+}
+
 /**
  * Checks what a program is fed and finds the values of its named lengths.
  *
@@ -8,10 +13,10 @@ import { sizeOf, type TensorRecord } from "../tensor.ts";
  * @throws {RangeError} a missing, extra or misshapen tensor, named
  */
 export function checkFeeds(program: Program, feeds: TensorRecord): Record<string, number> {
-  const carried = new Set(program.carried);
+  const resident = new Set(residentNames(program));
   const bindings: Record<string, number> = {};
   for (const [name, spec] of Object.entries(program.inputs)) {
-    if (carried.has(name)) continue;
+    if (resident.has(name)) continue;
     const tensor = feeds[name];
     if (tensor === undefined) {
       throw new RangeError(`Cannot run "${program.name}": input "${name}" is missing`);
@@ -33,7 +38,7 @@ export function checkFeeds(program: Program, feeds: TensorRecord): Record<string
     }
   }
   for (const name of Object.keys(feeds)) {
-    if (!(name in program.inputs) || carried.has(name)) {
+    if (!(name in program.inputs) || resident.has(name)) {
       throw new RangeError(`Cannot run "${program.name}": it takes no input "${name}"`);
     }
   }
@@ -41,15 +46,16 @@ export function checkFeeds(program: Program, feeds: TensorRecord): Record<string
 }
 
 /**
- * Checks carried tensors against the program.
+ * Checks tensors that shall stay in the runtime against the program.
  *
  * @throws {RangeError} an unknown or misshapen tensor, named
  */
-export function checkCarried(program: Program, tensors: TensorRecord): void {
+export function checkResident(program: Program, tensors: TensorRecord): void {
+  const resident = new Set(residentNames(program));
   for (const [name, tensor] of Object.entries(tensors)) {
-    const spec = program.carried.includes(name) ? program.inputs[name] : undefined;
+    const spec = resident.has(name) ? program.inputs[name] : undefined;
     if (spec === undefined) {
-      throw new RangeError(`Cannot set state of "${program.name}": it carries no "${name}"`);
+      throw new RangeError(`Cannot set state of "${program.name}": it keeps no "${name}"`);
     }
     if (tensor.dtype !== spec.dtype || tensor.shape.join() !== spec.shape.join()) {
       throw new RangeError(

@@ -13,7 +13,7 @@ import {
 import { evaluate } from "../compile/length.ts";
 import { encodeOnnx } from "../formats/onnx.ts";
 import { type HostTensor, sizeOf, type TensorRecord } from "../tensor.ts";
-import { checkCarried, checkFeeds } from "./feeds.ts";
+import { checkFeeds, checkResident, residentNames } from "./feeds.ts";
 import { OnnxRuntimeLibrary, type SessionSettings } from "./onnxruntime.ts";
 
 /** How the compiled runtime is set up. */
@@ -44,18 +44,23 @@ export function createOnnxRuntime(options: OnnxRuntimeOptions): Runtime {
   };
 }
 
-/** A carried tensor: two buffers that take turns as input and output. */
-interface Carried {
+/** Memory that the library reads and writes in place. */
+interface Buffer {
+  readonly data: Float32Array<ArrayBuffer>;
+  readonly value: Pointer;
+}
+
+/** A tensor that stays in the runtime: a carried one has two buffers that take turns as input and output. */
+interface Resident {
   readonly shape: readonly number[];
-  readonly buffers: readonly [Float32Array<ArrayBuffer>, Float32Array<ArrayBuffer>];
-  readonly values: readonly [Pointer, Pointer];
+  readonly buffers: readonly [Buffer, Buffer] | readonly [Buffer];
 }
 
 class OnnxExecutable implements Executable {
   readonly #library: OnnxRuntimeLibrary;
   readonly #program: Program;
   readonly #session: Pointer;
-  readonly #carried: ReadonlyMap<string, Carried>;
+  readonly #resident: ReadonlyMap<string, Resident>;
   readonly #fed: readonly string[];
   readonly #results: readonly string[];
   readonly #graph: Graph;
@@ -77,24 +82,32 @@ class OnnxExecutable implements Executable {
     this.#graph = graph;
     const model = encodeOnnx(emitOnnx(graph, { portable: false }));
     this.#session = library.createSession(model, settings);
-    this.#carried = new Map(program.carried.map((name) => [name, this.#reserve(name)]));
-    this.#unset = new Set(program.carried);
-    this.#fed = [...graph.inputs.keys()].filter((name) => !this.#carried.has(name));
-    this.#results = [...graph.outputs.keys()].filter((name) => !this.#carried.has(name));
-    const carried = [...this.#carried.keys()];
-    this.#inputNames = this.#nameTable([...carried, ...this.#fed]);
+    const resident = residentNames(program);
+    this.#resident = new Map(resident.map((name) => [name, this.#reserve(name)]));
+    this.#unset = new Set(resident);
+    this.#fed = [...graph.inputs.keys()].filter((name) => !this.#resident.has(name));
+    this.#results = [...graph.outputs.keys()].filter((name) => !program.carried.includes(name));
+    this.#inputNames = this.#nameTable([...resident, ...this.#fed]);
     this.#outputNames = this.#nameTable([
-      ...carried.map((name) => `${name}.next`),
+      ...program.carried.map((name) => `${name}.next`),
       ...this.#results,
     ]);
   }
 
-  #reserve(name: string): Carried {
+  #reserve(name: string): Resident {
     const shape = this.#program.inputs[name]!.shape as number[];
-    const make = () => new Float32Array(sizeOf(shape));
-    const buffers = [make(), make()] as const;
-    const wrap = (data: Float32Array) => this.#library.createValue(data, shape, "float32");
-    return { shape, buffers, values: [wrap(buffers[0]), wrap(buffers[1])] };
+    const make = (): Buffer => {
+      const data = new Float32Array(sizeOf(shape));
+      return { data, value: this.#library.createValue(data, shape, "float32") };
+    };
+    const carried = this.#program.carried.includes(name);
+    return { shape, buffers: carried ? [make(), make()] : [make()] };
+  }
+
+  /** The buffer of a tensor that is input when `turn` is the current one, output when it is the next. */
+  #buffer(name: string, turn: 0 | 1): Buffer {
+    const { buffers } = this.#resident.get(name)!;
+    return buffers[turn] ?? buffers[0];
   }
 
   #nameTable(names: readonly string[]): BigUint64Array {
@@ -106,9 +119,9 @@ class OnnxExecutable implements Executable {
   }
 
   write(tensors: TensorRecord): void {
-    checkCarried(this.#program, tensors);
+    checkResident(this.#program, tensors);
     for (const [name, { data }] of Object.entries(tensors)) {
-      this.#carried.get(name)!.buffers[this.#turn].set(data as Float32Array);
+      this.#buffer(name, this.#turn).data.set(data as Float32Array);
       this.#unset.delete(name);
     }
   }
@@ -133,20 +146,15 @@ class OnnxExecutable implements Executable {
     const fed = this.#fed.map((name) => this.#wrap(feeds[name]!));
     const made = results.map(([, tensor]) => this.#wrap(tensor));
     const turn = this.#turn, next = turn === 0 ? 1 : 0;
-    const carried = [...this.#carried.values()];
+    const resident = [...this.#resident.keys()].map((name) => this.#buffer(name, turn).value);
+    const carried = this.#program.carried.map((name) => this.#buffer(name, next).value);
     this.#running = true;
     try {
       await this.#library.run(this.#session, {
         inputNames: this.#inputNames,
-        inputs: BigUint64Array.from(
-          [...carried.map(({ values }) => values[turn]), ...fed],
-          address,
-        ),
+        inputs: BigUint64Array.from([...resident, ...fed], address),
         outputNames: this.#outputNames,
-        outputs: BigUint64Array.from(
-          [...carried.map(({ values }) => values[next]), ...made],
-          address,
-        ),
+        outputs: BigUint64Array.from([...carried, ...made], address),
       });
       this.#turn = next;
     } finally {
@@ -163,16 +171,20 @@ class OnnxExecutable implements Executable {
   // deno-lint-ignore require-await
   async read(): Promise<TensorRecord> {
     return Object.fromEntries(
-      [...this.#carried].map(([name, { shape, buffers }]) => [
-        name,
-        { dtype: "float32", shape, data: buffers[this.#turn].slice() },
-      ]),
+      this.#program.carried.map((name) => {
+        const { shape } = this.#resident.get(name)!;
+        return [name, {
+          dtype: "float32",
+          shape,
+          data: this.#buffer(name, this.#turn).data.slice(),
+        }];
+      }),
     );
   }
 
   dispose(): void {
-    for (const { values } of this.#carried.values()) {
-      for (const value of values) this.#library.call("releaseValue", value);
+    for (const { buffers } of this.#resident.values()) {
+      for (const { value } of buffers) this.#library.call("releaseValue", value);
     }
     this.#library.call("releaseSession", this.#session);
   }
