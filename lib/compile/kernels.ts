@@ -64,8 +64,9 @@ function axesOf(given: unknown, rank: number): number[] {
 
 const reduction: Kernel = {
   operands: ["x"],
-  attributes: ({ axis, keepDims }, [x]) => ({
-    axis: axesOf(axis, x!.shape.length),
+  // The axes of Max have a name of their own.
+  attributes: ({ axis, reductionIndices, keepDims }, [x]) => ({
+    axis: axesOf(axis ?? reductionIndices, x!.shape.length),
     keepDims: keepDims === true,
   }),
   infer([x], { axis, keepDims }) {

@@ -41,12 +41,12 @@ class TraceBackend extends tf.KernelBackend {
   readonly #makers = new Map<number, string>();
   readonly constants: { value: TracedValue; data: ConstantData }[] = [];
   readonly nodes: TracedNode[] = [];
-  #program = "";
+  program = "";
   #count = 0;
 
   /** Starts a new recording. */
   begin(program: string): void {
-    this.#program = program;
+    this.program = program;
     this.#count = 0;
     this.#makers.clear();
     this.constants.length = 0;
@@ -71,7 +71,7 @@ class TraceBackend extends tf.KernelBackend {
     const value = this.#values.get(dataId);
     if (value === undefined) {
       throw new TypeError(
-        `Cannot trace "${this.#program}": it uses a tensor that was made outside of it, ` +
+        `Cannot trace "${this.program}": it uses a tensor that was made outside of it, ` +
           `pass that tensor as an input`,
       );
     }
@@ -114,13 +114,13 @@ class TraceBackend extends tf.KernelBackend {
       return made.length === 1 ? made[0]! : made;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      throw new RangeError(`Cannot trace "${this.#program}": ${op}: ${error.message}`);
+      throw new RangeError(`Cannot trace "${this.program}": ${op}: ${error.message}`);
     }
   }
 
   override write(values: Write[0], shape: Write[1], dtype: Write[2]): object {
     if (dtype !== "float32" && dtype !== "int32" && dtype !== "bool") {
-      throw new TypeError(`Cannot trace "${this.#program}": a ${dtype} constant is not supported`);
+      throw new TypeError(`Cannot trace "${this.program}": a ${dtype} constant is not supported`);
     }
     const value = this.#newValue({ type: dtype, shape }, "constant");
     const numbers = values as ArrayLike<number>;
@@ -134,7 +134,7 @@ class TraceBackend extends tf.KernelBackend {
   #refuseReading(dataId: object): never {
     const { id } = this.lookup(dataId);
     throw new TypeError(
-      `Cannot trace "${this.#program}": the value of ${
+      `Cannot trace "${this.program}": the value of ${
         this.#makers.get(id)
       } (%${id}) is read inside the ` +
         `program, return it as a result instead`,
@@ -212,7 +212,7 @@ function install(): TraceBackend {
       backendName: BACKEND,
       kernelFunc: () => {
         throw new TypeError(
-          `Cannot trace: kernel "${kernelName}" has no rule yet, add one to lib/compile/kernels.ts ` +
+          `Cannot trace "${recorder.program}": kernel "${kernelName}" has no rule yet, add one to lib/compile/kernels.ts ` +
             `or write the function with other ops`,
         );
       },
