@@ -54,7 +54,11 @@ function penaltyOf({ classes, classCount }: ClassifiedRows, strength: number): n
  *
  * @param scores [R C]
  */
-function crossEntropy(scores: Float64Array, classes: Int32Array, classCount: number): number {
+export function crossEntropy(
+  scores: Float64Array,
+  classes: Int32Array,
+  classCount: number,
+): number {
   let loss = 0;
   for (let row = 0; row < classes.length; row++) {
     const start = row * classCount;

@@ -31,8 +31,9 @@ export function bootstrapInterval(
     }
     values[resample] = statistic(sums);
   }
-  values.sort();
-  return [quantile(values, 0.025), quantile(values, 0.975)];
+  // A resample may hold equal targets only, of which R² is undefined.
+  const defined = values.filter(Number.isFinite).sort();
+  return [quantile(defined, 0.025), quantile(defined, 0.975)];
 }
 
 /** Linear interpolation between order statistics (NumPy's default). */

@@ -59,3 +59,28 @@ export function standardise(
   }
   return standardised;
 }
+
+/**
+ * The linear map on plain features that equals one on standardised features.
+ *
+ * @param parameters weights [C D], then biases [C]
+ * @returns weights [C D] and biases [C], rounded to float32
+ */
+export function foldStandardisation(
+  parameters: Float64Array,
+  { mean, deviation }: Moments,
+  { outputs }: { readonly outputs: number },
+): { weights: Float32Array<ArrayBuffer>; biases: Float32Array<ArrayBuffer> } {
+  const width = mean.length;
+  const weights = new Float32Array(outputs * width), biases = new Float32Array(outputs);
+  for (let c = 0; c < outputs; c++) {
+    let bias = parameters[outputs * width + c]!;
+    for (let d = 0; d < width; d++) {
+      const weight = parameters[c * width + d]! / deviation[d]!;
+      weights[c * width + d] = weight;
+      bias -= weight * mean[d]!;
+    }
+    biases[c] = bias;
+  }
+  return { weights, biases };
+}

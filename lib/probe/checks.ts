@@ -1,0 +1,93 @@
+import type { Features } from "../formats/arrow.ts";
+import { Failure } from "../failure.ts";
+
+/** A feature file with the path that messages name. */
+export interface NamedFeatures {
+  readonly path: string;
+  readonly features: Features;
+}
+
+/** Metadata that must be the same in training and test features. */
+const SAME_METADATA = [
+  "ijepa.encoder_sha256",
+  "ijepa.encoder",
+  "ijepa.layers",
+  "ijepa.pool",
+  "ijepa.preprocessing",
+];
+
+/**
+ * Fails unless both files hold features of the same kind.
+ *
+ * @throws {Failure} `data`, naming the metadata key and both values
+ */
+export function expectSameKind(train: NamedFeatures, test: NamedFeatures): void {
+  const kinds = SAME_METADATA.map((key) =>
+    [key, train.features.metadata[key], test.features.metadata[key]] as const
+  );
+  const differing = kinds.find(([, a, b]) => a !== b) ??
+    (train.features.width === test.features.width
+      ? undefined
+      : ["embedding width", `${train.features.width}`, `${test.features.width}`] as const);
+  if (differing === undefined) return;
+  const [key, a = "not recorded", b = "not recorded"] = differing;
+  throw new Failure(
+    "data",
+    `Cannot probe: ${key} of "${train.path}" is ${a}, of "${test.path}" it is ${b}, ` +
+      `make both with the same encoder and settings`,
+  );
+}
+
+/**
+ * Fails on a file without rows, or with an embedding that holds NaN or an infinity.
+ *
+ * @throws {Failure} `data`, naming row, key and column
+ */
+export function expectUsable({ path, features }: NamedFeatures): void {
+  const { rows, width, embeddings, keys } = features;
+  if (rows === 0) {
+    throw new Failure(
+      "data",
+      `Cannot probe: "${path}" has no rows, make features of a split with images`,
+    );
+  }
+  const place = embeddings.findIndex((value) => !Number.isFinite(value));
+  if (place < 0) return;
+  const row = Math.floor(place / width);
+  throw new Failure(
+    "data",
+    `Cannot probe: "${path}" holds ${embeddings[place]} in row ${row} (key "${keys[row]}", ` +
+      `embedding value ${place % width}), check the encoder that made it`,
+  );
+}
+
+/** SHA-256 of the shards that features were made from. */
+function shardHashes({ metadata }: Features): Set<string> {
+  try {
+    const hashes: unknown = Object.values(JSON.parse(metadata["ijepa.shards"] ?? "{}") as object);
+    return new Set(hashes as string[]);
+  } catch {
+    return new Set(); // Free-form metadata of another tool.
+  }
+}
+
+/**
+ * Fails when samples are in both files: same key, from shards that both files name (or that neither names).
+ *
+ * @returns how many keys are in both files although their shards differ, for a warning
+ * @throws {Failure} `data`, naming how many samples overlap
+ */
+export function expectDisjoint(train: NamedFeatures, test: NamedFeatures): number {
+  const known = new Set(train.features.keys);
+  const shared = test.features.keys.filter((key) => known.has(key));
+  if (shared.length === 0) return 0;
+  const trainShards = shardHashes(train.features), testShards = shardHashes(test.features);
+  const sameShards = trainShards.size === 0 && testShards.size === 0 ||
+    !trainShards.isDisjointFrom(testShards);
+  if (!sameShards) return shared.length;
+  throw new Failure(
+    "data",
+    `Cannot probe: ${shared.length} of the ${test.features.rows} samples of "${test.path}" are ` +
+      `also in "${train.path}" (the first is "${shared[0]}"), give features of two splits`,
+  );
+}

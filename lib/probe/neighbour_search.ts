@@ -1,0 +1,67 @@
+import type { Features } from "../formats/arrow.ts";
+import { type FeatureRows, KNN_NEIGHBOURS, nearestNeighbours, type Neighbours } from "./knn.ts";
+
+/** Held-out rows that choose k; more would cost time and change little. */
+const MOST_VALIDATION_QUERIES = 2000;
+
+/** Numbers of neighbours to try with a bank of so many rows, ascending. */
+export function neighbourCounts(bankRows: number): number[] {
+  return [...new Set(KNN_NEIGHBOURS.map((k) => Math.min(k, bankRows)))];
+}
+
+/** Evenly spaced held-out positions, at most 2,000. */
+export function validationQueries(heldOut: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const count = Math.min(MOST_VALIDATION_QUERIES, heldOut.length);
+  return Uint32Array.from(
+    { length: count },
+    (_, i) => heldOut[Math.floor(i * heldOut.length / count)]!,
+  );
+}
+
+/** Neighbour searches in one pair of feature files. Labels that all rows have share one search. */
+export class NeighbourSearch {
+  readonly #train: Features;
+  readonly #test: Features;
+  readonly #onProgress: (done: number, total: number) => void;
+  #shared: Promise<Neighbours> | undefined;
+
+  constructor(
+    train: Features,
+    test: Features,
+    { onProgress = () => {} }: {
+      readonly onProgress?: (doneQueries: number, totalQueries: number) => void;
+    } = {},
+  ) {
+    this.#train = train;
+    this.#test = test;
+    this.#onProgress = onProgress;
+  }
+
+  /** Neighbours among some training rows of other training rows. */
+  within(
+    bank: FeatureRows,
+    queries: FeatureRows,
+    { count }: { readonly count: number },
+  ): Promise<Neighbours> {
+    const total = queries.rows.length;
+    return nearestNeighbours(bank, queries, {
+      width: this.#train.width,
+      count,
+      onProgress: (done) => this.#onProgress(done, total),
+    });
+  }
+
+  /** Neighbours among the training rows of the test rows, of those rows that have the label. */
+  ofTest(
+    { trainRows, testRows }: { readonly trainRows: Uint32Array; readonly testRows: Uint32Array },
+  ): Promise<Neighbours> {
+    const search = () =>
+      this.within(
+        { features: this.#train.embeddings, rows: trainRows },
+        { features: this.#test.embeddings, rows: testRows },
+        { count: neighbourCounts(trainRows.length).at(-1)! },
+      );
+    const all = trainRows.length === this.#train.rows && testRows.length === this.#test.rows;
+    return all ? this.#shared ??= search() : search();
+  }
+}

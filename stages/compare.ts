@@ -1,0 +1,86 @@
+/** Several probes → one table. See `deno task compare --help`. */
+import { join } from "node:path";
+import { type Command, type Context, main, type Options } from "../lib/cli/mod.ts";
+import { Failure, messageOf } from "../lib/failure.ts";
+import { writeFileAtomically } from "../lib/files/mod.ts";
+import {
+  compareProbes,
+  comparisonTable,
+  markdownTable,
+  type ProbeMetrics,
+  type ProbeSource,
+} from "../lib/probe/mod.ts";
+
+const FLAGS = {
+  probes: {
+    type: "list",
+    placeholder: "NAME=PROBE",
+    required: true,
+    help: "name of a column and the directory of a probe",
+  },
+  out: { type: "string", placeholder: "FILE", help: "Markdown file to write besides" },
+} as const;
+
+type CompareOptions = Options<typeof FLAGS>;
+
+const COMMAND = {
+  name: "compare",
+  summary: "sets the probes of several encoders side by side",
+  flags: FLAGS,
+  examples: [
+    "deno task compare --probes pretrained=probe --probes random=probe-random --probes pixels=probe-pixels",
+  ],
+  details:
+    `Prints a Markdown table on stderr and JSON on stdout. Each cell is the test score of the method that
+did best on held-out training rows (never on the test rows), with its 95 % interval.`,
+} as const satisfies Command<typeof FLAGS>;
+
+async function readSource(text: string): Promise<ProbeSource> {
+  const [, name, directory] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (name === undefined || directory === undefined) {
+    throw new Failure("usage", `Cannot compare: --probes needs NAME=PROBE, got "${text}"`);
+  }
+  const path = join(directory, "metrics.json");
+  let metrics: ProbeMetrics;
+  try {
+    metrics = JSON.parse(await Deno.readTextFile(path)) as ProbeMetrics;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new Failure(
+        "missing",
+        `Cannot compare: "${path}" does not exist, make it with "deno task probe"`,
+      );
+    }
+    throw new Failure("data", `Cannot compare: "${path}" is not readable: ${messageOf(error)}`);
+  }
+  if (metrics.format !== "ijepa-probe" || metrics.version !== 1) {
+    throw new Failure(
+      "data",
+      `Cannot compare: "${path}" is not the result of a probe, give a directory that ` +
+        `"deno task probe" wrote`,
+    );
+  }
+  return { name, metrics };
+}
+
+/** Compares probes; see `lib/probe/compare.ts`. */
+export async function compare(
+  { probes, out }: CompareOptions,
+  _context: Context,
+): Promise<object> {
+  const sources: ProbeSource[] = [];
+  for (const text of probes) {
+    const source = await readSource(text);
+    if (sources.some(({ name }) => name === source.name)) {
+      throw new Failure("usage", `Cannot compare: the name "${source.name}" is given twice`);
+    }
+    sources.push(source);
+  }
+  const labels = compareProbes(sources);
+  const table = markdownTable(comparisonTable(labels));
+  if (out !== undefined) await writeFileAtomically(out, table + "\n");
+  console.error(table);
+  return { stage: "compare", status: "done", ...(out === undefined ? {} : { out }), labels };
+}
+
+if (import.meta.main) await main(COMMAND, compare);

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { Failure } from "../../lib/failure.ts";
+import {
+  compareProbes,
+  comparisonTable,
+  type LabelResult,
+  markdownTable,
+  type MethodResult,
+  plainTable,
+  type ProbeMetrics,
+} from "../../lib/probe/mod.ts";
+
+function method(
+  name: MethodResult["method"],
+  { validationScore, score }: { validationScore: number; score: number },
+): MethodResult {
+  return {
+    method: name,
+    strength: { name: name === "knn" ? "k" : "C", value: 10, atGridEdge: false },
+    validationScore,
+    score,
+    interval: [score - 0.0211, score + 0.02],
+    grid: [],
+  };
+}
+
+function metricsOf(
+  { samples = "same", ...label }: Partial<LabelResult> & { samples?: string },
+): ProbeMetrics {
+  return {
+    format: "ijepa-probe",
+    version: 1,
+    seed: 0,
+    width: 4,
+    train: { file: "train.arrow", rows: 60 },
+    test: { file: "test.arrow", rows: 30, samplesSha256: samples },
+    features: {},
+    skipped: [],
+    warnings: [],
+    labels: [{
+      label: "shape",
+      task: "classify",
+      metric: "accuracy",
+      trainRows: 60,
+      testRows: 30,
+      baseline: 0.25,
+      best: "logistic",
+      methods: [],
+      warnings: [],
+      ...label,
+    }],
+  };
+}
+
+const PRETRAINED = metricsOf({
+  best: "logistic",
+  methods: [
+    method("logistic", { validationScore: 0.6, score: 0.5 }),
+    // Better on the test rows, which must not matter.
+    method("knn", { validationScore: 0.4, score: 0.9 }),
+  ],
+});
+const RANDOM = metricsOf({
+  best: "knn",
+  methods: [
+    method("logistic", { validationScore: 0.2, score: 0.31 }),
+    method("knn", { validationScore: 0.3, score: 0.324 }),
+  ],
+});
+
+Deno.test("compareProbes() takes the method that was best on held-out training rows", () => {
+  const [shape] = compareProbes([
+    { name: "pretrained", metrics: PRETRAINED },
+    { name: "random", metrics: RANDOM },
+  ]);
+  assert.deepEqual(
+    shape!.scores.map(({ source, method, score, pointsBehindFirst }) => [
+      source,
+      method,
+      score,
+      pointsBehindFirst,
+    ]),
+    [["pretrained", "logistic", 0.5, 0], ["random", "knn", 0.324, 17.6]],
+  );
+});
+
+Deno.test("comparisonTable() as Markdown", () => {
+  const table = comparisonTable(compareProbes([
+    { name: "pretrained", metrics: PRETRAINED },
+    { name: "random", metrics: RANDOM },
+  ]));
+  assert.equal(
+    markdownTable(table),
+    [
+      "| label            | baseline | pretrained                      | random                     |",
+      "| ---------------- | -------- | ------------------------------- | -------------------------- |",
+      "| shape (accuracy) | 25.0 %   | 50.0 % (47.9 to 52.0), logistic | 32.4 % (30.3 to 34.4), knn |",
+    ].join("\n"),
+  );
+});
+
+Deno.test("compareProbes() refuses probes that cannot be compared", () => {
+  const against = (metrics: ProbeMetrics) => () =>
+    compareProbes([{ name: "pretrained", metrics: PRETRAINED }, { name: "random", metrics }]);
+  assert.throws(
+    against(metricsOf({ ...RANDOM.labels[0], samples: "other" })),
+    new Failure(
+      "data",
+      'Cannot compare: "random" was scored on other test samples than "pretrained" ' +
+        "(30 and 30 rows), probe features of the same split",
+    ),
+  );
+  assert.throws(
+    against(metricsOf({ ...RANDOM.labels[0], label: "objects" })),
+    new Failure(
+      "data",
+      'Cannot compare: label "shape" is a classify task in "pretrained" but is missing in "random", ' +
+        "probe both with the same --label and --task",
+    ),
+  );
+  assert.throws(
+    against(metricsOf({ ...RANDOM.labels[0], task: "regress" })),
+    new Failure(
+      "data",
+      'Cannot compare: label "shape" is a classify task in "pretrained" but is a regress task in ' +
+        '"random", probe both with the same --label and --task',
+    ),
+  );
+});
+
+Deno.test("plainTable() and markdownTable() align columns", () => {
+  const table = [["a", "long head"], ["wide cell", "b|c"]];
+  assert.equal(
+    plainTable(table),
+    "a          long head\n---------  ---------\nwide cell  b|c",
+  );
+  assert.equal(
+    markdownTable(table),
+    "| a         | long head |\n| --------- | --------- |\n| wide cell | b\\|c      |",
+  );
+});
