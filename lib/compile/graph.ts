@@ -30,6 +30,8 @@ export type ConstantData = Extract<HostTensor, { dtype: "float32" | "int32" }>;
 
 /** A constant tensor, or a scalar that is a length. */
 export interface Constant {
+  /** What it is called in a model file; other constants get a name of no meaning. */
+  readonly name?: string;
   readonly value: Value;
   readonly data: ConstantData | { readonly length: Length };
 }

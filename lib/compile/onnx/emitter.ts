@@ -33,7 +33,8 @@ export class Emitter {
     this.#graph = graph;
     this.portable = portable;
     for (const [name, { id }] of graph.inputs) this.#names.set(id, name);
-    for (const { value, data } of graph.constants) {
+    for (const { name, value, data } of graph.constants) {
+      if (name !== undefined) this.#names.set(value.id, name);
       if ("length" in data) this.#names.set(value.id, this.#lengthAsValue(data.length, value));
       else this.#constants.set(this.name(value), data);
     }

@@ -1,0 +1,18 @@
+/**
+ * The Hugging Face layout of an I-JEPA encoder: names of tensors, `config.json`, `preprocessor_config.json`
+ * (method.md section 7.1). Plain text and plain tensors; nothing here knows the network.
+ *
+ * @module
+ */
+export { type EncoderSizes, formatConfig, parseConfig } from "./huggingface/config.ts";
+export {
+  fromHuggingFace,
+  huggingFaceNames,
+  huggingFaceShapes,
+  toHuggingFace,
+} from "./huggingface/names.ts";
+export {
+  formatPreprocessor,
+  parsePreprocessor,
+  type Preprocessing,
+} from "./huggingface/preprocessor.ts";

@@ -1,0 +1,95 @@
+/** A finished encoder as a program: images in, representations out; any number of images per run. */
+
+import * as tf from "@tensorflow/tfjs";
+import type { Program, Tensors, TensorSpec } from "../compile/program.ts";
+import { type FloatTensor, floatTensor } from "../tensor.ts";
+import { type EncoderConfig, gridOf } from "./config.ts";
+import { encodeLayers, patchify } from "./encoder.ts";
+import { encoderShapes, type ShapeTable } from "./parameters.ts";
+import { sinCosPositions } from "./positions.ts";
+
+/** Name of the position table, [1 N D]; training has it fixed, other tools train it. */
+export const POSITIONS = "pos_embed";
+
+/** Name of the input of all programs here, [batch 3 H W]; Hugging Face calls it so. */
+export const PIXELS = "pixel_values";
+
+/** All tensors of a finished encoder under the official names, the position table included. */
+export function finishedShapes(config: EncoderConfig): ShapeTable {
+  const [rows, columns] = gridOf(config);
+  return { [POSITIONS]: [1, rows * columns, config.width], ...encoderShapes(config) };
+}
+
+/** The position table that encoders are trained with (method.md section 3), [1 N D]. */
+export function positionTable(config: EncoderConfig): FloatTensor {
+  return floatTensor(
+    finishedShapes(config)[POSITIONS]!,
+    sinCosPositions(gridOf(config), config.width),
+  );
+}
+
+/** Multiply-accumulate operations of one image. Axes: N tokens, D width, F hidden width. */
+export function forwardOperations(config: EncoderConfig): number {
+  const [rows, columns] = gridOf(config);
+  const { width, mlpWidth, depth, patchSize } = config;
+  const tokens = rows * columns;
+  const block = tokens * width * (4 * width + 2 * mlpWidth) + 2 * tokens ** 2 * width;
+  return depth * block + tokens * width * 3 * patchSize ** 2;
+}
+
+/** Outputs of the last blocks, each through the final norm and as [B N D], earliest first. */
+function lastLayers(inputs: Tensors, config: EncoderConfig, count: number): tf.Tensor[] {
+  const images = inputs[PIXELS]!;
+  const batch = images.shape[0]!;
+  const [, tokens, width] = inputs[POSITIONS]!.shape as [number, number, number];
+  const positions = tf.reshape(inputs[POSITIONS]!, [tokens, width]);
+  const input = { patches: patchify(images, config), positions, batch };
+  return encodeLayers(input, inputs, config)(count)
+    .map((rows) => tf.reshape(rows, [batch, tokens, width]));
+}
+
+function program(name: string, config: EncoderConfig, run: Program["run"]): Program {
+  const shapes = Object.entries(finishedShapes(config));
+  const parameters = shapes.map(([name, shape]): [string, TensorSpec] => [
+    name,
+    { dtype: "float32", shape },
+  ]);
+  return {
+    name,
+    carried: [],
+    parameters: Object.keys(finishedShapes(config)),
+    inputs: {
+      [PIXELS]: { dtype: "float32", shape: ["batch", 3, ...config.imageSize] },
+      ...Object.fromEntries(parameters),
+    },
+    run,
+  };
+}
+
+/**
+ * The encoder as other tools know it: `last_hidden_state` [B N D], the tokens after the final norm, and
+ * `pooler_output` [B D], their mean.
+ */
+export function encoderProgram(config: EncoderConfig): Program {
+  return program("ijepa", config, (inputs) => {
+    const [tokens] = lastLayers(inputs, config, 1) as [tf.Tensor];
+    return { last_hidden_state: tokens, pooler_output: tf.mean(tokens, 1) };
+  });
+}
+
+/**
+ * The encoder as probes use it (method.md section 6.1): `features` [B, layers D], the mean over the tokens of each of
+ * the last blocks after the final norm, side by side, earliest block first.
+ *
+ * @param layers how many of the last blocks
+ * @throws {RangeError} the encoder has fewer blocks
+ */
+export function featureProgram(config: EncoderConfig, layers: number): Program {
+  if (layers > config.depth) {
+    throw new RangeError(`Cannot take ${layers} layers of an encoder with ${config.depth} blocks`);
+  }
+  return program("features", config, (inputs) => {
+    const pooled = lastLayers(inputs, config, layers).map((tokens) => tf.mean(tokens, 1));
+    return { features: layers === 1 ? pooled[0]! : tf.concat(pooled, 1) };
+  });
+}
