@@ -13,6 +13,7 @@ import {
 } from "../lib/cli/mod.ts";
 import {
   collectLabels,
+  compareText,
   expectFewBad,
   formatManifest,
   formatQuarantine,
@@ -223,7 +224,7 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
       onProgress: (done, bad) => progress.update(done, bad > 0 ? `${bad} bad` : ""),
     });
     progress.close();
-    const bad = [...listing.unreadable, ...packed.bad];
+    const bad = [...listing.unreadable, ...packed.bad].sort((a, b) => compareText(a.path, b.path));
     await expectFewBad(bad, { total, out, maxBadFraction });
     const train = packed.splits["train"]!.images;
     expectBothSides({ train, test: packed.splits["test"]?.images ?? 0, holdout });

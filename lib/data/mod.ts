@@ -5,7 +5,14 @@
  */
 export { type Crop, type CropConfig, randomCrop, resizeCenterCrop } from "./crop.ts";
 export { decodeImage, type RgbImage } from "./decode.ts";
-export { type BadFile, type ImageFile, type ImageListing, isInside, listImages } from "./images.ts";
+export {
+  type BadFile,
+  compareText,
+  type ImageFile,
+  type ImageListing,
+  isInside,
+  listImages,
+} from "./images.ts";
 export { collectLabels, type Labels, type LabelValues } from "./labels.ts";
 export { BatchLoader, type BatchSpec, type LoadedBatch, type LoaderOptions } from "./loader.ts";
 export {

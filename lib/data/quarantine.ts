@@ -40,9 +40,7 @@ export async function expectFewBad(
   const percent = Number((100 * maxBadFraction).toPrecision(6));
   const trouble = bad.length === total
     ? `none of the ${total} images is readable`
-    : `${bad.length} of ${total} images are bad, wanted at most ${
-      maxBadFraction * 100
-    } %, remove them or ` +
+    : `${bad.length} of ${total} images are bad, wanted at most ${percent} %, remove them or ` +
       `raise --max-bad-fraction`;
   throw new Failure(
     "data",
