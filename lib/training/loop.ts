@@ -1,0 +1,160 @@
+/**
+ * The training loop: batches, masks and schedule values in, metrics and checkpoints out. Files, images and the
+ * runtime are handed in, so the loop itself is a pure function of them.
+ *
+ * @module
+ */
+import type { Executable } from "../compile/program.ts";
+import { Failure } from "../failure.ts";
+import { gridOf } from "../model/config.ts";
+import { type Masks, sampleMasks } from "../model/masks.ts";
+import type { TensorRecord } from "../tensor.ts";
+import { AlarmWatch, type StepSigns } from "./alarms.ts";
+import { hyperOf, type StepHyper } from "./schedules.ts";
+import { modelConfigOf, type PretrainConfig, type RunPlan } from "./settings.ts";
+import { type StepConfig, stepFeeds } from "./step.ts";
+
+/** What happened in one step. */
+export interface StepReport extends StepSigns {
+  readonly hyper: StepHyper;
+  /** Tokens Kc of each context and Kt of each target block. */
+  readonly contextTokens: number;
+  readonly targetTokens: number;
+  /** Wall clock of the step, and how much of it went by waiting for images. */
+  readonly seconds: number;
+  readonly waitSeconds: number;
+}
+
+/** What the loop works on and whom it tells. */
+export interface LoopParts {
+  readonly config: PretrainConfig;
+  readonly plan: RunPlan;
+  /** Steps already done. */
+  readonly firstStep: number;
+  /** The train program, with the state after `firstStep` steps. */
+  readonly executable: Executable;
+  /** Images of a step, [B 3 H W], normalised; valid until the next call. */
+  nextBatch(step: number): Promise<{
+    readonly images: Float32Array<ArrayBuffer>;
+    readonly waitSeconds: number;
+  }>;
+  onStep(report: StepReport): void;
+  /** Saves the state after `step` steps. */
+  onCheckpoint(step: number, state: TensorRecord): Promise<void>;
+  /** Takes sentences for a person. */
+  warn(text: string): void;
+  /** Aborted: the step under way is finished and saved, then the loop ends. */
+  readonly signal: AbortSignal;
+}
+
+/** Where the loop ended. */
+export interface LoopEnd {
+  /** Steps done in all. */
+  readonly step: number;
+  /** Loss of the last step, unless none was done. */
+  readonly loss: number | undefined;
+}
+
+/** What fixes the shape of a step of this configuration. */
+export function stepConfigOf(config: PretrainConfig): StepConfig {
+  return {
+    model: modelConfigOf(config),
+    batch: config.run.batch,
+    targetBlocks: config.masks.targetBlocks,
+    optimizer: config.optimizer,
+  };
+}
+
+function masksOf({ config, plan }: LoopParts, step: number): Masks | undefined {
+  if (step >= plan.steps) return undefined;
+  const { seed, batch } = config.run;
+  return sampleMasks(config.masks, gridOf(modelConfigOf(config).encoder), { seed, step, batch });
+}
+
+function scalarOf(results: TensorRecord, name: string): number {
+  return Number(results[name]!.data[0]);
+}
+
+function collapsed(step: number, what: string): Failure {
+  return new Failure(
+    "collapsed",
+    `Training failed at step ${step}: ${what}; checkpoints written before are untouched. Start again in another --out ` +
+      "with a lower schedule.learningRate or a longer schedule.warmupSteps",
+  );
+}
+
+/** A state with a value that is not a number must not replace a good checkpoint. */
+function expectFinite(step: number, state: TensorRecord): void {
+  for (const [name, { data }] of Object.entries(state)) {
+    for (let i = 0; i < data.length; i++) {
+      if (!Number.isFinite(data[i])) throw collapsed(step, `${name} holds ${data[i]}`);
+    }
+  }
+}
+
+/** Lets timers, signals and messages of other threads in; a runtime may have kept the thread for the whole step. */
+async function yieldToEvents(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+async function runStep(
+  parts: LoopParts,
+  { step, masks, stepConfig }: {
+    readonly step: number;
+    readonly masks: Masks;
+    readonly stepConfig: StepConfig;
+  },
+): Promise<{ readonly report: StepReport; readonly nextMasks: Masks | undefined }> {
+  const { config, plan, executable } = parts;
+  const started = performance.now();
+  const { images, waitSeconds } = await parts.nextBatch(step);
+  const hyper = hyperOf(config, { plan, step });
+  const running = executable.run(stepFeeds(images, { masks, hyper, step, config: stepConfig }));
+  // The runtime works on other threads where it can: the time is used for the masks of the next step.
+  const nextMasks = masksOf(parts, step + 1);
+  const results = await running;
+  const report: StepReport = {
+    step,
+    loss: scalarOf(results, "loss"),
+    hyper,
+    contextTokens: masks.contextTokens,
+    targetTokens: masks.targetTokens,
+    targetStd: scalarOf(results, "target_std"),
+    targetCosine: scalarOf(results, "target_cosine"),
+    seconds: (performance.now() - started) / 1000,
+    waitSeconds,
+  };
+  return { report, nextMasks };
+}
+
+/**
+ * Trains from `firstStep` to the end of the plan, or until the signal; saves every `run.checkpointSteps` steps and at
+ * either end.
+ *
+ * @throws {Failure} `collapsed`: loss or state is no longer finite; nothing is saved then
+ */
+export async function train(parts: LoopParts): Promise<LoopEnd> {
+  const { config, plan, executable, firstStep, signal } = parts;
+  const stepConfig = stepConfigOf(config);
+  const alarms = new AlarmWatch(plan.steps);
+  let done = firstStep;
+  let loss: number | undefined;
+  let masks = masksOf(parts, firstStep);
+  await yieldToEvents();
+  while (masks !== undefined && !signal.aborted) {
+    const { report, nextMasks } = await runStep(parts, { step: done, masks, stepConfig });
+    if (!Number.isFinite(report.loss)) throw collapsed(done, `the loss is ${report.loss}`);
+    parts.onStep(report);
+    for (const text of alarms.check(report)) parts.warn(text);
+    loss = report.loss;
+    masks = nextMasks;
+    done++;
+    await yieldToEvents();
+    if (done % config.run.checkpointSteps === 0 || done === plan.steps || signal.aborted) {
+      const state = await executable.read();
+      expectFinite(done, state);
+      await parts.onCheckpoint(done, state);
+    }
+  }
+  return { step: done, loss };
+}

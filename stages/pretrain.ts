@@ -1,0 +1,352 @@
+/** Shards → a run: an I-JEPA encoder trained on their images. See `deno task pretrain --help`. */
+import { join, relative } from "node:path";
+import {
+  type Command,
+  type Context,
+  expectInput,
+  main,
+  type Options,
+  type Outcome,
+  Progress,
+  VERSION,
+} from "../lib/cli/mod.ts";
+import { BatchLoader, openShards, type Shards, verifyShards } from "../lib/data/mod.ts";
+import { Failure } from "../lib/failure.ts";
+import { writeFileAtomically } from "../lib/files/mod.ts";
+import { gridOf } from "../lib/model/config.ts";
+import { maskTokenBounds } from "../lib/model/masks.ts";
+import {
+  checkpointAt,
+  METRICS_FILE,
+  type MetricsLine,
+  readCheckpoint,
+  RunDirectory,
+  type RunRecord,
+  type SettingGroups,
+} from "../lib/run/mod.ts";
+import type { Runtime } from "../lib/compile/mod.ts";
+import { createRuntime, RUNTIME_NAMES } from "../lib/runtime/mod.ts";
+import { sizeOf } from "../lib/tensor.ts";
+import {
+  imageSizeOf,
+  modelConfigOf,
+  parseConfigText,
+  planNotices,
+  planRun,
+  PRESET_NAMES,
+  type PretrainConfig,
+  resolveConfig,
+  type ResolvedConfig,
+  type RunPlan,
+} from "../lib/training/config.ts";
+import { stepConfigOf, type StepReport, train } from "../lib/training/loop.ts";
+import { imagesOfStep, stepsPerEpochOf } from "../lib/training/order.ts";
+import { initialState, stateShapes, trainProgram } from "../lib/training/step.ts";
+
+const SPLIT = "train";
+/** Checks that are over sooner are not worth a line. */
+const QUIET_MILLISECONDS = 2000;
+
+const FLAGS = {
+  shards: {
+    type: "string",
+    placeholder: "SHARDS",
+    required: true,
+    help: "directory that the shard stage has written",
+  },
+  out: {
+    type: "string",
+    placeholder: "RUN",
+    required: true,
+    help: "run directory to make or to go on with",
+  },
+  preset: {
+    type: "string",
+    placeholder: "NAME",
+    default: "vits16",
+    choices: PRESET_NAMES,
+    help: "named configuration to start from",
+  },
+  config: { type: "string", placeholder: "FILE", help: "JSON file with what differs" },
+  set: {
+    type: "list",
+    placeholder: "group.key=value",
+    help: "one value, for example model.depth=6",
+  },
+  steps: { type: "integer", placeholder: "N", min: 1, help: "length of the run in steps" },
+  epochs: { type: "number", placeholder: "N", min: 0, help: "length of the run in epochs" },
+  batch: { type: "integer", placeholder: "N", min: 1, help: "images per step" },
+  seed: { type: "integer", placeholder: "N", min: 0, max: 0xffffffff, help: "decides all chance" },
+  runtime: {
+    type: "string",
+    placeholder: "NAME",
+    default: "onnx",
+    choices: RUNTIME_NAMES,
+    help: "what computes",
+  },
+  threads: {
+    type: "integer",
+    placeholder: "N",
+    min: 1,
+    help: "threads of the runtime, all processors by default",
+  },
+  checkpointSteps: { type: "integer", placeholder: "N", min: 1, help: "steps between checkpoints" },
+} as const;
+
+type PretrainOptions = Options<typeof FLAGS>;
+
+const COMMAND = {
+  name: "pretrain",
+  summary: "trains an encoder on images without labels, by predicting masked blocks (I-JEPA)",
+  flags: FLAGS,
+  examples: [
+    "deno task pretrain --shards shards --out run",
+    "deno task pretrain --shards shards --out run --preset vits8-96 --epochs 100 --batch 128",
+    "deno task pretrain --shards shards --out run --config run.json --set schedule.learningRate=3e-4",
+  ],
+  details:
+    `Writes config.json (every value and where it came from), metrics.jsonl (one line per step),
+checkpoints/step-*/ (run.keepLast newest, and every run.keepEvery-th) and, at the end, receipt.json.
+Stopped (SIGTERM, SIGINT) or killed: give the same command again, it goes on from the newest valid checkpoint and ends
+with the same bytes. Values win in the order default, preset, --config, --set, flags; see lib/training/settings.ts.`,
+  stopsCleanly: true,
+} as const satisfies Command<typeof FLAGS>;
+
+function say(text: string): void {
+  console.error(`pretrain: ${text}`);
+}
+
+async function readConfig(options: PretrainOptions): Promise<ResolvedConfig> {
+  const { config: path, preset, set: sets, steps, epochs, batch, seed, checkpointSteps } = options;
+  if (path !== undefined) await expectInput(path, "read the configuration", "check --config");
+  const file = path === undefined
+    ? undefined
+    : { path, values: parseConfigText(await Deno.readTextFile(path), path) };
+  const flags = { steps, epochs, batch, seed, checkpointSteps };
+  return resolveConfig({ preset, file, sets, flags });
+}
+
+function countOf(shapes: Readonly<Record<string, readonly number[]>>, prefix: string): string {
+  const total = Object.entries(shapes)
+    .filter(([name]) => name.startsWith(prefix))
+    .reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
+  return total < 1e6 ? `${(total / 1e3).toPrecision(3)} k` : `${(total / 1e6).toPrecision(3)} M`;
+}
+
+function range([least, most]: readonly [number, number]): string {
+  return least === most ? String(least) : `${least} to ${most}`;
+}
+
+function sayPlan({ config, origins }: ResolvedConfig, { plan, images, runtime }: {
+  readonly plan: RunPlan;
+  readonly images: number;
+  readonly runtime: string;
+}): void {
+  const model = modelConfigOf(config), grid = gridOf(model.encoder);
+  const shapes = stateShapes(model);
+  const { encoder, predictor } = model;
+  const tokens = maskTokenBounds(config.masks, grid);
+  const epochs = (plan.steps / plan.stepsPerEpoch).toPrecision(3);
+  say(`${images} images, ${config.run.batch} per step, ${plan.steps} steps (${epochs} epochs)`);
+  say(
+    `images of ${imageSizeOf(config.data).join("x")} px in ${grid.join("x")} patches; ` +
+      `context ${range(tokens.contextTokens)} tokens, ${config.masks.targetBlocks} targets of ` +
+      range(tokens.targetTokens),
+  );
+  say(
+    `encoder ${encoder.width} wide, ${encoder.depth} deep, ${
+      countOf(shapes, "encoder.")
+    } parameters; ` +
+      `predictor ${predictor.width} wide, ${predictor.depth} deep, ${
+        countOf(shapes, "predictor.")
+      }`,
+  );
+  const stated = Object.entries(origins)
+    .filter(([, origin]) => origin !== "default" && !origin.startsWith("preset "))
+    .map(([name, origin]) => {
+      const [group, key] = name.split(".") as [keyof PretrainConfig, string];
+      const value = (config[group] as unknown as Record<string, unknown>)[key];
+      return `${name}=${JSON.stringify(value)} (${origin})`;
+    });
+  if (stated.length > 0) say(stated.join(", "));
+  say(runtime);
+  for (const notice of planNotices(plan)) say(notice);
+}
+
+/** Compares the shards with their hashes; bad images must not be found hours later. */
+async function verifyData(shards: Shards, signal: AbortSignal): Promise<void> {
+  const started = performance.now();
+  let progress: Progress | undefined;
+  await verifyShards(shards, SPLIT, (done, all) => {
+    if (signal.aborted) throw new Failure("stopped", "Stopped before the first step");
+    if (performance.now() - started < QUIET_MILLISECONDS) return;
+    const [doneMegabytes, total] = [Math.floor(done / 1e6), Math.ceil(all / 1e6)];
+    progress ??= new Progress({ stage: "pretrain", label: "checking shards", total, unit: "MB" });
+    progress.update(doneMegabytes);
+  });
+  progress?.close();
+}
+
+function lineOf(report: StepReport, batch: number): MetricsLine {
+  const { step, hyper, seconds, waitSeconds } = report;
+  return {
+    step,
+    loss: report.loss,
+    lr: hyper.learningRate,
+    weight_decay: hyper.weightDecay,
+    ema_momentum: hyper.emaMomentum,
+    context_tokens: report.contextTokens,
+    target_tokens: report.targetTokens,
+    target_std: report.targetStd,
+    target_cosine: report.targetCosine,
+    seconds: Number(seconds.toPrecision(4)),
+    images_per_second: Number((batch / seconds).toPrecision(4)),
+    data_wait_fraction: Number((waitSeconds / seconds).toPrecision(3)),
+  };
+}
+
+/** Smoothed over about twenty steps. */
+class Speed {
+  #secondsPerStep: number | undefined;
+
+  add(seconds: number): number {
+    const former = this.#secondsPerStep ?? seconds;
+    this.#secondsPerStep = former + (seconds - former) / 20;
+    return this.#secondsPerStep;
+  }
+}
+
+/** Trains until the end of the plan or the signal. @returns steps done */
+async function trainInto(run: RunDirectory, { options, config, plan, images, runtime, context }: {
+  readonly options: PretrainOptions;
+  readonly config: PretrainConfig;
+  readonly plan: RunPlan;
+  readonly images: number;
+  readonly runtime: Runtime;
+  readonly context: Context;
+}): Promise<number> {
+  const { seed, batch } = config.run;
+  const stepConfig = stepConfigOf(config);
+  const executable = await runtime.prepare(trainProgram(stepConfig));
+  executable.write(
+    run.checkpoint === undefined
+      ? initialState(stepConfig.model, { seed, ...config.model })
+      : await readCheckpoint(run.checkpoint, { shapes: stateShapes(stepConfig.model) }),
+  );
+  const firstStep = run.checkpoint?.step ?? 0;
+  await using loader = new BatchLoader({
+    spec: {
+      shards: options.shards,
+      split: SPLIT,
+      seed,
+      size: imageSizeOf(config.data),
+      crop: config.data,
+      mean: config.data.mean,
+      std: config.data.std,
+    },
+    batch,
+    firstStep,
+    endStep: plan.steps,
+    samplesOf: (step) => imagesOfStep({ seed, images, batch }, step),
+  });
+  const progress = new Progress({
+    stage: "pretrain",
+    label: "training",
+    total: plan.steps,
+    unit: "steps",
+    start: firstStep,
+  });
+  const speed = new Speed();
+  try {
+    const end = await train({
+      config,
+      plan,
+      firstStep,
+      executable,
+      nextBatch: (step) => loader.next(step),
+      onStep(report) {
+        run.appendMetrics(lineOf(report, batch));
+        const imagesPerSecond = batch / speed.add(report.seconds);
+        const note = `loss ${report.loss.toFixed(4)}, ${imagesPerSecond.toPrecision(3)} images/s`;
+        progress.update(report.step + 1, note);
+      },
+      async onCheckpoint(step, tensors) {
+        await run.writeCheckpoint({ step, tensors });
+      },
+      warn: (text) => progress.say(text),
+      signal: context.signal,
+    });
+    return end.step;
+  } finally {
+    progress.close();
+    executable.dispose();
+  }
+}
+
+/**
+ * Leaves `receipt.json`, the sign that the run is finished; an earlier one stays untouched, so that nothing that
+ * depends on it looks stale.
+ *
+ * @returns what the stage reports
+ */
+async function finish(run: RunDirectory, { record, shards, steps }: {
+  readonly record: RunRecord;
+  readonly shards: string;
+  readonly steps: number;
+}): Promise<object> {
+  const checkpoint = await checkpointAt(run.path, steps);
+  const metrics = await Deno.readTextFile(join(run.path, METRICS_FILE));
+  const last = JSON.parse(metrics.trimEnd().split("\n").at(-1) || "{}") as Partial<MetricsLine>;
+  const summary = { steps, loss: last.loss ?? null, checkpoint: checkpoint.path };
+  const path = join(run.path, "receipt.json");
+  if (await Deno.stat(path).then(() => true, () => false)) return summary;
+  const receipt = {
+    stage: "pretrain",
+    version: VERSION,
+    config: record.config,
+    inputs: [{ path: shards, sha256: record.shards.manifestSha256 }],
+    finished: new Date().toISOString(),
+    summary: { ...summary, checkpoint: relative(run.path, checkpoint.path) },
+  };
+  await writeFileAtomically(path, JSON.stringify(receipt, null, 2) + "\n");
+  return summary;
+}
+
+/** Trains an encoder on the split `train`; see `lib/run` for what is written. */
+export async function pretrain(options: PretrainOptions, context: Context): Promise<Outcome> {
+  const { out, threads } = options;
+  const resolved = await readConfig(options);
+  const { config } = resolved;
+  const shards = await openShards(options.shards);
+  const { length: images } = shards.split(SPLIT);
+  const plan = planRun(config, stepsPerEpochOf({ images, batch: config.run.batch }));
+  const runtime = await createRuntime(options.runtime, threads === undefined ? {} : { threads });
+  const { name, description } = runtime;
+  const record: RunRecord = {
+    format: "ijepa-run",
+    version: 1,
+    tool: VERSION,
+    config: config as unknown as SettingGroups,
+    origins: resolved.origins,
+    shards: { manifestSha256: shards.manifestSha256, split: SPLIT, images },
+    runtime: { name, description },
+  };
+  await using run = await RunDirectory.open(out, { record, retention: config.run, say });
+  const finished = run.checkpoint?.step === plan.steps;
+  if (!finished) {
+    sayPlan(resolved, { plan, images, runtime: description });
+    if (run.checkpoint !== undefined) say(`going on after step ${run.checkpoint.step}`);
+    await verifyData(shards, context.signal);
+    const done = await trainInto(run, { options, config, plan, images, runtime, context });
+    if (done < plan.steps) {
+      throw new Failure(
+        "stopped",
+        `Stopped after ${done} of ${plan.steps} steps, give the same command again to go on`,
+      );
+    }
+  }
+  const summary = await finish(run, { record, shards: options.shards, steps: plan.steps });
+  return { stage: "pretrain", out, status: finished ? "up to date" : "done", ...summary };
+}
+
+if (import.meta.main) await main(COMMAND, pretrain);
