@@ -68,11 +68,55 @@ function encodeNode(node: OnnxNode, index: number): Message {
   return message;
 }
 
-function encodeTensor(name: string, { dtype, shape, data }: HostTensor): Message {
+/** Large constants in a file of their own beside the model. */
+export interface ExternalData {
+  /** Name of that file, in the directory of the model. */
+  readonly file: string;
+  /** Constants of at least so many bytes go there. */
+  readonly leastBytes: number;
+}
+
+/** Where a constant lies in the file beside the model. */
+export interface ExternalConstant {
+  readonly name: string;
+  readonly tensor: HostTensor;
+  readonly offset: number;
+}
+
+/** Readers map the file into memory; pages begin at multiples of this. */
+const PAGE_BYTES = 4096;
+
+/** The constants that do not go into the model file itself, in the order in which they lie in theirs. */
+export function externalConstants(
+  { constants }: OnnxModel,
+  { leastBytes }: ExternalData,
+): ExternalConstant[] {
+  let end = 0;
+  return [...constants].filter(([, { data }]) => data.byteLength >= leastBytes)
+    .map(([name, tensor]) => {
+      const offset = Math.ceil(end / PAGE_BYTES) * PAGE_BYTES;
+      end = offset + tensor.data.byteLength;
+      return { name, tensor, offset };
+    });
+}
+
+function encodeTensor(
+  name: string,
+  { dtype, shape, data }: HostTensor,
+  place: { readonly file: string; readonly offset: number } | undefined,
+): Message {
   const message = new Message();
   for (const extent of shape) message.integer(1, extent);
-  return message.integer(2, TYPE_CODES[dtype]).string(8, name)
-    .bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  message.integer(2, TYPE_CODES[dtype]).string(8, name);
+  if (place === undefined) {
+    return message.bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  const entries = { location: place.file, offset: place.offset, length: data.byteLength };
+  for (const [key, value] of Object.entries(entries)) {
+    message.message(13, new Message().string(1, key).string(2, String(value)));
+  }
+  const external = 1;
+  return message.integer(14, external);
 }
 
 function encodeValue({ name, type, shape }: OnnxValue): Message {
@@ -90,13 +134,23 @@ function encodeValue({ name, type, shape }: OnnxValue): Message {
 /**
  * The bytes of an ONNX file.
  *
+ * @param options `external`: where large constants lie instead; writing them there is up to the caller
  * @throws {RangeError} above 2 GiB, the limit of the format without external data
  */
-export function encodeOnnx(model: OnnxModel): Uint8Array<ArrayBuffer> {
+export function encodeOnnx(
+  model: OnnxModel,
+  { external }: { readonly external?: ExternalData } = {},
+): Uint8Array<ArrayBuffer> {
+  const outside = external === undefined ? [] : externalConstants(model, external);
+  const places = new Map(
+    outside.map(({ name, offset }) => [name, { file: external!.file, offset }]),
+  );
   const graph = new Message();
   model.nodes.forEach((node, index) => graph.message(1, encodeNode(node, index)));
   graph.string(2, model.name);
-  for (const [name, tensor] of model.constants) graph.message(5, encodeTensor(name, tensor));
+  for (const [name, tensor] of model.constants) {
+    graph.message(5, encodeTensor(name, tensor, places.get(name)));
+  }
   for (const input of model.inputs) graph.message(11, encodeValue(input));
   for (const output of model.outputs) graph.message(12, encodeValue(output));
   const message = new Message().integer(1, 9).string(2, "ijepa").message(7, graph);

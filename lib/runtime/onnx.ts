@@ -70,7 +70,8 @@ class OnnxExecutable implements Executable {
   readonly #pinned: Uint8Array[] = [];
   readonly #unset: Set<string>;
   #turn: 0 | 1 = 0;
-  #running = false;
+  /** What the library reads at the moment: nothing else may hold it, and it must not be collected. */
+  #running: TensorRecord | undefined;
 
   constructor(
     library: OnnxRuntimeLibrary,
@@ -148,7 +149,7 @@ class OnnxExecutable implements Executable {
     const turn = this.#turn, next = turn === 0 ? 1 : 0;
     const resident = [...this.#resident.keys()].map((name) => this.#buffer(name, turn).value);
     const carried = this.#program.carried.map((name) => this.#buffer(name, next).value);
-    this.#running = true;
+    this.#running = feeds;
     try {
       await this.#library.run(this.#session, {
         inputNames: this.#inputNames,
@@ -158,7 +159,7 @@ class OnnxExecutable implements Executable {
       });
       this.#turn = next;
     } finally {
-      this.#running = false;
+      this.#running = undefined;
       for (const value of [...fed, ...made]) this.#library.call("releaseValue", value);
     }
     return Object.fromEntries(results);

@@ -15,6 +15,7 @@ const p = "pointer", b = "buffer", i = "i32", z = "usize";
 const FUNCTIONS = {
   getErrorMessage: [2, [p], p],
   createEnv: [3, [i, b, b], p],
+  createSession: [7, [p, b, p, b], p],
   createSessionFromArray: [8, [p, b, z, p, b], p],
   createSessionOptions: [10, [b], p],
   enableProfiling: [14, [p, b], p],
@@ -58,6 +59,12 @@ export interface SessionSettings {
 
 function cString(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text + "\0");
+}
+
+/** A path as the library takes it: in 16-bit units on Windows, in bytes elsewhere. */
+function pathString(path: string): Uint8Array<ArrayBuffer> {
+  if (Deno.build.os !== "windows") return cString(path);
+  return new Uint8Array(Uint16Array.from(path + "\0", (unit) => unit.charCodeAt(0)).buffer);
 }
 
 /** The library that ships inside `npm:onnxruntime-node`, for this platform. */
@@ -153,8 +160,8 @@ export class OnnxRuntimeLibrary {
     return Deno.UnsafePointer.create(slot[0]!);
   }
 
-  /** Compiles a model. */
-  createSession(model: Uint8Array<ArrayBuffer>, settings: SessionSettings): Pointer {
+  /** Compiles a model: its bytes, or the path of its file, which may have its constants beside it. */
+  createSession(model: Uint8Array<ArrayBuffer> | string, settings: SessionSettings): Pointer {
     const options = this.#create("createSessionOptions");
     const allOptimizations = 99;
     this.#check(this.call("setGraphOptimizationLevel", options, allOptimizations));
@@ -168,6 +175,9 @@ export class OnnxRuntimeLibrary {
       this.#check(this.call("enableProfiling", options, cString(settings.profile)));
     }
     try {
+      if (typeof model === "string") {
+        return this.#create("createSession", this.#environment, pathString(model), options);
+      }
       return this.#create(
         "createSessionFromArray",
         this.#environment,
