@@ -1,49 +1,23 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { Failure, messageOf } from "../failure.ts";
-
+import { holdLock, outputFailure, syncEntry, syncPath, writeFileAtomically } from "../files/mod.ts";
 import {
-  canonicalJson,
-  holdLock,
-  outputFailure,
-  sha256,
-  syncPath,
-  writeFileAtomically,
-} from "../files/mod.ts";
-
-/** An input or output as a receipt names it. */
-export interface FileRecord {
-  readonly path: string;
-  readonly sha256: string;
-  readonly bytes?: number;
-}
+  type ArtifactKind,
+  damageOf,
+  type Making,
+  readReceipt,
+  type Receipt,
+  receiptKey,
+  receiptPath,
+  receiptText,
+  recordOutput,
+} from "./receipt.ts";
 
 /** What a stage is about to make. */
-export interface ArtifactSpec {
-  readonly stage: string;
-  readonly version: string;
-  /** Where the finished file or directory goes. */
-  readonly path: string;
-  readonly kind: "file" | "directory";
-  /** Everything that decides the content, besides the inputs. */
-  readonly config: object;
-  readonly inputs: readonly FileRecord[];
+export interface ArtifactSpec extends Making {
+  readonly kind: ArtifactKind;
   /** Replace an artefact that was made from something else. */
   readonly force: boolean;
-}
-
-/** The record that lands with every artefact: what it was made from, and how. */
-export interface Receipt {
-  readonly stage: string;
-  readonly version: string;
-  readonly path: string;
-  /** SHA-256 over stage, config and input hashes: equal keys mean the same artefact. */
-  readonly key: string;
-  readonly config: object;
-  readonly inputs: readonly FileRecord[];
-  readonly seconds: number;
-  readonly finished: string;
-  /** What the stage reports: counts, scores, hashes of outputs. */
-  readonly summary: object;
 }
 
 /** What a stage prints: the summary, and whether there was anything to do. */
@@ -67,21 +41,15 @@ export function removeTemporaries(): void {
   }
 }
 
-/** Where the receipt of an artefact lies. */
-export function receiptPath(path: string, kind: "file" | "directory"): string {
-  return kind === "directory" ? join(path, "receipt.json") : `${path}.receipt.json`;
-}
-
-async function readReceipt(path: string): Promise<Receipt | undefined> {
+/** Whether something is there; an empty directory is as good as nothing. */
+async function isOccupied(path: string): Promise<boolean> {
   try {
-    return JSON.parse(await Deno.readTextFile(path)) as Receipt;
-  } catch {
-    return undefined; // None, or not one of ours: the artefact is then treated as somebody else's.
+    if (!(await Deno.lstat(path)).isDirectory) return true;
+    for await (const _entry of Deno.readDir(path)) return true;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.lstat(path).then(() => true, () => false);
+  return false;
 }
 
 /** A crashed run may have left `.NAME.tmp-PID` behind; under the lock nobody else can own it. */
@@ -93,9 +61,45 @@ async function removeLeftovers(directory: string, prefix: string): Promise<void>
   }
 }
 
+/** Nothing is replaced without being asked, and never a directory that this stage has not made. */
+function expectReplaceable(spec: ArtifactSpec, earlier: Receipt | undefined): void {
+  const { stage, path, kind, force } = spec;
+  const ours = earlier?.stage === stage;
+  if (force && (ours || (kind === "file" && earlier === undefined))) return;
+  const what = ours
+    ? "was made from other inputs or settings"
+    : earlier
+    ? `was made by "${earlier.stage}"`
+    : "exists and was not made by this command";
+  const way = ours || (kind === "file" && earlier === undefined)
+    ? "pass --force to replace it or give another --out"
+    : "give another --out or remove it yourself";
+  throw new Failure("output", `Cannot write "${path}": it ${what}, ${way}`);
+}
+
+/** Puts a finished artefact in the place of what is there. */
+async function moveIntoPlace(temporary: string, path: string, kind: ArtifactKind): Promise<void> {
+  if (kind === "directory") {
+    // Moved away whole: a directory that is half removed must never stand under the name, receipt and all.
+    const former = `${temporary}-former`;
+    await Deno.rename(path, former).catch(ignoreNotFound);
+    await Deno.rename(temporary, path);
+    await Deno.remove(former, { recursive: true }).catch(ignoreNotFound);
+  } else {
+    // A stale receipt must not vouch for the new file should the process die between the two.
+    await Deno.remove(receiptPath(path, kind)).catch(ignoreNotFound);
+    await Deno.rename(temporary, path);
+  }
+}
+
+function ignoreNotFound(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}
+
 /**
- * Makes one artefact so that it appears whole or not at all: `build` writes to a temporary sibling, which is
- * synced and renamed, with its receipt. An artefact that is already there with the same key is left alone.
+ * Makes one artefact so that it appears whole or not at all: `build` writes to a temporary sibling, which is hashed,
+ * synced and renamed, with its receipt. An artefact that is already there with the same key is left alone, unless it
+ * is not what its receipt says.
  *
  * @param build writes the artefact at the path it is given and returns the summary
  * @throws {Failure} `output`: not writable, disk full, locked, or made from something else without `force`
@@ -104,59 +108,42 @@ export async function makeArtifact(
   spec: ArtifactSpec,
   build: (temporary: string) => Promise<object>,
 ): Promise<Outcome> {
-  const { stage, version, kind, config, inputs, force } = spec;
+  const { stage, kind, force } = spec;
   const started = performance.now();
-  const path = resolve(spec.path);
+  // A link to a larger disk stays a link: what it points to is replaced.
+  const path = await Deno.realPath(spec.path).catch(() => resolve(spec.path));
   const directory = dirname(path), name = basename(path);
-  const key = sha256(canonicalJson({ stage, config, inputs: inputs.map((i) => i.sha256) }));
+  const key = receiptKey(spec);
   try {
     await Deno.mkdir(directory, { recursive: true });
   } catch (error) {
     throw outputFailure(spec.path, error);
   }
-  await using _lock = await holdLock(join(directory, `.${name}.lock`), spec.path, {
-    removeAfter: true,
-  });
-  const present = await exists(path);
-  const earlier = present ? await readReceipt(receiptPath(path, kind)) : undefined;
-  if (earlier?.key === key && !force) {
-    return { stage, out: spec.path, status: "up to date", ...earlier.summary };
-  }
-  if (present && !force) {
-    const maker = earlier
-      ? `was made by "${earlier.stage}" from other inputs or settings`
-      : "exists";
-    throw new Failure(
-      "output",
-      `Cannot write "${spec.path}": it ${maker}, pass --force to replace it or give another --out`,
-    );
-  }
-  await removeLeftovers(directory, `.${name}.tmp-`);
+  const lock = join(directory, `.${name}.lock`);
   const temporary = join(directory, `.${name}.tmp-${Deno.pid}`);
-  temporaries.add(temporary);
+  await using _lock = await holdLock(lock, spec.path, { removeAfter: true });
+  temporaries.add(lock);
   try {
+    if (await isOccupied(path)) {
+      const earlier = await readReceipt(path, kind);
+      const damage = earlier?.key === key ? await damageOf(path, kind, earlier) : undefined;
+      if (earlier?.key === key && damage === undefined && !force) {
+        return { stage, out: spec.path, status: "up to date", ...earlier.summary };
+      }
+      if (damage === undefined) expectReplaceable(spec, earlier);
+      else console.error(`${stage}: "${spec.path}" is damaged (${damage}), making it again`);
+    }
+    await removeLeftovers(directory, `.${name}.tmp-`);
+    temporaries.add(temporary);
     if (kind === "directory") await Deno.mkdir(temporary);
     const summary = await build(temporary);
-    const receipt: Receipt = {
-      stage,
-      version,
-      path: spec.path,
-      key,
-      config,
-      inputs,
-      seconds: Number(((performance.now() - started) / 1000).toFixed(3)),
-      finished: new Date().toISOString(),
-      summary,
-    };
-    const text = JSON.stringify(receipt, null, 2) + "\n";
-    if (kind === "directory") await Deno.writeTextFile(join(temporary, "receipt.json"), text);
+    const output = await recordOutput(temporary, kind);
+    const text = receiptText(spec, { output, started, summary });
+    if (kind === "directory") await Deno.writeTextFile(receiptPath(temporary, kind), text);
     await syncPath(temporary);
-    if (kind === "directory" && present) await Deno.remove(path, { recursive: true });
-    // A stale receipt must not vouch for the new file should the process die between the renames.
-    if (kind === "file" && earlier) await Deno.remove(receiptPath(path, kind));
-    await Deno.rename(temporary, path);
+    await moveIntoPlace(temporary, path, kind);
     if (kind === "file") await writeFileAtomically(receiptPath(path, kind), text);
-    await syncPath(directory);
+    await syncEntry(directory);
     return { stage, out: spec.path, status: "done", ...summary };
   } catch (error) {
     if (error instanceof Failure) throw error;
@@ -164,6 +151,7 @@ export async function makeArtifact(
   } finally {
     await Deno.remove(temporary, { recursive: true }).catch(() => {});
     temporaries.delete(temporary);
+    temporaries.delete(lock);
   }
 }
 

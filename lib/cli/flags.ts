@@ -59,7 +59,11 @@ function convert(name: string, flag: Flag, text: string): string | number {
   }
   const { min = -Infinity, max = Infinity } = flag;
   if (value < min || value > max) {
-    const range = max === Infinity ? `at least ${min}` : `from ${min} to ${max}`;
+    const range = max === Infinity
+      ? `at least ${min}`
+      : min === -Infinity
+      ? `at most ${max}`
+      : `from ${min} to ${max}`;
     refuse(`${name} must be ${range}, got ${text}`);
   }
   return value;

@@ -3,15 +3,15 @@
  *
  * @module
  */
-export {
-  type ArtifactSpec,
-  expectInput,
-  type FileRecord,
-  makeArtifact,
-  type Outcome,
-  type Receipt,
-  receiptPath,
-} from "./artifact.ts";
+export { type ArtifactSpec, expectInput, makeArtifact, type Outcome } from "./artifact.ts";
 export { describeFlags, type Flag, type FlagTable, type Options, parseFlags } from "./flags.ts";
 export { type Command, type Context, main, VERSION } from "./main.ts";
 export { formatDuration, Progress } from "./progress.ts";
+export {
+  type FileRecord,
+  type Making,
+  type OutputRecord,
+  type Receipt,
+  receiptPath,
+  receiptText,
+} from "./receipt.ts";

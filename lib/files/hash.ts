@@ -9,7 +9,8 @@ export function sha256(data: Uint8Array | string): string {
 export async function sha256File(path: string): Promise<string> {
   const hash = createHash("sha256");
   using file = await Deno.open(path);
-  const buffer = new Uint8Array(1 << 20);
+  // Small buffers for small files: there may be thousands of them.
+  const buffer = new Uint8Array(Math.min(1 << 20, (await file.stat()).size + 1));
   for (let count = await file.read(buffer); count !== null; count = await file.read(buffer)) {
     hash.update(buffer.subarray(0, count));
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { forEachConcurrently } from "./concurrent.ts";
 export { canonicalJson, sha256, sha256File } from "./hash.ts";
 export { holdLock } from "./lock.ts";
-export { outputFailure, syncPath, writeFileAtomically } from "./write.ts";
+export { outputFailure, syncEntry, syncPath, writeFileAtomically } from "./write.ts";

@@ -57,8 +57,15 @@ export class RandomStream {
     return low + (high - low) * (bits / 0x20000000000000);
   }
 
-  /** An unbiased integer in [0, bound); `bound` is from 1 to 2^32. */
+  /**
+   * An unbiased integer in [0, bound).
+   *
+   * @throws {RangeError} `bound` is not an integer from 1 to 2^32
+   */
   integer(bound: number): number {
+    if (!Number.isInteger(bound) || bound < 1 || bound > 0x100000000) {
+      throw new RangeError(`Cannot draw an integer: wanted a bound from 1 to 2^32, got ${bound}`);
+    }
     const limit = Math.floor(0x100000000 / bound) * bound;
     for (;;) {
       const value = this.uint32();

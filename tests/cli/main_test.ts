@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { withFolder } from "../folder.ts";
+import { ROOT } from "../run_stage.ts";
+
+const SCRIPT = join(ROOT, "tests/cli/press.ts");
+
+function spawn(...flags: string[]): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--allow-read", "--allow-write", SCRIPT, ...flags],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+async function press(...flags: string[]): Promise<{ code: number; out: string; err: string }> {
+  const { code, stdout, stderr } = await spawn(...flags).output();
+  const text = new TextDecoder();
+  return { code, out: text.decode(stdout), err: text.decode(stderr) };
+}
+
+Deno.test("main() prints one JSON line on stdout and people's text on stderr, exit 0", () =>
+  withFolder(async (folder) => {
+    const path = join(folder, "page");
+    const line = { stage: "press", out: path, status: "done", pages: 1 };
+    const first = await press("--out", path);
+    assert.deepEqual(first, {
+      code: 0,
+      out: JSON.stringify(line) + "\n",
+      err: "press: pressing\n",
+    });
+    const again = await press("--out", path);
+    assert.deepEqual(again, {
+      code: 0,
+      out: JSON.stringify({ ...line, status: "up to date" }) + "\n",
+      err: "",
+    });
+  }));
+
+Deno.test("main() prints help from the flag table, exit 0, wherever --help stands", async () => {
+  const { code, out, err } = await press("--out", "x", "--help");
+  assert.deepEqual({ code, err }, { code: 0, err: "" });
+  assert.equal(
+    out,
+    `press: presses a file
+
+Flags:
+  --out FILE             file to make (required)
+  --fail KIND            kind of failure, or bug
+  --wait-seconds NUMBER  time before the file is written (default 0)
+
+More about pages.
+
+Examples:
+  deno task press --out page
+
+Exit codes: 0 done or up to date, 1 unexpected, 2 usage or configuration, 3 training collapsed,
+  65 bad data, 66 input missing, 69 runtime not available, 73 cannot write the output,
+  75 stopped cleanly (run again to go on), 130 interrupted, 143 terminated
+`,
+  );
+  assert.equal((await press("-h")).out, out);
+});
+
+for (
+  const [kind, wanted] of Object.entries({
+    collapsed: 3,
+    data: 65,
+    missing: 66,
+    unavailable: 69,
+    output: 73,
+    stopped: 75,
+  })
+) {
+  Deno.test(`main() exits ${wanted} for a failure of kind ${kind}, with its sentence alone`, async () => {
+    const result = await press("--out", "x", "--fail", kind);
+    assert.deepEqual(result, { code: wanted, out: "", err: "press: Cannot press: no ink\n" });
+  });
+}
+
+Deno.test("main() exits 2 for wrong usage and says where help is", async () => {
+  assert.deepEqual(await press("--uot", "x"), {
+    code: 2,
+    out: "",
+    err: 'press: Cannot read the command line: unknown flag "--uot", did you mean "--out"?\n' +
+      'Run "deno task press --help" for the flags and examples.\n',
+  });
+});
+
+Deno.test("main() exits 1 for a bug, with its stack", async () => {
+  const { code, out, err } = await press("--out", "x", "--fail", "bug");
+  assert.deepEqual({ code, out }, { code: 1, out: "" });
+  assert.match(err, /^press: unexpected error: page is not a function\n/);
+  assert.match(err, /at press \(.*press\.ts:\d+/);
+});
+
+for (const [signal, wanted] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  Deno.test(`main() exits ${wanted} on ${signal} and leaves nothing half-written`, () =>
+    withFolder(async (folder) => {
+      const child = spawn("--out", join(folder, "page"), "--wait-seconds", "60");
+      const stderr = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+      assert.equal((await stderr.read()).value, "press: pressing\n");
+      child.kill(signal);
+      const { code } = await child.status;
+      await stderr.cancel();
+      await child.stdout.cancel();
+      assert.equal(code, wanted);
+      assert.deepEqual([...Deno.readDirSync(folder)], []);
+    }));
+}

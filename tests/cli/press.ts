@@ -1,0 +1,38 @@
+/** A stage for the tests of `lib/cli`: it ends as it is told. */
+import { type Command, main, makeArtifact, type Options } from "../../lib/cli/mod.ts";
+import { Failure, type FailureKind } from "../../lib/failure.ts";
+
+const FLAGS = {
+  out: { type: "string", placeholder: "FILE", required: true, help: "file to make" },
+  fail: { type: "string", placeholder: "KIND", help: "kind of failure, or bug" },
+  waitSeconds: { type: "number", default: 0, help: "time before the file is written" },
+} as const;
+
+const COMMAND = {
+  name: "press",
+  summary: "presses a file",
+  flags: FLAGS,
+  examples: ["deno task press --out page"],
+  details: "More about pages.",
+} as const satisfies Command<typeof FLAGS>;
+
+async function press({ out, fail, waitSeconds }: Options<typeof FLAGS>): Promise<object> {
+  if (fail === "bug") throw new TypeError("page is not a function");
+  if (fail !== undefined) throw new Failure(fail as FailureKind, "Cannot press: no ink");
+  const spec = {
+    stage: "press",
+    version: "1",
+    path: out,
+    kind: "file",
+    config: {},
+    inputs: [],
+  } as const;
+  return await makeArtifact({ ...spec, force: false }, async (temporary) => {
+    await Deno.writeTextFile(temporary, "half");
+    console.error("press: pressing");
+    await new Promise((resolve) => setTimeout(resolve, waitSeconds * 1000));
+    return { pages: 1 };
+  });
+}
+
+await main(COMMAND, press);

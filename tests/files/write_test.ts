@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { Failure } from "../../lib/failure.ts";
+import {
+  forEachConcurrently,
+  outputFailure,
+  syncPath,
+  writeFileAtomically,
+} from "../../lib/files/mod.ts";
+import { withFolder } from "../folder.ts";
+
+Deno.test("writeFileAtomically() replaces a file and leaves nothing beside it", () =>
+  withFolder(async (folder) => {
+    const path = join(folder, "a.json");
+    await writeFileAtomically(path, "one");
+    await writeFileAtomically(path, "two");
+    assert.equal(await Deno.readTextFile(path), "two");
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["a.json"]);
+  }));
+
+Deno.test("writeFileAtomically() keeps the old file when the new one cannot be moved there", () =>
+  withFolder(async (folder) => {
+    const path = join(folder, "a");
+    await Deno.mkdir(join(path, "inside"), { recursive: true });
+    await assert.rejects(writeFileAtomically(path, "text"));
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["a"]);
+  }));
+
+Deno.test("writeFileAtomically() names a place that is not writable", () =>
+  withFolder(async (folder) => {
+    const file = join(folder, "file");
+    await Deno.writeTextFile(file, "");
+    const path = join(file, "inside.json");
+    await assert.rejects(
+      writeFileAtomically(path, "text"),
+      new Failure(
+        "output",
+        `Cannot write "${path}": the place is not writable, give another --out or change its permissions`,
+      ),
+    );
+  }));
+
+Deno.test("outputFailure() has a sentence for a full disk, a limit and a read-only place", () => {
+  const of = (code: string) =>
+    outputFailure("out", Object.assign(new Error(`${code}: failed`), { code }));
+  const texts = {
+    ENOSPC: 'Cannot write "out": the disk is full, free some space and run the command again',
+    EFBIG: 'Cannot write "out": a size limit is reached (EFBIG)',
+    EDQUOT: 'Cannot write "out": a size limit is reached (EDQUOT)',
+    EROFS:
+      'Cannot write "out": the place is not writable, give another --out or change its permissions',
+  };
+  for (const [code, text] of Object.entries(texts)) {
+    const failure = of(code);
+    assert.ok(failure instanceof Failure);
+    assert.equal(failure.kind, "output");
+    assert.equal(failure.message, text);
+  }
+  const other = new Error("unrelated");
+  assert.equal(outputFailure("out", other), other);
+});
+
+Deno.test("syncPath() walks nested folders and passes links over", () =>
+  withFolder(async (folder) => {
+    await Deno.mkdir(join(folder, "a/b"), { recursive: true });
+    for (let i = 0; i < 40; i++) await Deno.writeTextFile(join(folder, "a/b", `${i}`), "x");
+    await Deno.symlink("nowhere", join(folder, "link"));
+    await syncPath(folder);
+    await assert.rejects(syncPath(join(folder, "missing")), Deno.errors.NotFound);
+  }));
+
+Deno.test("forEachConcurrently() runs every item once, never more at a time than asked", async () => {
+  const done: number[] = [];
+  let running = 0, most = 0;
+  await forEachConcurrently(Array(50).keys(), async (item) => {
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => setTimeout(resolve, item % 3));
+    running--;
+    done.push(item);
+  }, { inFlight: 4 });
+  assert.equal(most, 4);
+  assert.deepEqual(done.sort((a, b) => a - b), [...Array(50).keys()]);
+});
+
+Deno.test("forEachConcurrently() passes the first failure on", async () => {
+  await assert.rejects(
+    forEachConcurrently([1, 2, 3], (item) => Promise.reject(new Error(`item ${item}`)), {
+      inFlight: 2,
+    }),
+    /item 1/,
+  );
+});
