@@ -43,18 +43,27 @@ const SIGNATURES: readonly (readonly [string, ImageFormat])[] = [
   ["8BPS", PSD],
 ];
 
+// The second half we cannot decode: such files are named in the quarantine list, not passed over in silence.
 const EXTENSIONS = new Set(
-  ("jpg jpeg jpe jfif png webp avif gif tif tiff " +
-    // Images we cannot decode: named in the quarantine list rather than passed over in silence.
-    "bmp heic heif jxl jp2 j2k psd svg ico tga dng cr2 cr3 nef arw exr hdr pgm ppm pbm pnm").split(
-      " ",
-    ),
+  "jpg jpeg jpe jfif png webp avif gif tif tiff bmp heic heif jxl jp2 j2k tga exr hdr pgm ppm pbm pnm"
+    .split(" "),
 );
+
+const RAW_EXTENSIONS = new Set("dng cr2 cr3 nef arw orf raf rw2".split(" "));
+
+function extensionOf(name: string): string {
+  const dot = name.lastIndexOf(".");
+  return dot < 0 ? "" : name.slice(dot + 1).toLowerCase();
+}
 
 /** Whether a file name says "image", whatever is inside; letter case does not matter. */
 export function hasImageExtension(name: string): boolean {
-  const dot = name.lastIndexOf(".");
-  return dot >= 0 && EXTENSIONS.has(name.slice(dot + 1).toLowerCase());
+  return EXTENSIONS.has(extensionOf(name)) || hasRawExtension(name);
+}
+
+/** Whether a file comes from a camera's sensor: inside, it is a TIFF whose picture is a mere thumbnail. */
+export function hasRawExtension(name: string): boolean {
+  return RAW_EXTENSIONS.has(extensionOf(name));
 }
 
 function sniffIsoMedia(text: string): ImageFormat | undefined {

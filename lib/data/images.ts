@@ -1,7 +1,7 @@
 import { join, relative, resolve } from "node:path";
 import { Failure, messageOf } from "../failure.ts";
 import { sha256 } from "../files/mod.ts";
-import { hasImageExtension, SNIFF_BYTES, sniffFormat } from "./image_format.ts";
+import { hasImageExtension, hasRawExtension, SNIFF_BYTES, sniffFormat } from "./image_format.ts";
 
 /** A file that claims to be an image, by its extension or its first bytes. */
 export interface ImageFile {
@@ -117,6 +117,11 @@ class Lister {
       // A pipe would be waited for until somebody writes to it.
       if (claimed) this.unreadable.push({ path, reason: "not a regular file" });
       else this.ignored++;
+      return;
+    }
+    if (hasRawExtension(path)) {
+      const reason = "a raw camera file, convert it to JPEG or TIFF first";
+      this.unreadable.push({ path, reason });
       return;
     }
     if (!claimed) {

@@ -42,8 +42,14 @@ Deno.test("listImages() finds images by extension and by content, sorted by path
 
 Deno.test("listImages() keeps images of formats that cannot be decoded, so that they are reported", async () => {
   await using folder = await temporaryFolder();
-  for (const file of ["a.bmp", "b.HEIC", "c.svg"]) await writePicture(join(folder.path, file), "x");
-  assert.deepEqual(pathsOf(await listImages(folder.path)), ["a.bmp", "b.HEIC", "c.svg"]);
+  const files = ["a.bmp", "b.HEIC", "drawing.svg", "bmp", "jpg", "camera.NEF"];
+  for (const file of files) await writePicture(join(folder.path, file), "x");
+  const listing = await listImages(folder.path);
+  assert.deepEqual(pathsOf(listing), ["a.bmp", "b.HEIC"]);
+  assert.deepEqual(listing.unreadable, [
+    { path: "camera.NEF", reason: "a raw camera file, convert it to JPEG or TIFF first" },
+  ]);
+  assert.equal(listing.ignored, 3);
 });
 
 Deno.test("listImages() follows links, but not back into their own folder", async () => {
