@@ -69,8 +69,9 @@ export class MetricsFile implements Disposable {
   static async open(path: string, firstStep: number): Promise<MetricsFile> {
     const file = await Deno.open(path, { read: true, write: true, create: true });
     try {
-      const { bytes, lines } = measure(await Deno.readFile(path), firstStep);
-      await file.truncate(bytes);
+      const written = await Deno.readFile(path);
+      const { bytes, lines } = measure(written, firstStep);
+      if (bytes < written.length) await file.truncate(bytes); // Else the time of the file stays.
       await file.seek(bytes, Deno.SeekMode.Start);
       return new MetricsFile(file, lines);
     } catch (error) {

@@ -75,19 +75,21 @@ function scalarOf(results: TensorRecord, name: string): number {
   return Number(results[name]!.data[0]);
 }
 
-function collapsed(step: number, what: string): Failure {
+function collapsed(when: string, what: string): Failure {
   return new Failure(
     "collapsed",
-    `Training failed at step ${step}: ${what}; checkpoints written before are untouched. Start again in another --out ` +
+    `Training failed ${when}: ${what}; checkpoints written before are untouched. Start again in another --out ` +
       "with a lower schedule.learningRate or a longer schedule.warmupSteps",
   );
 }
 
-/** A state with a value that is not a number must not replace a good checkpoint. */
-function expectFinite(step: number, state: TensorRecord): void {
+/** A state with a value that is not a number must not replace a good checkpoint. @param done steps done */
+function expectFinite(done: number, state: TensorRecord): void {
   for (const [name, { data }] of Object.entries(state)) {
     for (let i = 0; i < data.length; i++) {
-      if (!Number.isFinite(data[i])) throw collapsed(step, `${name} holds ${data[i]}`);
+      if (!Number.isFinite(data[i])) {
+        throw collapsed(`after step ${done - 1}`, `${name} holds ${data[i]}`);
+      }
     }
   }
 }
@@ -143,7 +145,9 @@ export async function train(parts: LoopParts): Promise<LoopEnd> {
   await yieldToEvents();
   while (masks !== undefined && !signal.aborted) {
     const { report, nextMasks } = await runStep(parts, { step: done, masks, stepConfig });
-    if (!Number.isFinite(report.loss)) throw collapsed(done, `the loss is ${report.loss}`);
+    if (!Number.isFinite(report.loss)) {
+      throw collapsed(`at step ${done}`, `the loss is ${report.loss}`);
+    }
     parts.onStep(report);
     for (const text of alarms.check(report)) parts.warn(text);
     loss = report.loss;

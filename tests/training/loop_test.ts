@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import type { Executable } from "../../lib/compile/mod.ts";
+import { planRun, type PretrainConfig, resolveConfig } from "../../lib/training/config.ts";
+import { type LoopParts, type StepReport, train } from "../../lib/training/loop.ts";
+import { floatTensor, type TensorRecord } from "../../lib/tensor.ts";
+
+const CONFIG: PretrainConfig = resolveConfig({
+  preset: "smoke",
+  sets: ["run.checkpointSteps=4", "schedule.steps=10", "run.batch=2"],
+}).config;
+
+interface Story {
+  readonly reports: StepReport[];
+  readonly checkpoints: [step: number, count: number][];
+  readonly warnings: string[];
+  readonly feeds: TensorRecord[];
+}
+
+/** Trains with an executable that counts its runs; `resultOf` makes up the loss and the target deviation. */
+async function trainCounting(
+  { resultOf = () => [0.4, 0.5], stateOf = (count) => count, ...changes }:
+    & {
+      resultOf?: (step: number) => readonly [loss: number, std: number];
+      stateOf?: (count: number) => number;
+      signal?: AbortSignal;
+      onStep?: (report: StepReport) => void;
+    }
+    & Partial<Pick<LoopParts, "firstStep" | "config">>,
+): Promise<Story & { readonly end?: Awaited<ReturnType<typeof train>>; readonly error?: unknown }> {
+  const { firstStep = 0, config = CONFIG, signal = new AbortController().signal } = changes;
+  const story: Story = { reports: [], checkpoints: [], warnings: [], feeds: [] };
+  let count = firstStep;
+  const executable: Executable = {
+    write() {},
+    run(feeds) {
+      story.feeds.push(feeds);
+      const [loss, std] = resultOf(count++);
+      const scalar = (value: number) => floatTensor([], Float32Array.of(value));
+      return Promise.resolve({
+        loss: scalar(loss),
+        target_std: scalar(std),
+        target_cosine: scalar(0.25),
+      });
+    },
+    read: () => Promise.resolve({ "encoder.w": floatTensor([1], Float32Array.of(stateOf(count))) }),
+    dispose() {},
+  };
+  const images = new Float32Array(config.run.batch * 3 * 32 * 32);
+  const parts: LoopParts = {
+    config,
+    plan: planRun(config, 5),
+    firstStep,
+    executable,
+    nextBatch: () => Promise.resolve({ images, waitSeconds: 0 }),
+    onStep(report) {
+      story.reports.push(report);
+      changes.onStep?.(report);
+    },
+    onCheckpoint(step, state) {
+      story.checkpoints.push([step, state["encoder.w"]!.data[0] as number]);
+      return Promise.resolve();
+    },
+    warn: (text) => story.warnings.push(text),
+    signal,
+  };
+  try {
+    return { ...story, end: await train(parts) };
+  } catch (error) {
+    return { ...story, error };
+  }
+}
+
+Deno.test("train() runs every step once and saves by rhythm and at the end", async () => {
+  const { reports, checkpoints, end, warnings } = await trainCounting({});
+  assert.deepEqual(reports.map(({ step }) => step), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  assert.deepEqual(checkpoints, [[4, 4], [8, 8], [10, 10]]);
+  assert.deepEqual(end, { step: 10, loss: Math.fround(0.4) });
+  assert.deepEqual(warnings, []);
+});
+
+Deno.test("train() feeds a step the same masks and schedule values wherever it starts", async () => {
+  const whole = await trainCounting({}), part = await trainCounting({ firstStep: 6 });
+  assert.deepEqual(part.reports.map(({ step }) => step), [6, 7, 8, 9]);
+  assert.deepEqual(part.feeds, whole.feeds.slice(6));
+  const values = ({ hyper, contextTokens, targetTokens }: StepReport) => ({
+    hyper,
+    contextTokens,
+    targetTokens,
+  });
+  assert.deepEqual(part.reports.map(values), whole.reports.slice(6).map(values));
+});
+
+Deno.test("train() finishes the step under way and saves it when the signal comes", async () => {
+  const controller = new AbortController();
+  const { checkpoints, end } = await trainCounting({
+    signal: controller.signal,
+    onStep({ step }) {
+      // As a handler of the process would: it can only run when the loop lets events in.
+      if (step === 5) setTimeout(() => controller.abort(), 0);
+    },
+  });
+  assert.deepEqual(checkpoints, [[4, 4], [6, 6]]);
+  assert.equal(end?.step, 6);
+});
+
+Deno.test("train() does nothing when the signal came before the first step", async () => {
+  const { reports, checkpoints, end } = await trainCounting({ signal: AbortSignal.abort() });
+  assert.deepEqual([reports, checkpoints], [[], []]);
+  assert.deepEqual(end, { step: 0, loss: undefined });
+});
+
+Deno.test("train() stops at a loss that is no number and saves nothing more", async () => {
+  const { checkpoints, reports, error } = await trainCounting({
+    resultOf: (step) => [step === 6 ? NaN : 0.4, 0.5],
+  });
+  assert.deepEqual(checkpoints, [[4, 4]]);
+  assert.equal(reports.length, 6);
+  assert.equal((error as { kind: string }).kind, "collapsed");
+  assert.equal(
+    (error as Error).message,
+    "Training failed at step 6: the loss is NaN; checkpoints written before are untouched. Start again in " +
+      "another --out with a lower schedule.learningRate or a longer schedule.warmupSteps",
+  );
+});
+
+Deno.test("train() does not save a state that holds a value that is no number", async () => {
+  const { checkpoints, error } = await trainCounting({
+    stateOf: (count) => count < 8 ? count : Infinity,
+  });
+  assert.deepEqual(checkpoints, [[4, 4]]);
+  assert.match(
+    (error as Error).message,
+    /^Training failed after step 7: encoder\.w holds Infinity; checkpoints written before/,
+  );
+});
+
+Deno.test("train() warns once of a loss near zero early, and of targets that are all alike", async () => {
+  const config = { ...CONFIG, schedule: { ...CONFIG.schedule, steps: 80 } };
+  const early = await trainCounting({ config, resultOf: () => [0.006, 0.5] });
+  assert.deepEqual(early.warnings, [
+    "step 9: the loss is near zero early (0.0060), which is a warning and no success: the targets may depend " +
+    "on position alone; with small patches, raise model.patchEmbedStd",
+  ]);
+  const late = await trainCounting({ config, resultOf: (step) => [step < 40 ? 0.2 : 0.006, 0.5] });
+  assert.deepEqual(late.warnings, []);
+  const alike = await trainCounting({ config, resultOf: () => [0.2, 0.001] });
+  assert.deepEqual(alike.warnings, [
+    "step 9: the targets hardly differ between images (deviation 0.0010, mean cosine 0.250), a sign of collapse: " +
+    "lower schedule.learningRate, raise schedule.emaStart or model.patchEmbedStd",
+  ]);
+});
