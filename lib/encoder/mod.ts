@@ -1,0 +1,17 @@
+/**
+ * Finished encoders: directories in Hugging Face layout, written by the checkpoint stage and read by the features stage.
+ *
+ * @module
+ */
+export { checkOnnx, type OnnxCheck } from "./check.ts";
+export {
+  type Encoder,
+  ENCODER_FILES,
+  type EncoderWeights,
+  readEncoder,
+  readEncoderSettings,
+  type StoredEncoder,
+  writeEncoder,
+} from "./directory.ts";
+export { modelCard, type Origin } from "./model_card.ts";
+export { onnxModelOf, writeOnnx } from "./onnx.ts";

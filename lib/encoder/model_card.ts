@@ -1,0 +1,129 @@
+import { type EncoderConfig, gridOf } from "../model/config.ts";
+import { sizeOf } from "../tensor.ts";
+import type { OnnxCheck } from "./check.ts";
+import { type Encoder, ENCODER_FILES } from "./directory.ts";
+
+/** Where an encoder comes from. */
+export interface Origin {
+  /** The tool's version. */
+  readonly version: string;
+  readonly step: number;
+  /** What decided the weights: values by group. */
+  readonly config: object;
+  readonly shards: {
+    readonly manifestSha256: string;
+    readonly split: string;
+    readonly images: number;
+  };
+}
+
+const NETWORKS: Readonly<Record<string, string>> = {
+  target: "target encoder (the moving average of the weights, which the paper evaluates)",
+  context: "context encoder (the weights that the optimiser works on)",
+};
+
+function table(rows: readonly (readonly [string, string | number])[]): string {
+  return ["| | |", "| --- | --- |", ...rows.map(([name, value]) => `| ${name} | ${value} |`)]
+    .join("\n");
+}
+
+function sizesTable(config: EncoderConfig, parameters: number): string {
+  return table([
+    ["input", `${config.imageSize.join(" x ")} pixels, RGB`],
+    [
+      "patches",
+      `${gridOf(config).join(" x ")} of ${config.patchSize} x ${config.patchSize} pixels`,
+    ],
+    ["width, depth, heads", `${config.width}, ${config.depth}, ${config.heads}`],
+    ["MLP width", config.mlpWidth],
+    ["trained parameters", parameters.toLocaleString("en-US")],
+  ]);
+}
+
+function preprocessingText({ preprocessing }: Encoder): string {
+  const { resize, shorterSide, size, filter, mean, std } = preprocessing;
+  const scaled = resize === "shorter-side"
+    ? `the shorter side is scaled to ${shorterSide} pixels, the centre of ${
+      size.join(" x ")
+    } cut out`
+    : `the image is scaled to ${size.join(" x ")} pixels`;
+  return `RGB, ${scaled} (${filter}, antialiased), values from 0 to 1, minus the mean ` +
+    `[${mean.join(", ")}], divided by [${
+      std.join(", ")
+    }]: the normalisation of the training run. ` +
+    `\`preprocessor_config.json\` says the same.`;
+}
+
+/** The text of the model card, `README.md` of an encoder directory. Equal inputs give equal text. */
+export function modelCard(encoder: Encoder, origin: Origin, check: OnnxCheck): string {
+  const { config, weights, network } = encoder;
+  const parameters = Object.entries(weights).filter(([name]) => name !== "pos_embed")
+    .reduce((sum, [, { shape }]) => sum + sizeOf(shape), 0);
+  const trained = origin.step === 0
+    ? "at random initialisation (step 0): a baseline, it has learned nothing"
+    : `after ${origin.step} steps`;
+  return `---
+license: unknown
+library_name: transformers
+pipeline_tag: image-feature-extraction
+tags:
+- ijepa
+- self-supervised-learning
+- vision
+- feature-extraction
+---
+
+# I-JEPA encoder, ${config.imageSize.join(" x ")}, ${config.width} x ${config.depth}
+
+The ${
+    NETWORKS[network] ?? `${network} encoder`
+  } of an I-JEPA run, ${trained}. It turns an image into one
+vector per patch; their mean describes the image. There is no class token and no classifier.
+
+${sizesTable(config, parameters)}
+
+## Use
+
+\`\`\`python
+from transformers import AutoImageProcessor, IJepaModel
+
+processor = AutoImageProcessor.from_pretrained("DIRECTORY")
+model = IJepaModel.from_pretrained("DIRECTORY")
+tokens = model(**processor(image, return_tensors="pt")).last_hidden_state  # after the final norm
+embedding = tokens.mean(dim=1)
+\`\`\`
+
+\`${ENCODER_FILES.onnx}\` takes \`pixel_values\` [batch, 3, ${
+    config.imageSize.join(", ")
+  }] and gives
+\`last_hidden_state\` [batch, ${
+    gridOf(config)[0] * gridOf(config)[1]
+  }, ${config.width}] and \`pooler_output\`
+[batch, ${config.width}], the mean over the tokens; for ONNX Runtime and for transformers.js
+(\`pipeline("image-feature-extraction", ...)\` with \`pool: true\`).
+
+Preprocessing: ${preprocessingText(encoder)}
+
+## Origin
+
+${
+    table([
+      ["encoder", network],
+      ["step", origin.step],
+      ["tool", `ijepa ${origin.version}`],
+      ["training images", `${origin.shards.images}, split ${origin.shards.split}`],
+      ["dataset manifest, SHA-256", `\`${origin.shards.manifestSha256}\``],
+      ["ONNX check, largest difference", check.largestDifference.toExponential(2)],
+    ])
+  }
+
+The ONNX check runs \`${ENCODER_FILES.onnx}\` in ONNX Runtime and \`${ENCODER_FILES.weights}\` in ${check.reference},
+on ${check.images} random images, and takes the largest absolute difference over all values of both outputs.
+
+Configuration of the run:
+
+\`\`\`json
+${JSON.stringify(origin.config, null, 2)}
+\`\`\`
+`;
+}

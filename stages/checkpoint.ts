@@ -1,0 +1,245 @@
+/** Run → an encoder directory in Hugging Face layout, with ONNX. See `deno task checkpoint --help`. */
+import { join } from "node:path";
+import {
+  type Command,
+  type Context,
+  expectInput,
+  type FileRecord,
+  main,
+  makeArtifact,
+  type Options,
+  type Outcome,
+  VERSION,
+} from "../lib/cli/mod.ts";
+import {
+  checkOnnx,
+  type Encoder,
+  ENCODER_FILES,
+  type EncoderWeights,
+  modelCard,
+  readEncoder,
+  writeEncoder,
+  writeOnnx,
+} from "../lib/encoder/mod.ts";
+import { Failure, messageOf } from "../lib/failure.ts";
+import { canonicalJson, sha256, sha256File } from "../lib/files/mod.ts";
+import type { ModelConfig } from "../lib/model/config.ts";
+import { POSITIONS, positionTable } from "../lib/model/inference.ts";
+import { encoderShapes, initialise } from "../lib/model/parameters.ts";
+import {
+  type Checkpoint,
+  checkpointAt,
+  latestCheckpoint,
+  listCheckpoints,
+  readCheckpoint,
+  readRun,
+  type RunRecord,
+} from "../lib/run/mod.ts";
+import {
+  imageSizeOf,
+  modelConfigOf,
+  type PretrainConfig,
+  resolveConfig,
+} from "../lib/training/config.ts";
+import { stateShapes } from "../lib/training/step.ts";
+
+const FLAGS = {
+  run: {
+    type: "string",
+    placeholder: "RUN",
+    required: true,
+    help: "directory that the pretrain stage has written",
+  },
+  out: { type: "string", placeholder: "ENCODER", required: true, help: "directory to make" },
+  step: {
+    type: "string",
+    placeholder: "latest|N",
+    default: "latest",
+    help: "which checkpoint; 0 is the random initialisation, a baseline",
+  },
+  encoder: {
+    type: "string",
+    placeholder: "NAME",
+    default: "target",
+    choices: ["target", "context"],
+    help: "target: the moving average, which the paper evaluates; context: the trained weights",
+  },
+  force: { type: "boolean", help: "replace an encoder that was made from something else" },
+} as const;
+
+type CheckpointOptions = Options<typeof FLAGS>;
+
+const COMMAND = {
+  name: "checkpoint",
+  summary: "exports the encoder of a run for use elsewhere: Hugging Face layout, safetensors, ONNX",
+  flags: FLAGS,
+  examples: [
+    "deno task checkpoint --run run --out encoder",
+    "deno task checkpoint --run run --out random --step 0",
+  ],
+  details:
+    `Writes config.json, preprocessor_config.json, model.safetensors (IJepaModel of transformers),
+onnx/model.onnx (pixel_values -> last_hidden_state, pooler_output; any batch) and README.md, the model card.
+The ONNX file is run and compared with the encoder; the largest difference is in the model card.`,
+} as const satisfies Command<typeof FLAGS>;
+
+/** Names of the networks in a checkpoint. */
+const PREFIXES = { target: "target_encoder.", context: "encoder." } as const;
+
+function say(text: string): void {
+  console.error(`checkpoint: ${text}`);
+}
+
+/** The configuration of a run, checked like one that a person gives. */
+function configOf(record: RunRecord, directory: string): PretrainConfig {
+  const path = join(directory, "config.json");
+  try {
+    return resolveConfig({ file: { path, values: record.config } }).config;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    throw new Failure("data", `Cannot open the run "${directory}": ${messageOf(error)}`);
+  }
+}
+
+/**
+ * The checkpoint that `--step` means; none for step 0 when the run has not kept it.
+ *
+ * @throws {Failure} `usage`: neither `latest` nor a number; `missing`: no such checkpoint; `data`: it is damaged
+ */
+async function findCheckpoint(
+  { run, step }: CheckpointOptions,
+): Promise<Checkpoint | undefined> {
+  if (step === "latest") {
+    const newest = await latestCheckpoint(run, ({ path }, { message }) => {
+      say(`${message}: passing over "${path}"`);
+    });
+    if (newest !== undefined) return newest;
+    throw new Failure(
+      "missing",
+      `Cannot export from the run "${run}": it has no checkpoint yet, wait for the first ` +
+        `(run.checkpointSteps) or pass --step 0 for the random initialisation`,
+    );
+  }
+  if (!/^\d+$/.test(step)) {
+    throw new Failure(
+      "usage",
+      `Cannot read the command line: --step must be "latest" or a number of steps, got "${step}"`,
+    );
+  }
+  const stored = (await listCheckpoints(run)).some((known) => known.step === Number(step));
+  return Number(step) === 0 && !stored ? undefined : await checkpointAt(run, Number(step));
+}
+
+/** The weights of one network of a checkpoint, under the official names. */
+async function readNetwork(
+  checkpoint: Checkpoint,
+  model: ModelConfig,
+  prefix: string,
+): Promise<EncoderWeights> {
+  const known = stateShapes(model);
+  const shapes = Object.fromEntries(
+    Object.entries(known).filter(([name]) => name.startsWith(prefix)),
+  );
+  // Tensors that no run of this configuration has are loaded too, so that they are named.
+  const wanted = (name: string) => name.startsWith(prefix) || !Object.hasOwn(known, name);
+  const tensors = await readCheckpoint(checkpoint, { shapes, wanted });
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => [name.slice(prefix.length), tensor]),
+  ) as EncoderWeights;
+}
+
+/** The weights of step 0: a pure function of the configuration, the same for both networks. */
+function initialWeights({ encoder }: ModelConfig, { model, run }: PretrainConfig): EncoderWeights {
+  const { initStd, patchEmbedStd } = model;
+  return initialise(encoderShapes(encoder), "encoder", { seed: run.seed, initStd, patchEmbedStd });
+}
+
+/** What decided the weights; when checkpoints were written did not. */
+function decisiveConfig({ data, model, masks, optimizer, schedule, run }: PretrainConfig): object {
+  const { batch, seed } = run;
+  return { data, model, masks, optimizer, schedule, run: { batch, seed } };
+}
+
+async function recordInputs(
+  run: string,
+  { decisive, record, checkpoint }: {
+    readonly decisive: object;
+    readonly record: RunRecord;
+    readonly checkpoint: Checkpoint | undefined;
+  },
+): Promise<FileRecord[]> {
+  const settings = canonicalJson({ decisive, shards: record.shards });
+  const inputs = [{ path: join(run, "config.json"), sha256: sha256(settings) }];
+  if (checkpoint === undefined) return inputs;
+  const state = join(checkpoint.path, "state.safetensors");
+  return [...inputs, { path: state, sha256: await sha256File(state) }];
+}
+
+/** Fills the encoder directory, reads it back, checks the ONNX file. @returns the summary */
+async function writeAll(directory: string, encoder: Encoder, { step, config, shards }: {
+  readonly step: number;
+  readonly config: object;
+  readonly shards: RunRecord["shards"];
+}): Promise<object> {
+  await writeEncoder(directory, encoder);
+  const stored = await readEncoder(directory);
+  await writeOnnx(directory, encoder);
+  const check = await checkOnnx(directory, stored);
+  const card = modelCard(stored, { version: VERSION, step, config, shards }, check);
+  await Deno.writeTextFile(join(directory, ENCODER_FILES.card), card);
+  const difference = check.largestDifference.toExponential(2);
+  say(`${encoder.network} encoder of step ${step}; ONNX differs by at most ${difference}`);
+  return {
+    encoder: encoder.network,
+    step,
+    sha256: stored.sha256,
+    onnxLargestDifference: check.largestDifference,
+  };
+}
+
+/** Exports one encoder of a run; see `lib/encoder` for the files. */
+export async function checkpoint(
+  options: CheckpointOptions,
+  _context: Context,
+): Promise<Outcome> {
+  const { run, out, encoder: network, force } = options;
+  await expectInput(run, "open the run", "give the directory that the pretrain stage has written");
+  const record = await readRun(run);
+  const config = configOf(record, run);
+  const model = modelConfigOf(config);
+  const chosen = await findCheckpoint(options);
+  const step = chosen?.step ?? 0;
+  const decisive = decisiveConfig(config);
+  return await makeArtifact({
+    stage: "checkpoint",
+    version: VERSION,
+    path: out,
+    kind: "directory",
+    config: { step, encoder: network },
+    inputs: await recordInputs(run, { decisive, record, checkpoint: chosen }),
+    force,
+  }, async (directory) => {
+    const weights = chosen === undefined
+      ? initialWeights(model, config)
+      : await readNetwork(chosen, model, PREFIXES[network]);
+    const size = imageSizeOf(config.data);
+    const { mean, std } = config.data;
+    const encoder: Encoder = {
+      config: model.encoder,
+      preprocessing: {
+        resize: "shorter-side",
+        shorterSide: Math.max(...size),
+        size,
+        filter: "bicubic",
+        mean,
+        std,
+      },
+      weights: { [POSITIONS]: positionTable(model.encoder), ...weights },
+      network,
+      step,
+    };
+    return await writeAll(directory, encoder, { step, config: decisive, shards: record.shards });
+  });
+}
+
+if (import.meta.main) await main(COMMAND, checkpoint);
