@@ -1,5 +1,5 @@
 import { RandomStream } from "../random/mod.ts";
-import { boundingRadius, type Shape, SHAPES, signedDistance } from "./shapes.ts";
+import { boundingRadius, contains, type Shape, SHAPES } from "./shapes.ts";
 
 /** Red, green and blue, 0 to 255. */
 export type Color = readonly [number, number, number];
@@ -69,20 +69,21 @@ const COLORS: readonly Color[] = [
 
 type Place = Omit<SceneObject, "color">;
 
-/** Whether a point of the frame lies on an object. */
-function covers(object: Place, x: number, y: number): boolean {
-  return signedDistance(object.shape, toObject(object, x, y)) < 0;
+/** Turns a point of the frame into the coordinates of an object's shape. */
+export function objectFrame(
+  { x: centerX, y: centerY, turn, diameter }: Place,
+): (x: number, y: number) => readonly [number, number] {
+  const cos = Math.cos(turn), sin = Math.sin(turn);
+  return (x, y) => {
+    const dx = (x - centerX) / diameter, dy = (y - centerY) / diameter;
+    return [cos * dx + sin * dy, cos * dy - sin * dx];
+  };
 }
 
-/** A point of the frame in the coordinates of {@link signedDistance}. */
-export function toObject(
-  { x: centerX, y: centerY, turn, diameter }: Place,
-  x: number,
-  y: number,
-): readonly [number, number] {
-  const dx = (x - centerX) / diameter, dy = (y - centerY) / diameter;
-  const cos = Math.cos(turn), sin = Math.sin(turn);
-  return [cos * dx + sin * dy, cos * dy - sin * dx];
+/** A test whether a point of the frame lies on an object. */
+function coverOf(object: Place): (x: number, y: number) => boolean {
+  const toObject = objectFrame(object);
+  return (x, y) => contains(object.shape, toObject(x, y));
 }
 
 function reachOf({ shape, diameter }: Place): number {
@@ -96,14 +97,15 @@ export function visibleShare(object: Place, nearer: readonly Place[]): number {
     Math.hypot(other.x - object.x, other.y - object.y) < reach + reachOf(other)
   );
   if (close.length === 0) return 1;
+  const covers = coverOf(object), hiders = close.map(coverOf);
   let own = 0, seen = 0;
   for (let i = 0; i < PROBES_PER_SIDE ** 2; i++) {
     const column = i % PROBES_PER_SIDE, row = Math.floor(i / PROBES_PER_SIDE);
     const x = object.x + reach * ((2 * column + 1) / PROBES_PER_SIDE - 1);
     const y = object.y + reach * ((2 * row + 1) / PROBES_PER_SIDE - 1);
-    if (!covers(object, x, y)) continue;
+    if (!covers(x, y)) continue;
     own++;
-    if (!close.some((other) => covers(other, x, y))) seen++;
+    if (!hiders.some((hides) => hides(x, y))) seen++;
   }
   return seen / own;
 }

@@ -76,20 +76,32 @@ function squaredDistanceToEdge(
   return (wayX - clamped * edgeX) ** 2 + (wayY - clamped * edgeY) ** 2;
 }
 
+/** Whether a point lies in a shape: a ray to the right leaves it once more often than it enters it. */
+export function contains(shape: Shape, [x, y]: Point): boolean {
+  if (shape === "circle") return x * x + y * y < DISC_RADIUS ** 2;
+  const { points, radius } = OUTLINES[shape];
+  if (x * x + y * y > radius * radius) return false;
+  let inside = false;
+  let previous = points.at(-1)!;
+  for (const corner of points) {
+    if ((corner[1] > y) !== (previous[1] > y)) {
+      const share = (y - corner[1]) / (previous[1] - corner[1]);
+      if (x < corner[0] + share * (previous[0] - corner[0])) inside = !inside;
+    }
+    previous = corner;
+  }
+  return inside;
+}
+
 /** Distance of a point to the outline of a shape: negative inside, positive outside. */
 export function signedDistance(shape: Shape, point: Point): number {
   if (shape === "circle") return Math.hypot(...point) - DISC_RADIUS;
   const { points } = OUTLINES[shape];
-  const [x, y] = point;
-  let nearest = Infinity, inside = false;
+  let nearest = Infinity;
   let previous = points.at(-1)!;
   for (const corner of points) {
     nearest = Math.min(nearest, squaredDistanceToEdge(point, [previous, corner]));
-    // Even-odd rule: a ray to the right leaves the shape once more often than it enters it.
-    const crosses = (corner[1] > y) !== (previous[1] > y);
-    const share = (y - corner[1]) / (previous[1] - corner[1]);
-    if (crosses && x < corner[0] + share * (previous[0] - corner[0])) inside = !inside;
     previous = corner;
   }
-  return inside ? -Math.sqrt(nearest) : Math.sqrt(nearest);
+  return contains(shape, point) ? -Math.sqrt(nearest) : Math.sqrt(nearest);
 }
