@@ -1,5 +1,4 @@
 /** Shards → a run: an I-JEPA encoder trained on their images. See `deno task pretrain --help`. */
-import { join, relative } from "node:path";
 import {
   type Command,
   type Context,
@@ -12,12 +11,8 @@ import {
 } from "../lib/cli/mod.ts";
 import { BatchLoader, openShards, type Shards, verifyShards } from "../lib/data/mod.ts";
 import { Failure } from "../lib/failure.ts";
-import { writeFileAtomically } from "../lib/files/mod.ts";
-import { gridOf } from "../lib/model/config.ts";
-import { maskTokenBounds } from "../lib/model/masks.ts";
 import {
-  checkpointAt,
-  METRICS_FILE,
+  finishRun,
   type MetricsLine,
   readCheckpoint,
   RunDirectory,
@@ -26,12 +21,9 @@ import {
 } from "../lib/run/mod.ts";
 import type { Runtime } from "../lib/compile/mod.ts";
 import { createRuntime, RUNTIME_NAMES } from "../lib/runtime/mod.ts";
-import { sizeOf } from "../lib/tensor.ts";
 import {
   imageSizeOf,
-  modelConfigOf,
   parseConfigText,
-  planNotices,
   planRun,
   PRESET_NAMES,
   type PretrainConfig,
@@ -39,6 +31,7 @@ import {
   type ResolvedConfig,
   type RunPlan,
 } from "../lib/training/config.ts";
+import { describePlan } from "../lib/training/describe.ts";
 import { stepConfigOf, type StepReport, train } from "../lib/training/loop.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../lib/training/order.ts";
 import { initialState, stateShapes, trainProgram } from "../lib/training/step.ts";
@@ -124,53 +117,6 @@ async function readConfig(options: PretrainOptions): Promise<ResolvedConfig> {
     : { path, values: parseConfigText(await Deno.readTextFile(path), path) };
   const flags = { steps, epochs, batch, seed, checkpointSteps };
   return resolveConfig({ preset, file, sets, flags });
-}
-
-function countOf(shapes: Readonly<Record<string, readonly number[]>>, prefix: string): string {
-  const total = Object.entries(shapes)
-    .filter(([name]) => name.startsWith(prefix))
-    .reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
-  return total < 1e6 ? `${(total / 1e3).toPrecision(3)} k` : `${(total / 1e6).toPrecision(3)} M`;
-}
-
-function range([least, most]: readonly [number, number]): string {
-  return least === most ? String(least) : `${least} to ${most}`;
-}
-
-function sayPlan({ config, origins }: ResolvedConfig, { plan, images, runtime }: {
-  readonly plan: RunPlan;
-  readonly images: number;
-  readonly runtime: string;
-}): void {
-  const model = modelConfigOf(config), grid = gridOf(model.encoder);
-  const shapes = stateShapes(model);
-  const { encoder, predictor } = model;
-  const tokens = maskTokenBounds(config.masks, grid);
-  const epochs = (plan.steps / plan.stepsPerEpoch).toPrecision(3);
-  say(`${images} images, ${config.run.batch} per step, ${plan.steps} steps (${epochs} epochs)`);
-  say(
-    `images of ${imageSizeOf(config.data).join("x")} px in ${grid.join("x")} patches; ` +
-      `context ${range(tokens.contextTokens)} tokens, ${config.masks.targetBlocks} targets of ` +
-      range(tokens.targetTokens),
-  );
-  say(
-    `encoder ${encoder.width} wide, ${encoder.depth} deep, ${
-      countOf(shapes, "encoder.")
-    } parameters; ` +
-      `predictor ${predictor.width} wide, ${predictor.depth} deep, ${
-        countOf(shapes, "predictor.")
-      }`,
-  );
-  const stated = Object.entries(origins)
-    .filter(([, origin]) => origin !== "default" && !origin.startsWith("preset "))
-    .map(([name, origin]) => {
-      const [group, key] = name.split(".") as [keyof PretrainConfig, string];
-      const value = (config[group] as unknown as Record<string, unknown>)[key];
-      return `${name}=${JSON.stringify(value)} (${origin})`;
-    });
-  if (stated.length > 0) say(stated.join(", "));
-  say(runtime);
-  for (const notice of planNotices(plan)) say(notice);
 }
 
 /** Compares the shards with their hashes; bad images must not be found hours later. */
@@ -283,35 +229,6 @@ async function trainInto(run: RunDirectory, { options, config, plan, images, run
   }
 }
 
-/**
- * Leaves `receipt.json`, the sign that the run is finished; an earlier one stays untouched, so that nothing that
- * depends on it looks stale.
- *
- * @returns what the stage reports
- */
-async function finish(run: RunDirectory, { record, shards, steps }: {
-  readonly record: RunRecord;
-  readonly shards: string;
-  readonly steps: number;
-}): Promise<object> {
-  const checkpoint = await checkpointAt(run.path, steps);
-  const metrics = await Deno.readTextFile(join(run.path, METRICS_FILE));
-  const last = JSON.parse(metrics.trimEnd().split("\n").at(-1) || "{}") as Partial<MetricsLine>;
-  const summary = { steps, loss: last.loss ?? null, checkpoint: checkpoint.path };
-  const path = join(run.path, "receipt.json");
-  if (await Deno.stat(path).then(() => true, () => false)) return summary;
-  const receipt = {
-    stage: "pretrain",
-    version: VERSION,
-    config: record.config,
-    inputs: [{ path: shards, sha256: record.shards.manifestSha256 }],
-    finished: new Date().toISOString(),
-    summary: { ...summary, checkpoint: relative(run.path, checkpoint.path) },
-  };
-  await writeFileAtomically(path, JSON.stringify(receipt, null, 2) + "\n");
-  return summary;
-}
-
 /** Trains an encoder on the split `train`; see `lib/run` for what is written. */
 export async function pretrain(options: PretrainOptions, context: Context): Promise<Outcome> {
   const { out, threads } = options;
@@ -334,7 +251,8 @@ export async function pretrain(options: PretrainOptions, context: Context): Prom
   await using run = await RunDirectory.open(out, { record, retention: config.run, say });
   const finished = run.checkpoint?.step === plan.steps;
   if (!finished) {
-    sayPlan(resolved, { plan, images, runtime: description });
+    for (const line of describePlan(resolved, { plan, images })) say(line);
+    say(description);
     if (run.checkpoint !== undefined) say(`going on after step ${run.checkpoint.step}`);
     await verifyData(shards, context.signal);
     const done = await trainInto(run, { options, config, plan, images, runtime, context });
@@ -345,7 +263,7 @@ export async function pretrain(options: PretrainOptions, context: Context): Prom
       );
     }
   }
-  const summary = await finish(run, { record, shards: options.shards, steps: plan.steps });
+  const summary = await finishRun(out, { record, shards: options.shards, steps: plan.steps });
   return { stage: "pretrain", out, status: finished ? "up to date" : "done", ...summary };
 }
 
