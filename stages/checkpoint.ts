@@ -192,7 +192,7 @@ async function writeAll(directory: string, encoder: Encoder, { step, config, sha
   return {
     encoder: encoder.network,
     step,
-    sha256: stored.sha256,
+    sha256: await sha256File(join(directory, ENCODER_FILES.weights)),
     onnxLargestDifference: check.largestDifference,
   };
 }

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { Failure, messageOf } from "../failure.ts";
-import { sha256File } from "../files/mod.ts";
 import {
   formatConfig,
   formatPreprocessor,
@@ -28,11 +27,6 @@ export interface Encoder {
   readonly network: string;
   /** Steps it was trained for, where known. */
   readonly step?: number;
-}
-
-/** An encoder that was read, with the hash of its weights file. */
-export interface StoredEncoder extends Encoder {
-  readonly sha256: string;
 }
 
 /** Names of the files, relative to the encoder's directory. */
@@ -141,7 +135,7 @@ export async function readEncoderSettings(
  * @throws {Failure} `missing`: a file is not there; `data`: it is no I-JEPA encoder, or a tensor is missing, extra or
  * misshapen
  */
-export async function readEncoder(directory: string): Promise<StoredEncoder> {
+export async function readEncoder(directory: string): Promise<Encoder> {
   const settings = await readEncoderSettings(directory);
   const path = join(directory, ENCODER_FILES.weights);
   const { tensors, metadata } = await readSafetensors(path);
@@ -153,6 +147,5 @@ export async function readEncoder(directory: string): Promise<StoredEncoder> {
     weights: fromHuggingFace(tensors, shapes) as EncoderWeights,
     network: metadata[NETWORK_KEY] ?? "unknown",
     ...(step === undefined ? {} : { step: Number(step) }),
-    sha256: await sha256File(path),
   };
 }

@@ -10,7 +10,6 @@ export {
   type EncoderWeights,
   readEncoder,
   readEncoderSettings,
-  type StoredEncoder,
   writeEncoder,
 } from "./directory.ts";
 export { modelCard, type Origin } from "./model_card.ts";

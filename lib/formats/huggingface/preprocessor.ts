@@ -95,6 +95,12 @@ export function parsePreprocessor(text: string, path: string): Preprocessing {
     if (!isCount(shorterSide) || size === undefined) {
       refuse(path, `a centre crop needs size.shortest_edge and crop_size, got ${show("size")}`);
     }
+    if (Math.max(...size) > shorterSide) {
+      refuse(
+        path,
+        `crop_size ${size.join("x")} does not fit into size.shortest_edge ${shorterSide}`,
+      );
+    }
     return { resize: "shorter-side", shorterSide, size, ...shared };
   }
   const size = sizeOf(config["size"]);

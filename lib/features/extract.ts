@@ -1,0 +1,71 @@
+import type { ShardSplit } from "../data/mod.ts";
+import { Failure } from "../failure.ts";
+import type { FeatureLabel, FeatureWriter } from "../formats/arrow.ts";
+import type { Embedder } from "./embedder.ts";
+import { type PreparedBatch, preparedBatches } from "./prepared.ts";
+
+/** A batch whose embeddings are being computed. */
+interface Running {
+  readonly prepared: PreparedBatch;
+  readonly embeddings: Promise<Float32Array<ArrayBuffer>>;
+}
+
+/** How the images of a split become rows of a feature file. */
+export interface Extraction {
+  readonly embedder: Embedder;
+  readonly writer: FeatureWriter;
+  readonly labels: readonly FeatureLabel[];
+  /** Images per batch. */
+  readonly batch: number;
+  /** Called with the number of images done. */
+  onProgress(done: number): void;
+}
+
+/** Fails on NaN or infinity, which no probe can use. */
+function expectFinite({ keys }: PreparedBatch, embeddings: Float32Array): void {
+  const place = embeddings.findIndex((value) => !Number.isFinite(value));
+  if (place < 0) return;
+  const key = keys[Math.floor(place / (embeddings.length / keys.length))];
+  throw new Failure(
+    "data",
+    `Cannot make features: the encoder gives ${embeddings[place]} for sample "${key}", ` +
+      `check the run that it comes from`,
+  );
+}
+
+/**
+ * Embeds every image of a split and writes the rows in order. While one batch is being embedded, the next is prepared;
+ * memory is that of two batches, however many images there are.
+ *
+ * @throws {Failure} `data`: an image does not decode, or its embedding is not finite
+ */
+export async function extractFeatures(
+  split: ShardSplit,
+  { embedder, writer, labels, batch, onProgress }: Extraction,
+): Promise<void> {
+  const { preprocessing } = embedder;
+  let running: Running | undefined, done = 0;
+  const finish = async ({ prepared, embeddings }: Running): Promise<void> => {
+    const { keys, paths, rows } = prepared;
+    const values = await embeddings;
+    expectFinite(prepared, values);
+    const columns = labels.map(({ name }) => [
+      name,
+      prepared.labels.map((known) => known[name] ?? null),
+    ]);
+    await writer.append({ keys, paths, labels: Object.fromEntries(columns), embeddings: values });
+    onProgress(done += rows);
+  };
+  try {
+    for await (const prepared of preparedBatches(split, { preprocessing, batch })) {
+      if (running !== undefined) await finish(running);
+      const embeddings = embedder.embed(prepared.images, prepared.rows);
+      embeddings.catch(() => {}); // Heard of in finish().
+      running = { prepared, embeddings };
+    }
+    if (running !== undefined) await finish(running);
+  } finally {
+    // Nothing may be in use any more when the caller frees it.
+    await running?.embeddings.catch(() => {});
+  }
+}

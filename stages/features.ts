@@ -1,0 +1,274 @@
+/** Encoder and shards → an Arrow file of embeddings. See `deno task features --help`. */
+import { join } from "node:path";
+import {
+  type Command,
+  type Context,
+  expectInput,
+  type FileRecord,
+  main,
+  makeArtifact,
+  type Options,
+  type Outcome,
+  Progress,
+  VERSION,
+} from "../lib/cli/mod.ts";
+import { MANIFEST_FILE, openShards, type Shards, verifyShards } from "../lib/data/mod.ts";
+import { ENCODER_FILES, readEncoder, readEncoderSettings } from "../lib/encoder/mod.ts";
+import { Failure } from "../lib/failure.ts";
+import {
+  type Embedder,
+  encoderEmbedder,
+  extractFeatures,
+  pixelEmbedder,
+} from "../lib/features/mod.ts";
+import { sha256, sha256File } from "../lib/files/mod.ts";
+import { FeatureWriter } from "../lib/formats/arrow.ts";
+import { createRuntime, RUNTIME_NAMES } from "../lib/runtime/mod.ts";
+
+const FLAGS = {
+  encoder: {
+    type: "string",
+    placeholder: "ENCODER",
+    required: true,
+    help:
+      "directory that the checkpoint stage has written, or pixels:8 for the image at 8x8 pixels",
+  },
+  shards: {
+    type: "string",
+    placeholder: "SHARDS",
+    required: true,
+    help: "directory that the shard stage has written",
+  },
+  out: {
+    type: "string",
+    placeholder: "FEATURES",
+    required: true,
+    help: "Arrow file to make, for example train.arrow",
+  },
+  split: {
+    type: "string",
+    placeholder: "NAME",
+    default: "train",
+    help: "which images of the shards",
+  },
+  layers: {
+    type: "string",
+    placeholder: "NAME",
+    default: "last",
+    choices: ["last", "last4"],
+    help: "the last layer, or the last four side by side (four times the width)",
+  },
+  pool: {
+    type: "string",
+    placeholder: "NAME",
+    default: "mean",
+    choices: ["mean"],
+    help: "how the tokens of an image become one vector",
+  },
+  batch: {
+    type: "integer",
+    placeholder: "N",
+    default: 64,
+    min: 1,
+    help: "images that are encoded at once; decides speed and memory only",
+  },
+  runtime: {
+    type: "string",
+    placeholder: "NAME",
+    default: "onnx",
+    choices: RUNTIME_NAMES,
+    help: "what computes",
+  },
+  threads: {
+    type: "integer",
+    placeholder: "N",
+    min: 1,
+    help: "threads of the runtime, all processors by default",
+  },
+  force: { type: "boolean", help: "replace features that were made from something else" },
+} as const;
+
+type FeaturesOptions = Options<typeof FLAGS>;
+
+const COMMAND = {
+  name: "features",
+  summary: "runs an encoder over the images of a split and keeps one vector per image",
+  flags: FLAGS,
+  examples: [
+    "deno task features --encoder encoder --shards shards --out train.arrow",
+    "deno task features --encoder encoder --shards shards --split test --out test.arrow",
+    "deno task features --encoder pixels:8 --shards shards --out pixels.arrow",
+  ],
+  details:
+    `Writes an Arrow IPC file with the columns key, path, the labels of the shards, and embedding
+(FixedSizeList<float32>): the mean over the tokens after the final norm. The schema metadata name encoder, layers,
+preprocessing and shards with their hashes. Images are prepared as preprocessor_config.json of the encoder says:
+for our own, the shorter side is scaled to the encoder's input (bicubic) and the centre cut out.`,
+} as const satisfies Command<typeof FLAGS>;
+
+const LAYERS = { last: 1, last4: 4 } as const;
+
+/** What the features come from. */
+interface Source {
+  readonly inputs: readonly FileRecord[];
+  /** Makes it ready, which may take long and much memory. */
+  open(): Promise<{
+    readonly embedder: Embedder;
+    /** The part of the metadata that the source decides. */
+    readonly metadata: Readonly<Record<string, string>>;
+  }>;
+}
+
+/** The pseudo-encoder `pixels:N`, when that is asked for. */
+function pixelSource({ encoder, layers }: FeaturesOptions): Source | undefined {
+  if (!/^pixels(:|$)/.test(encoder)) return undefined;
+  const side = Number(/^pixels:(\d+)$/.exec(encoder)?.[1]);
+  if (!(side >= 1 && side <= 64)) {
+    throw new Failure(
+      "usage",
+      `Cannot read the command line: --encoder pixels:N needs a side of 1 to 64 pixels, for example ` +
+        `pixels:8, got "${encoder}"`,
+    );
+  }
+  if (layers !== "last") {
+    throw new Failure(
+      "usage",
+      `Cannot make features: ${encoder} has no layers, leave --layers out`,
+    );
+  }
+  const hash = sha256(encoder);
+  return {
+    inputs: [{ path: encoder, sha256: hash }],
+    open: () =>
+      Promise.resolve({
+        embedder: pixelEmbedder(side),
+        metadata: {
+          "ijepa.encoder": "pixels",
+          "ijepa.encoder_sha256": hash,
+          "ijepa.layers": "none",
+          "ijepa.pool": "none",
+        },
+      }),
+  };
+}
+
+/** An encoder directory. */
+async function encoderSource(options: FeaturesOptions): Promise<Source> {
+  const { encoder: directory, layers, pool, threads } = options;
+  await expectInput(
+    directory,
+    "open the encoder",
+    `give a directory that "deno task checkpoint" has written`,
+  );
+  const { config } = await readEncoderSettings(directory);
+  if (config.depth < LAYERS[layers]) {
+    throw new Failure(
+      "usage",
+      `Cannot make features: --layers ${layers} needs ${LAYERS[layers]} blocks, the encoder ` +
+        `"${directory}" has ${config.depth}, use --layers last`,
+    );
+  }
+  const inputs: FileRecord[] = [];
+  const { config: configFile, preprocessor, weights } = ENCODER_FILES;
+  for (const file of [configFile, preprocessor, weights]) {
+    const path = join(directory, file);
+    await expectInput(path, `open the encoder "${directory}"`, "export the encoder again");
+    inputs.push({ path, sha256: await sha256File(path) });
+  }
+  return {
+    inputs,
+    async open() {
+      const encoder = await readEncoder(directory);
+      const runtime = await createRuntime(
+        options.runtime,
+        threads === undefined ? {} : { threads },
+      );
+      return {
+        embedder: await encoderEmbedder(encoder, { runtime, layers: LAYERS[layers] }),
+        metadata: {
+          "ijepa.encoder": encoder.network,
+          "ijepa.encoder_sha256": inputs.at(-1)!.sha256,
+          ...(encoder.step === undefined ? {} : { "ijepa.step": String(encoder.step) }),
+          "ijepa.layers": layers,
+          "ijepa.pool": pool,
+        },
+      };
+    },
+  };
+}
+
+async function verify(shards: Shards, split: string): Promise<void> {
+  const files = shards.manifest.splits[split]?.shards ?? [];
+  const total = Math.ceil(files.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6);
+  const progress = new Progress({ stage: "features", label: "checking shards", total, unit: "MB" });
+  await verifyShards(shards, split, (done, all) => {
+    progress.update(done === all ? total : Math.floor(done / 1e6));
+  });
+  progress.close();
+}
+
+/** Embeds the images of one split; see `lib/formats/arrow.ts` for the file. */
+export async function features(options: FeaturesOptions, _context: Context): Promise<Outcome> {
+  const { out, layers, pool, batch, runtime, force } = options;
+  const source = pixelSource(options) ?? await encoderSource(options);
+  const shards = await openShards(options.shards);
+  await using split = shards.split(options.split);
+  const manifest = { path: join(options.shards, MANIFEST_FILE), sha256: shards.manifestSha256 };
+  return await makeArtifact({
+    stage: "features",
+    version: VERSION,
+    path: out,
+    kind: "file",
+    config: { split: split.name, layers, pool, runtime },
+    inputs: [...source.inputs, manifest],
+    force,
+  }, async (temporary) => {
+    await verify(shards, split.name);
+    const { embedder, metadata } = await source.open();
+    using _embedder = embedder;
+    console.error(`features: ${embedder.description}`);
+    const { labels, splits } = shards.manifest;
+    const hashes = splits[split.name]!.shards.map(({ file, sha256 }) => [file, sha256]);
+    await using writer = await FeatureWriter.open(temporary, {
+      width: embedder.width,
+      labels,
+      metadata: {
+        ...metadata,
+        "ijepa.preprocessing": JSON.stringify(embedder.preprocessing),
+        "ijepa.shards": JSON.stringify(Object.fromEntries(hashes)),
+        "ijepa.manifest_sha256": shards.manifestSha256,
+        "ijepa.split": split.name,
+        "ijepa.rows": String(split.length),
+        "ijepa.runtime": embedder.description,
+        "ijepa.version": VERSION,
+      },
+    });
+    const started = performance.now();
+    const progress = new Progress({
+      stage: "features",
+      label: "embedding",
+      total: split.length,
+      unit: "images",
+    });
+    await extractFeatures(split, {
+      embedder,
+      writer,
+      labels,
+      batch,
+      onProgress: (done) => progress.update(done),
+    });
+    progress.close();
+    await writer.close();
+    const seconds = (performance.now() - started) / 1000;
+    return {
+      images: split.length,
+      split: split.name,
+      width: embedder.width,
+      encoder: metadata["ijepa.encoder"],
+      layers: metadata["ijepa.layers"],
+      imagesPerSecond: Number((split.length / seconds).toPrecision(4)),
+    };
+  });
+}
+
+if (import.meta.main) await main(COMMAND, features);
