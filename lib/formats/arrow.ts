@@ -23,52 +23,21 @@ import {
 } from "apache-arrow";
 import { open } from "node:fs/promises";
 import { Failure, messageOf } from "../failure.ts";
+import {
+  expectBatch,
+  expectSchema,
+  type FeatureBatch,
+  type FeatureLabel,
+  type Features,
+  type FeatureSchema,
+  type LabelValues,
+  OWN_COLUMNS,
+} from "./features.ts";
 
-/** A label column: class names, or numbers. */
-export interface FeatureLabel {
-  readonly name: string;
-  readonly type: "class" | "number";
-}
-
-/** What a feature file holds, apart from its rows. */
-export interface FeatureSchema {
-  /** D, the length of an embedding. */
-  readonly width: number;
-  readonly labels: readonly FeatureLabel[];
-  /** Provenance: `ijepa.encoder_sha256`, `ijepa.layers` and so on; free for other sources of features. */
-  readonly metadata: Readonly<Record<string, string>>;
-}
-
-/** Rows to be written. */
-export interface FeatureBatch {
-  readonly keys: readonly string[];
-  readonly paths: readonly string[];
-  /** Values by label column; `null` is "not known". */
-  readonly labels: Readonly<Record<string, readonly (string | number | null)[]>>;
-  /** [rows D] */
-  readonly embeddings: Float32Array;
-}
-
-/** The values of one label column, one per row. */
-export type LabelValues =
-  | { readonly type: "class"; readonly values: readonly (string | null)[] }
-  | { readonly type: "number"; readonly values: readonly (number | null)[] };
-
-/** A feature file in memory. */
-export interface Features {
-  readonly rows: number;
-  readonly width: number;
-  readonly keys: readonly string[];
-  readonly paths: readonly string[];
-  readonly labels: ReadonlyMap<string, LabelValues>;
-  /** [rows D] */
-  readonly embeddings: Float32Array<ArrayBuffer>;
-  readonly metadata: Readonly<Record<string, string>>;
-}
+export type { FeatureBatch, FeatureLabel, Features, FeatureSchema, LabelValues };
 
 /** Rows per record batch, whatever the sizes given to `append`: readers pay per batch. */
 const ROWS_PER_BATCH = 1024;
-const OWN_COLUMNS = ["key", "path", "embedding"];
 
 /** Utf8 data from strings; `null` leaves a hole. */
 function utf8Data(values: readonly (string | null)[]): Data<Utf8> {
@@ -140,29 +109,14 @@ export class FeatureWriter implements AsyncDisposable {
    * @throws {Failure} `data`: a label is named like a column of the file itself, or twice
    */
   static async open(path: string, schema: FeatureSchema): Promise<FeatureWriter> {
-    if (!Number.isInteger(schema.width) || schema.width < 1) {
-      throw new RangeError(
-        `Cannot write features: width must be a whole number, got ${schema.width}`,
-      );
-    }
-    schema.labels.forEach(({ name }, index) => {
-      const taken = OWN_COLUMNS.includes(name) ||
-        schema.labels.findIndex((label) => label.name === name) !== index;
-      if (taken) {
-        throw new Failure(
-          "data",
-          `Cannot write features to "${path}": label "${name}" has the name of another column ` +
-            `(${OWN_COLUMNS.join(", ")} are taken), rename the label`,
-        );
-      }
-    });
+    expectSchema(path, schema);
     const file = await Deno.open(path, { write: true, create: true, truncate: true });
     return new FeatureWriter(file, schema);
   }
 
   /** Adds rows. Resolves when memory holds less than one record batch. */
   async append(batch: FeatureBatch): Promise<void> {
-    this.#check(batch);
+    expectBatch(this.#description, batch);
     const { width, labels } = this.#description;
     for (let row = 0; row < batch.keys.length; row++) {
       const slot = this.#keys.length;
@@ -194,34 +148,6 @@ export class FeatureWriter implements AsyncDisposable {
     this.#writer.finish(); // Ends the pump, which writes nothing more after an error.
     await this.#pump;
     this.#file.close();
-  }
-
-  #check({ keys, paths, labels, embeddings }: FeatureBatch): void {
-    const { width, labels: columns } = this.#description;
-    const rows = keys.length;
-    if (paths.length !== rows || embeddings.length !== rows * width) {
-      throw new RangeError(
-        `Cannot append features: ${rows} keys need ${rows} paths and ${rows * width} embedding ` +
-          `values, got ${paths.length} and ${embeddings.length}`,
-      );
-    }
-    for (const { name, type } of columns) {
-      const values = labels[name];
-      if (values?.length !== rows) {
-        throw new RangeError(
-          `Cannot append features: label "${name}" needs ${rows} values, got ${
-            values?.length ?? 0
-          }`,
-        );
-      }
-      const wanted = type === "class" ? "string" : "number";
-      const odd = values.find((value) => value !== null && typeof value !== wanted);
-      if (odd !== undefined) {
-        throw new TypeError(
-          `Cannot append features: label "${name}" holds values of type ${wanted}, got ${odd}`,
-        );
-      }
-    }
   }
 
   async #flush(): Promise<void> {
