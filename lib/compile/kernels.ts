@@ -78,13 +78,14 @@ const reduction: Kernel = {
   },
 };
 
+/** After fusion a product may have a third operand, the bias of its rows, and a `scale`. */
 const matMul: Kernel = {
   operands: ["a", "b"],
   attributes: ({ transposeA, transposeB }) => ({
     transposeA: transposeA === true,
     transposeB: transposeB === true,
   }),
-  infer([a, b], { transposeA, transposeB }) {
+  infer([a, b, bias], { transposeA, transposeB }) {
     const rank = a!.shape.length;
     expect(rank >= 2 && rank === b!.shape.length, "matrix products need equal ranks from 2 up");
     const [m, k] = transposeA
@@ -94,6 +95,7 @@ const matMul: Kernel = {
       ? [b!.shape[rank - 1]!, b!.shape[rank - 2]!]
       : [b!.shape[rank - 2]!, b!.shape[rank - 1]!];
     expect(k === k2, `inner lengths ${k} and ${k2} differ`);
+    expect(!bias || (rank === 2 && bias.shape.join() === `${n}`), `bias does not have length ${n}`);
     const batch = broadcast(a!.shape.slice(0, -2), b!.shape.slice(0, -2));
     return [{ type: "float32", shape: [...batch, m, n] }];
   },
@@ -125,6 +127,16 @@ const gather: Kernel = {
     const shape = [...x!.shape.slice(0, at), ...indices!.shape, ...x!.shape.slice(at + 1)];
     return [{ type: x!.type, shape }];
   },
+};
+
+/** Operations that only fusion makes; TensorFlow.js has no such kernels. */
+export const FUSED: Readonly<Record<string, Kernel>> = {
+  Normalise: {
+    operands: ["x"],
+    infer: ([x]) => [x!, { type: x!.type, shape: x!.shape.with(-1, 1) }],
+  },
+  LayerNorm: { operands: ["x", "weight", "bias"], infer: ([x]) => [x!] },
+  Gelu: unary,
 };
 
 /** Every kernel that can be compiled. */

@@ -1,6 +1,6 @@
 import type { Attribute, Graph, Value } from "./graph.ts";
 import { printNode } from "./graph.ts";
-import { KERNELS, type Plain } from "./kernels.ts";
+import { FUSED, KERNELS, type Plain } from "./kernels.ts";
 import { type Bindings, evaluate, type Length, samplePoints } from "./length.ts";
 
 function plain(attribute: Attribute, bindings: Bindings): Plain {
@@ -32,7 +32,7 @@ export function verifyGraph(graph: Graph): void {
   const points = samplePoints(graph.lengths);
   for (const node of graph.nodes) {
     const at = `in "${printNode(node)}"`;
-    const kernel = KERNELS[node.op];
+    const kernel = KERNELS[node.op] ?? FUSED[node.op];
     if (kernel === undefined) {
       throw new TypeError(`Cannot use graph "${graph.name}": unknown operation "${node.op}" ${at}`);
     }

@@ -3,6 +3,7 @@
 import {
   emitOnnx,
   type Executable,
+  fuse,
   type Graph,
   type Program,
   type Runtime,
@@ -37,7 +38,7 @@ export function createOnnxRuntime(options: OnnxRuntimeOptions): Runtime {
     description: `ONNX Runtime ${library.version}, CPU, ${threads}, compiled`,
     // deno-lint-ignore require-await
     async prepare(program) {
-      const graph = simplify(traceProgram(program));
+      const graph = fuse(simplify(traceProgram(program)));
       verifyGraph(graph);
       return new OnnxExecutable(library, program, { graph, settings: options });
     },

@@ -17,7 +17,9 @@ export interface OnnxDialect {
 
 /** Version 17 is the newest that every common reader has; it brings LayerNormalization. */
 const STANDARD_OPSET = 17;
-const MICROSOFT = "com.microsoft";
+
+/** The domain of ONNX Runtime's own operators. */
+export const MICROSOFT = "com.microsoft";
 
 /** Collects the nodes of a model while a graph is lowered. */
 export class Emitter {

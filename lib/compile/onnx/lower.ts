@@ -2,7 +2,7 @@
 
 import type { OnnxModel } from "../../formats/onnx.ts";
 import type { Graph, Node } from "../graph.ts";
-import { Emitter, type OnnxDialect } from "./emitter.ts";
+import { Emitter, MICROSOFT, type OnnxDialect } from "./emitter.ts";
 
 /** Operands by name, the node itself, and the name that the result must get. */
 interface Call {
@@ -43,22 +43,52 @@ function sum(emitter: Emitter, call: Call): void {
 }
 
 function matMul(emitter: Emitter, { inputs, output, node }: Call): void {
-  const { transposeA, transposeB } = node.attributes;
+  const { transposeA, transposeB, scale = 1 } = node.attributes;
   const rank = node.inputs[0]!.shape.length;
   const transA = transposeA ? 1 : 0, transB = transposeB ? 1 : 0;
-  if (!transA && !transB) emitter.add("MatMul", inputs, { output });
-  else if (rank === 2) emitter.add("Gemm", inputs, { output, attributes: { transA, transB } });
-  else if (emitter.portable) {
+  const alpha = { float: scale as number };
+  if (rank === 2) {
+    if (!transA && !transB && inputs.length === 2 && scale === 1) {
+      emitter.add("MatMul", inputs, { output });
+    } else emitter.add("Gemm", inputs, { output, attributes: { transA, transB, alpha } });
+  } else if (emitter.portable) {
     const swap = (name: string | undefined, wanted: number) => {
       const perm = [...Array(rank - 2).keys(), rank - 1, rank - 2];
       return wanted ? emitter.add("Transpose", [name!], { attributes: { perm } }) : name!;
     };
-    emitter.add("MatMul", [swap(inputs[0], transA), swap(inputs[1], transB)], { output });
+    const product = emitter.add("MatMul", [swap(inputs[0], transA), swap(inputs[1], transB)]);
+    emitter.add("Mul", [product, emitter.scalar(scale as number)], { output });
   } else {
-    const attributes = { transA, transB };
-    emitter.add("FusedMatMul", inputs, { output, attributes, domain: "com.microsoft" });
+    const attributes = { transA, transB, alpha };
+    emitter.add("FusedMatMul", inputs, { output, attributes, domain: MICROSOFT });
   }
 }
+
+/** LayerNormalization with a weight of ones; its second result, the mean, is not needed. */
+const normalise: Rule = (emitter, { inputs: [x], node }) => {
+  const width = node.inputs[0]!.shape.at(-1) as number;
+  const ones = { dtype: "float32", shape: [width], data: new Float32Array(width).fill(1) } as const;
+  const [normal, inverse] = node.outputs.map((value) => emitter.name(value));
+  const epsilon = { float: node.attributes["epsilon"] as number };
+  emitter.addNode({
+    op: "LayerNormalization",
+    inputs: [x!, emitter.constant(ones)],
+    outputs: [normal!, "", inverse!],
+    attributes: { axis: -1, epsilon },
+  });
+};
+
+const layerNorm: Rule = (emitter, { inputs, output, node }) => {
+  const epsilon = { float: node.attributes["epsilon"] as number };
+  emitter.add("LayerNormalization", inputs, { output, attributes: { axis: -1, epsilon } });
+};
+
+const gelu: Rule = (emitter, { inputs: [x], output }) => {
+  if (!emitter.portable) return void emitter.add("Gelu", [x!], { output, domain: MICROSOFT });
+  const erf = emitter.add("Erf", [emitter.add("Mul", [x!, emitter.scalar(Math.SQRT1_2)])]);
+  const sum = emitter.add("Add", [erf, emitter.scalar(1)]);
+  emitter.add("Mul", [emitter.add("Mul", [x!, sum]), emitter.scalar(0.5)], { output });
+};
 
 const fill: Rule = (emitter, { output, node: { attributes, outputs: [made] } }) => {
   const value = attributes["value"] as number;
@@ -69,7 +99,7 @@ const fill: Rule = (emitter, { output, node: { attributes, outputs: [made] } }) 
   emitter.add("Expand", [filler, emitter.lengths(made!.shape)], { output });
 };
 
-/** Writing rules of all operations that the tracer records. */
+/** Writing rules of all operations that the tracer records and fusion makes. */
 const RULES: Readonly<Record<string, Rule>> = {
   Add: direct("Add"),
   Sub: direct("Sub"),
@@ -122,6 +152,10 @@ const RULES: Readonly<Record<string, Rule>> = {
       attributes: { axis: node.attributes["axis"] as number },
     }),
   BatchMatMul: matMul,
+  // What fusion makes
+  Normalise: normalise,
+  LayerNorm: layerNorm,
+  Gelu: gelu,
   Reshape: (emitter, { inputs: [x], output, node }) =>
     void emitter.add("Reshape", [x!, emitter.reshapeTarget(node.outputs[0]!.shape)], { output }),
   ExpandDims: (emitter, { inputs: [x], output, node }) =>
