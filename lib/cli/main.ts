@@ -53,15 +53,23 @@ function helpText(command: Command<FlagTable>): string {
   ].join("\n");
 }
 
+/** Two signals so close are one request: job managers tell a process and also the parent that passes it on. */
+const SECONDS_OF_ONE_REQUEST = 1;
+
 function watchSignals(command: string, stopsCleanly: boolean): AbortSignal {
   const controller = new AbortController();
+  let asked = -Infinity;
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     Deno.addSignalListener(signal, () => {
       if (stopsCleanly && !controller.signal.aborted) {
-        console.error(`${command}: ${signal}: stopping at the next safe point`);
+        console.error(
+          `${command}: ${signal}: stopping at the next safe point; once more to end at once`,
+        );
+        asked = performance.now();
         controller.abort();
         return;
       }
+      if (performance.now() - asked < SECONDS_OF_ONE_REQUEST * 1000) return;
       removeTemporaries();
       Deno.exit(code);
     });

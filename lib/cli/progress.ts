@@ -13,6 +13,7 @@ export interface ProgressOptions {
 }
 
 const BAR_WIDTH = 24;
+const SMALLEST_BAR_WIDTH = 8;
 const SECONDS_BETWEEN_LINES = 10;
 const SECONDS_BETWEEN_REDRAWS = 0.1;
 
@@ -23,6 +24,23 @@ export function formatDuration(seconds: number): string {
   const hours = Math.floor(whole / 3600), minutes = Math.floor((whole % 3600) / 60);
   const tail = String(whole % 60).padStart(2, "0");
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
+}
+
+/** `[####....] `, as wide as there is room for; nothing when there is hardly any. */
+function bar(share: number, room: number): string {
+  const width = Math.min(BAR_WIDTH, room);
+  if (width < SMALLEST_BAR_WIDTH) return "";
+  const filled = Math.round(width * Math.min(1, share));
+  return `[${"#".repeat(filled).padEnd(width, ".")}] `;
+}
+
+/** A line that wraps cannot be redrawn, so its length has to be known. */
+function terminalColumns(): number {
+  try {
+    return Deno.consoleSize().columns;
+  } catch {
+    return 80; // Not a terminal that tells.
+  }
 }
 
 /** A bar that redraws on a terminal, a plain line every ten seconds elsewhere. Writes to stderr. */
@@ -72,9 +90,13 @@ export class Progress {
       done < total ? `ETA ${formatDuration((total - done) / rate)}` : formatDuration(seconds),
     ];
     if (note) parts.push(note);
-    const filled = Math.round(BAR_WIDTH * Math.min(1, share));
-    const bar = this.#terminal ? `[${"#".repeat(filled).padEnd(BAR_WIDTH, ".")}] ` : "";
-    return `${stage}: ${label} ${bar}${parts.join(", ")}`;
+    const [head, tail] = [`${stage}: ${label} `, parts.join(", ")];
+    if (!this.#terminal) return head + tail;
+    const columns = terminalColumns();
+    return (head + bar(share, columns - head.length - tail.length - 4) + tail).slice(
+      0,
+      columns - 1,
+    );
   }
 
   #print(line: string): void {

@@ -3,11 +3,10 @@ import { join } from "node:path";
 import { withFolder } from "../folder.ts";
 import { ROOT } from "../run_stage.ts";
 
-const SCRIPT = join(ROOT, "tests/cli/press.ts");
-
-function spawn(...flags: string[]): Deno.ChildProcess {
+function spawn(script: "press" | "weave", ...flags: string[]): Deno.ChildProcess {
+  const path = join(ROOT, `tests/cli/${script}.ts`);
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--allow-read", "--allow-write", SCRIPT, ...flags],
+    args: ["run", "--no-prompt", "--allow-read", "--allow-write", path, ...flags],
     cwd: ROOT,
     env: { NO_COLOR: "1" },
     stdin: "null",
@@ -17,7 +16,7 @@ function spawn(...flags: string[]): Deno.ChildProcess {
 }
 
 async function press(...flags: string[]): Promise<{ code: number; out: string; err: string }> {
-  const { code, stdout, stderr } = await spawn(...flags).output();
+  const { code, stdout, stderr } = await spawn("press", ...flags).output();
   const text = new TextDecoder();
   return { code, out: text.decode(stdout), err: text.decode(stderr) };
 }
@@ -100,7 +99,7 @@ Deno.test("main() exits 1 for a bug, with its stack", async () => {
 for (const [signal, wanted] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   Deno.test(`main() exits ${wanted} on ${signal} and leaves nothing half-written`, () =>
     withFolder(async (folder) => {
-      const child = spawn("--out", join(folder, "page"), "--wait-seconds", "60");
+      const child = spawn("press", "--out", join(folder, "page"), "--wait-seconds", "60");
       const stderr = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
       assert.equal((await stderr.read()).value, "press: pressing\n");
       child.kill(signal);
@@ -111,3 +110,34 @@ for (const [signal, wanted] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
       assert.deepEqual([...Deno.readDirSync(folder)], []);
     }));
 }
+
+/** Starts weave, sends SIGTERM at the given times, and gives back the exit code and the lines on stderr. */
+async function stopWeaving(
+  safePointSeconds: number,
+  { atSeconds }: { readonly atSeconds: readonly number[] },
+): Promise<{ code: number; lines: string[] }> {
+  const child = spawn("weave", "--seconds", `${safePointSeconds}`);
+  const stderr = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  let text = (await stderr.read()).value ?? "";
+  const timers = atSeconds.map((at) => setTimeout(() => child.kill("SIGTERM"), at * 1000));
+  const { code } = await child.status;
+  for (const timer of timers) clearTimeout(timer);
+  for (let next = await stderr.read(); !next.done; next = await stderr.read()) text += next.value;
+  await child.stdout.cancel();
+  return { code, lines: text.trimEnd().split("\n") };
+}
+
+Deno.test("main() tells a stage that stops cleanly, which then exits 75; a signal passed on twice is one", async () => {
+  const { code, lines } = await stopWeaving(0.3, { atSeconds: [0, 0.1] });
+  assert.equal(code, 75);
+  assert.match(lines.shift()!, /^weave: weaving 25%, 1\/4 rows, .* rows\/s, ETA \S+, warp 3$/);
+  assert.deepEqual(lines, [
+    "weave: SIGTERM: stopping at the next safe point; once more to end at once",
+    "weave: Stopped after 1 of 4 rows, give the same command again to go on",
+  ]);
+});
+
+Deno.test("main() ends at once when it is told a second time", async () => {
+  const { code } = await stopWeaving(60, { atSeconds: [0, 1.2] });
+  assert.equal(code, 143);
+});
