@@ -27,6 +27,14 @@ function table(rows: readonly (readonly [string, string | number])[]): string {
     .join("\n");
 }
 
+/** JSON with lists of numbers on one line. */
+function readableJson(value: object): string {
+  return JSON.stringify(value, null, 2).replace(
+    /\[\s+([^[\]{}]+?)\s+\]/g,
+    (_, items: string) => `[${items.replace(/\s+/g, " ")}]`,
+  );
+}
+
 function sizesTable(config: EncoderConfig, parameters: number): string {
   return table([
     ["input", `${config.imageSize.join(" x ")} pixels, RGB`],
@@ -57,6 +65,10 @@ function preprocessingText({ preprocessing }: Encoder): string {
 /** The text of the model card, `README.md` of an encoder directory. Equal inputs give equal text. */
 export function modelCard(encoder: Encoder, origin: Origin, check: OnnxCheck): string {
   const { config, weights, network } = encoder;
+  const [rows, columns] = gridOf(config);
+  const images = ["batch", 3, ...config.imageSize].join(", ");
+  const tokens = ["batch", rows * columns, config.width].join(", ");
+  const pooled = ["batch", config.width].join(", ");
   const parameters = Object.entries(weights).filter(([name]) => name !== "pos_embed")
     .reduce((sum, [, { shape }]) => sum + sizeOf(shape), 0);
   const trained = origin.step === 0
@@ -93,13 +105,8 @@ tokens = model(**processor(image, return_tensors="pt")).last_hidden_state  # aft
 embedding = tokens.mean(dim=1)
 \`\`\`
 
-\`${ENCODER_FILES.onnx}\` takes \`pixel_values\` [batch, 3, ${
-    config.imageSize.join(", ")
-  }] and gives
-\`last_hidden_state\` [batch, ${
-    gridOf(config)[0] * gridOf(config)[1]
-  }, ${config.width}] and \`pooler_output\`
-[batch, ${config.width}], the mean over the tokens; for ONNX Runtime and for transformers.js
+\`${ENCODER_FILES.onnx}\` takes \`pixel_values\` [${images}] and gives \`last_hidden_state\` [${tokens}]
+and \`pooler_output\` [${pooled}], the mean over the tokens; for ONNX Runtime and for transformers.js
 (\`pipeline("image-feature-extraction", ...)\` with \`pool: true\`).
 
 Preprocessing: ${preprocessingText(encoder)}
@@ -123,7 +130,7 @@ on ${check.images} random images, and takes the largest absolute difference over
 Configuration of the run:
 
 \`\`\`json
-${JSON.stringify(origin.config, null, 2)}
+${readableJson(origin.config)}
 \`\`\`
 `;
 }

@@ -68,9 +68,9 @@ function sizeOf(value: unknown): readonly [number, number] | undefined {
  */
 export function parsePreprocessor(text: string, path: string): Preprocessing {
   const config = parseObject(text, path);
-  const show = (key: string) => `${key} ${JSON.stringify(config[key])}`;
+  const show = (key: string) => JSON.stringify(config[key]);
   for (const key of ["do_resize", "do_rescale", "do_normalize"]) {
-    if (config[key] === false) refuse(path, `${show(key)} is not supported`);
+    if (config[key] === false) refuse(path, `${key} false is not supported`);
   }
   const factor = config["rescale_factor"] ?? 1 / 255;
   if (typeof factor !== "number" || Math.abs(factor * 255 - 1) > 1e-6) {
@@ -86,14 +86,19 @@ export function parsePreprocessor(text: string, path: string): Preprocessing {
     refuse(path, `image_mean must be three numbers, got ${show("image_mean")}`);
   }
   if (std === undefined || std.includes(0)) {
-    refuse(path, `image_std must be three numbers that are not zero, got ${show("image_std")}`);
+    refuse(path, `image_std must be three numbers other than zero, got ${show("image_std")}`);
   }
   const shared = { filter, mean, std };
   if (config["do_center_crop"] === true) {
     const shorterSide = (config["size"] as Record<string, unknown> | undefined)?.["shortest_edge"];
     const size = sizeOf(config["crop_size"]);
     if (!isCount(shorterSide) || size === undefined) {
-      refuse(path, `a centre crop needs size.shortest_edge and crop_size, got ${show("size")}`);
+      refuse(
+        path,
+        `a centre crop needs size.shortest_edge and crop_size, got ${show("size")} and ${
+          show("crop_size")
+        }`,
+      );
     }
     if (Math.max(...size) > shorterSide) {
       refuse(

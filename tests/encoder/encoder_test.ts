@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import {
+  checkOnnx,
+  type Encoder,
+  modelCard,
+  onnxModelOf,
+  readEncoder,
+  writeEncoder,
+  writeOnnx,
+} from "../../lib/encoder/mod.ts";
+import { readSafetensors } from "../../lib/formats/safetensors.ts";
+import type { EncoderConfig } from "../../lib/model/config.ts";
+import { POSITIONS, positionTable } from "../../lib/model/inference.ts";
+import { encoderShapes, initialise } from "../../lib/model/parameters.ts";
+import { withFolder } from "../folder.ts";
+
+const SIZES: EncoderConfig = {
+  imageSize: [16, 24],
+  patchSize: 8,
+  width: 16,
+  depth: 2,
+  heads: 2,
+  mlpWidth: 40,
+};
+
+function madeEncoder(config: EncoderConfig = SIZES): Encoder {
+  const start = { seed: 3, initStd: 0.2, patchEmbedStd: 0.1 };
+  return {
+    config,
+    preprocessing: {
+      resize: "shorter-side",
+      shorterSide: 24,
+      size: config.imageSize,
+      filter: "bicubic",
+      mean: [0.1, 0.2, 0.3],
+      std: [0.4, 0.5, 0.6],
+    },
+    weights: {
+      [POSITIONS]: positionTable(config),
+      ...initialise(encoderShapes(config), "encoder", start),
+    },
+    network: "target",
+    step: 12,
+  };
+}
+
+Deno.test("readEncoder() reads what writeEncoder() writes, and the weights say which network they are", async () => {
+  await withFolder(async (folder) => {
+    const encoder = madeEncoder();
+    await writeEncoder(folder, encoder);
+    assert.deepEqual(await readEncoder(folder), encoder);
+    const { metadata, tensors } = await readSafetensors(join(folder, "model.safetensors"));
+    assert.deepEqual(metadata, { format: "pt", "ijepa.encoder": "target", "ijepa.step": "12" });
+    assert.equal(Object.keys(tensors).length, 16 * 2 + 5);
+  });
+});
+
+Deno.test("onnxModelOf() has the names that other programs look for, and only standard operators", () => {
+  const model = onnxModelOf(madeEncoder());
+  assert.deepEqual(model.opsets, { "": 17 });
+  assert.deepEqual(model.inputs, [
+    { name: "pixel_values", type: "float32", shape: ["batch", 3, 16, 24] },
+  ]);
+  assert.deepEqual(model.outputs, [
+    { name: "last_hidden_state", type: "float32", shape: ["batch", 6, 16] },
+    { name: "pooler_output", type: "float32", shape: ["batch", 16] },
+  ]);
+  for (const { domain } of model.nodes) assert.equal(domain ?? "", "");
+  assert.deepEqual(model.constants.get("blocks.1.attn.qkv.weight")?.shape, [48, 16]);
+  assert.deepEqual(model.metadata, { "ijepa.encoder": "target" });
+});
+
+Deno.test("writeOnnx() puts many weights into a file beside the model, and checkOnnx() reads both", async () => {
+  await withFolder(async (folder) => {
+    const encoder = madeEncoder();
+    await writeOnnx(folder, encoder);
+    const whole = (await Deno.stat(join(folder, "onnx/model.onnx"))).size;
+    const inside = await checkOnnx(folder, encoder);
+    assert.ok(inside.largestDifference < 1e-5, `differs by ${inside.largestDifference}`);
+    assert.match(inside.reference, /plain JavaScript/);
+
+    await writeOnnx(folder, encoder, { largestInsideBytes: 20_000 });
+    const small = (await Deno.stat(join(folder, "onnx/model.onnx"))).size;
+    const beside = (await Deno.stat(join(folder, "onnx/model.onnx_data"))).size;
+    assert.ok(small < whole / 2 && beside > whole / 2, `${whole} became ${small} and ${beside}`);
+    assert.deepEqual(await checkOnnx(folder, encoder), inside);
+  });
+});
+
+Deno.test("checkOnnx() runs large encoders compiled", async () => {
+  await withFolder(async (folder) => {
+    const encoder = madeEncoder({
+      ...SIZES,
+      imageSize: [192, 192],
+      depth: 12,
+      width: 48,
+      mlpWidth: 1024,
+    });
+    await writeOnnx(folder, encoder);
+    const { largestDifference, reference } = await checkOnnx(folder, encoder);
+    assert.match(reference, /^ONNX Runtime .*compiled$/);
+    assert.ok(largestDifference < 1e-4, `differs by ${largestDifference}`);
+  });
+});
+
+Deno.test("checkOnnx() refuses a file that computes something else", async () => {
+  await withFolder(async (folder) => {
+    const encoder = madeEncoder();
+    await writeOnnx(folder, encoder);
+    const bias = encoder.weights["norm.bias"]!;
+    const moved = { ...bias, data: bias.data.map((x, i) => i === 3 ? x + 0.25 : x) };
+    const changed = { ...encoder, weights: { ...encoder.weights, "norm.bias": moved } };
+    await assert.rejects(() => checkOnnx(folder, changed), (error: Error & { kind: string }) => {
+      assert.equal(error.kind, "data");
+      assert.match(
+        error.message,
+        /^Cannot export the encoder: the outputs of its ONNX file differ from its own by 0\.25\d*, wanted at most 0\.0001, /,
+      );
+      return true;
+    });
+  });
+});
+
+Deno.test("modelCard() says where the encoder comes from", () => {
+  const card = modelCard(madeEncoder(), {
+    version: "1.2.3",
+    step: 12,
+    config: { run: { seed: 4 }, data: { mean: [0.1, 0.2, 0.3] } },
+    shards: { manifestSha256: "abc", split: "train", images: 99 },
+  }, { largestDifference: 1.25e-6, images: 3, reference: "the reference" });
+  assert.match(
+    card,
+    /^---\nlicense: unknown\nlibrary_name: transformers\npipeline_tag: image-feature-extraction\n/,
+  );
+  for (
+    const wanted of [
+      "The target encoder (the moving average of the weights",
+      "after 12 steps",
+      "| input | 16 x 24 pixels, RGB |",
+      "| encoder | target |",
+      "| step | 12 |",
+      "| dataset manifest, SHA-256 | `abc` |",
+      "| ONNX check, largest difference | 1.25e-6 |",
+      "minus the mean [0.1, 0.2, 0.3]",
+      '"mean": [0.1, 0.2, 0.3]',
+      '"seed": 4',
+    ]
+  ) assert.ok(card.includes(wanted), `"${wanted}" is not in the card`);
+});

@@ -1,0 +1,279 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  type EncoderSizes,
+  formatConfig,
+  formatPreprocessor,
+  fromHuggingFace,
+  huggingFaceNames,
+  huggingFaceShapes,
+  parseConfig,
+  parsePreprocessor,
+  type Preprocessing,
+  toHuggingFace,
+} from "../../lib/formats/huggingface.ts";
+import { finishedShapes } from "../../lib/model/inference.ts";
+import { floatTensor, sizeOf } from "../../lib/tensor.ts";
+
+const HUGE: EncoderSizes = {
+  imageSize: [224, 224],
+  patchSize: 14,
+  width: 1280,
+  depth: 32,
+  heads: 16,
+  mlpWidth: 5120,
+};
+const SMALL: EncoderSizes = {
+  ...HUGE,
+  width: 8,
+  depth: 2,
+  heads: 2,
+  mlpWidth: 12,
+  imageSize: [28, 42],
+};
+
+/** The message of a parser for `config.json` or `preprocessor_config.json` in folder `E`. */
+function refusal(parse: () => unknown): string {
+  try {
+    parse();
+  } catch (error) {
+    assert.equal((error as { kind?: string }).kind, "data");
+    const { message } = error as Error;
+    const end =
+      ', give an I-JEPA encoder in Hugging Face layout, for example one that "deno task ' +
+      'checkpoint" wrote';
+    assert.ok(message.endsWith(end), message);
+    return message.slice(0, -end.length);
+  }
+  assert.fail("was accepted");
+}
+
+Deno.test("huggingFaceShapes() has the tensors of facebook/ijepa_vith14_1k", () => {
+  const shapes = huggingFaceShapes(finishedShapes(HUGE));
+  assert.equal(Object.keys(shapes).length, 517);
+  assert.equal(Object.values(shapes).reduce((sum, shape) => sum + sizeOf(shape), 0), 630_762_240);
+  assert.deepEqual(shapes["embeddings.position_embeddings"], [1, 256, 1280]);
+  assert.deepEqual(shapes["embeddings.patch_embeddings.projection.weight"], [1280, 3, 14, 14]);
+  assert.deepEqual(
+    Object.fromEntries(Object.entries(shapes).filter(([name]) => name.includes(".layer.31."))),
+    {
+      "encoder.layer.31.layernorm_before.weight": [1280],
+      "encoder.layer.31.layernorm_before.bias": [1280],
+      "encoder.layer.31.attention.attention.query.weight": [1280, 1280],
+      "encoder.layer.31.attention.attention.key.weight": [1280, 1280],
+      "encoder.layer.31.attention.attention.value.weight": [1280, 1280],
+      "encoder.layer.31.attention.attention.query.bias": [1280],
+      "encoder.layer.31.attention.attention.key.bias": [1280],
+      "encoder.layer.31.attention.attention.value.bias": [1280],
+      "encoder.layer.31.attention.output.dense.weight": [1280, 1280],
+      "encoder.layer.31.attention.output.dense.bias": [1280],
+      "encoder.layer.31.layernorm_after.weight": [1280],
+      "encoder.layer.31.layernorm_after.bias": [1280],
+      "encoder.layer.31.intermediate.dense.weight": [5120, 1280],
+      "encoder.layer.31.intermediate.dense.bias": [5120],
+      "encoder.layer.31.output.dense.weight": [1280, 5120],
+      "encoder.layer.31.output.dense.bias": [1280],
+    },
+  );
+  assert.deepEqual(shapes["layernorm.bias"], [1280]);
+});
+
+Deno.test("huggingFaceNames() refuses what is no tensor of an encoder", () => {
+  assert.throws(() => huggingFaceNames("blocks.0.attn.gate.weight"), {
+    name: "RangeError",
+    message: '"blocks.0.attn.gate.weight" is no tensor of an encoder',
+  });
+});
+
+Deno.test("toHuggingFace() splits query, key and value in that order; fromHuggingFace() is its inverse", () => {
+  const shapes = finishedShapes(SMALL);
+  let next = 0;
+  const tensors = Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => {
+      const tensor = floatTensor(shape);
+      for (let i = 0; i < tensor.data.length; i++) tensor.data[i] = next++;
+      return [name, tensor];
+    }),
+  );
+  const renamed = toHuggingFace(tensors);
+  assert.deepEqual(
+    Object.fromEntries(Object.entries(renamed).map(([name, { shape }]) => [name, shape])),
+    huggingFaceShapes(shapes),
+  );
+  const fused = tensors["blocks.1.attn.qkv.weight"]!.data;
+  ["query", "key", "value"].forEach((part, index) => {
+    const split = renamed[`encoder.layer.1.attention.attention.${part}.weight`]!;
+    assert.deepEqual(split.data, fused.slice(index * 64, (index + 1) * 64));
+  });
+  assert.deepEqual(fromHuggingFace(renamed, shapes), tensors);
+});
+
+Deno.test("formatConfig() writes what transformers reads", () => {
+  assert.deepEqual(JSON.parse(formatConfig(HUGE)), {
+    architectures: ["IJepaModel"],
+    attention_probs_dropout_prob: 0,
+    hidden_act: "gelu",
+    hidden_dropout_prob: 0,
+    hidden_size: 1280,
+    image_size: 224,
+    initializer_range: 0.02,
+    intermediate_size: 5120,
+    layer_norm_eps: 1e-6,
+    mlp_ratio: 4,
+    model_type: "ijepa",
+    num_attention_heads: 16,
+    num_channels: 3,
+    num_hidden_layers: 32,
+    patch_size: 14,
+    qkv_bias: true,
+    torch_dtype: "float32",
+    transformers_version: "4.47.0",
+  });
+});
+
+Deno.test("parseConfig() reads what formatConfig() writes", () => {
+  const count = fc.integer({ min: 1, max: 40 });
+  const sizes = fc.record({
+    rows: count,
+    columns: count,
+    patchSize: count,
+    heads: count,
+    perHead: count,
+    depth: count,
+    mlpWidth: count,
+  });
+  fc.assert(fc.property(sizes, ({ rows, columns, patchSize, heads, perHead, depth, mlpWidth }) => {
+    const config: EncoderSizes = {
+      imageSize: [rows * patchSize, columns * patchSize],
+      patchSize,
+      width: heads * perHead,
+      depth,
+      heads,
+      mlpWidth,
+    };
+    assert.deepEqual(parseConfig(formatConfig(config), "config.json"), config);
+  }));
+});
+
+Deno.test("parseConfig() names what it cannot run", () => {
+  const change = (changes: object) => () =>
+    parseConfig(JSON.stringify({ ...JSON.parse(formatConfig(HUGE)), ...changes }), "E/config.json");
+  const cases: [object, string][] = [
+    [{ model_type: "vit" }, 'model_type must be "ijepa", got "vit"'],
+    [{ layer_norm_eps: undefined }, "layer_norm_eps must be 0.000001, got 1e-12"],
+    [{ hidden_act: "relu" }, 'hidden_act must be "gelu", got "relu"'],
+    [{ num_channels: 1 }, "num_channels must be 3, got 1"],
+    [{ qkv_bias: false }, "qkv_bias must be true, got false"],
+    [{ hidden_size: "1280" }, 'hidden_size must be a whole number, got "1280"'],
+    [{ num_hidden_layers: undefined }, "num_hidden_layers must be a whole number, got undefined"],
+    [{ image_size: [1, 2, 3] }, "image_size must be pixels, got [1,2,3]"],
+    [{ image_size: 225 }, "image_size 225x225 is no multiple of patch_size 14"],
+    [{ num_attention_heads: 7 }, "hidden_size 1280 is no multiple of num_attention_heads 7"],
+  ];
+  for (const [changes, wanted] of cases) {
+    assert.equal(refusal(change(changes)), `Cannot read "E/config.json": ${wanted}`);
+  }
+  assert.match(
+    refusal(() => parseConfig("{", "E/config.json")),
+    /"E\/config.json": it is not JSON \(/,
+  );
+  assert.equal(
+    refusal(() => parseConfig("[]", "E/config.json")),
+    'Cannot read "E/config.json": it is not a JSON object',
+  );
+});
+
+const CROPPED: Preprocessing = {
+  resize: "shorter-side",
+  shorterSide: 256,
+  size: [224, 192],
+  filter: "bicubic",
+  mean: [0.485, 0.456, 0.406],
+  std: [0.229, 0.224, 0.225],
+};
+const STRETCHED: Preprocessing = {
+  resize: "stretch",
+  size: [224, 192],
+  filter: "bilinear",
+  mean: [0.5, 0.5, 0.5],
+  std: [0.25, 0.5, 0.5],
+};
+
+Deno.test("formatPreprocessor() writes what transformers and transformers.js read", () => {
+  assert.deepEqual(JSON.parse(formatPreprocessor(CROPPED)), {
+    crop_size: { height: 224, width: 192 },
+    do_center_crop: true,
+    do_convert_rgb: true,
+    do_normalize: true,
+    do_rescale: true,
+    do_resize: true,
+    image_mean: [0.485, 0.456, 0.406],
+    image_processor_type: "BitImageProcessor",
+    image_std: [0.229, 0.224, 0.225],
+    resample: 3,
+    rescale_factor: 0.00392156862745098,
+    size: { shortest_edge: 256 },
+  });
+});
+
+Deno.test("parsePreprocessor() reads both ways to scale, and Hugging Face's own files", () => {
+  for (const wanted of [CROPPED, STRETCHED]) {
+    assert.deepEqual(parsePreprocessor(formatPreprocessor(wanted), "P"), wanted);
+  }
+  // As facebook/ijepa_vith14_1k has it.
+  const published = {
+    do_convert_rgb: null,
+    do_normalize: true,
+    do_rescale: true,
+    do_resize: true,
+    image_mean: [0.5, 0.5, 0.5],
+    image_processor_type: "ViTImageProcessor",
+    image_std: [0.5, 0.5, 0.5],
+    resample: 2,
+    rescale_factor: 0.00392156862745098,
+    size: { height: 224, width: 224 },
+  };
+  assert.deepEqual(parsePreprocessor(JSON.stringify(published), "P"), {
+    resize: "stretch",
+    size: [224, 224],
+    filter: "bilinear",
+    mean: [0.5, 0.5, 0.5],
+    std: [0.5, 0.5, 0.5],
+  });
+});
+
+Deno.test("parsePreprocessor() names what it cannot repeat", () => {
+  const path = "E/preprocessor_config.json";
+  const change = (changes: object) => () =>
+    parsePreprocessor(
+      JSON.stringify({ ...JSON.parse(formatPreprocessor(CROPPED)), ...changes }),
+      path,
+    );
+  const cases: [object, string][] = [
+    [{ do_resize: false }, "do_resize false is not supported"],
+    [{ do_normalize: false }, "do_normalize false is not supported"],
+    [{ rescale_factor: 1 }, "rescale_factor must be 1 / 255, got 1"],
+    [{ resample: 1 }, "resample must be 2 (bilinear) or 3 (bicubic), got 1"],
+    [{ image_mean: [0.5] }, "image_mean must be three numbers, got [0.5]"],
+    [
+      { image_std: [1, 0, 1] },
+      "image_std must be three numbers other than zero, got [1,0,1]",
+    ],
+    [
+      { size: { height: 8, width: 8 } },
+      'a centre crop needs size.shortest_edge and crop_size, got {"height":8,"width":8} and ' +
+      '{"height":224,"width":192}',
+    ],
+    [
+      { size: { shortest_edge: 200 } },
+      "crop_size 224x192 does not fit into size.shortest_edge 200",
+    ],
+    [
+      { do_center_crop: false },
+      'size must have height and width, got {"shortest_edge":256}',
+    ],
+  ];
+  for (const [changes, wanted] of cases) {
+    assert.equal(refusal(change(changes)), `Cannot read "${path}": ${wanted}`);
+  }
+});
