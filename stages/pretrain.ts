@@ -212,8 +212,9 @@ async function trainInto(run: RunDirectory, { options, config, plan, images, run
       nextBatch: (step) => loader.next(step),
       onStep(report) {
         run.appendMetrics(lineOf(report, batch));
-        const imagesPerSecond = batch / speed.add(report.seconds);
-        const note = `loss ${report.loss.toFixed(4)}, ${imagesPerSecond.toPrecision(3)} images/s`;
+        const rate = batch / speed.add(report.seconds);
+        const shown = rate < 100 ? rate.toPrecision(3) : Math.round(rate);
+        const note = `loss ${report.loss.toFixed(4)}, ${shown} images/s`;
         progress.update(report.step + 1, note);
       },
       async onCheckpoint(step, tensors) {
