@@ -47,6 +47,14 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "lib/model",
     "lib/runtime",
   ],
+  "lib/features": [
+    ...BASE,
+    "lib/compile",
+    "lib/data",
+    "lib/encoder",
+    "lib/formats",
+    "lib/model",
+  ],
   "lib/cli": [...BASE, "lib/files", "deno.json"],
 };
 
