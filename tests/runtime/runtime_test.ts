@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs";
+import type { Program } from "../../lib/compile/mod.ts";
+import { Failure } from "../../lib/failure.ts";
+import { createRuntime } from "../../lib/runtime/mod.ts";
+import { OnnxRuntimeLibrary } from "../../lib/runtime/onnxruntime.ts";
+import { floatTensor } from "../../lib/tensor.ts";
+
+/** total ← total + x, and the product of both as a result. */
+const COUNTER: Program = {
+  name: "counter",
+  carried: ["total"],
+  inputs: {
+    x: { dtype: "float32", shape: ["n"] },
+    total: { dtype: "float32", shape: [] },
+  },
+  run: ({ x, total }) => ({ total: tf.add(total!, tf.sum(x!)), scaled: tf.mul(x!, total!) }),
+};
+
+function vector(...values: number[]) {
+  return floatTensor([values.length], Float32Array.from(values));
+}
+
+/** What every runtime does, whatever it runs on. */
+for (const name of ["onnx", "cpu", "wasm"]) {
+  Deno.test(`${name}: carried tensors stay between runs, other results come back`, async () => {
+    const executable = await (await createRuntime(name, { threads: 1 })).prepare(COUNTER);
+    executable.write({ total: floatTensor([], Float32Array.of(10)) });
+    const first = await executable.run({ x: vector(1, 2) });
+    assert.deepEqual([...first["scaled"]!.data as Float32Array], [10, 20]);
+    const second = await executable.run({ x: vector(1, 0, 4) });
+    assert.deepEqual([...second["scaled"]!.data as Float32Array], [13, 0, 52]);
+    assert.deepEqual(Object.keys(second), ["scaled"]);
+    const { total } = await executable.read();
+    assert.deepEqual([...total!.data as Float32Array], [18]);
+    executable.dispose();
+  });
+
+  Deno.test(`${name}: wrong feeds are named`, async () => {
+    const executable = await (await createRuntime(name, { threads: 1 })).prepare(COUNTER);
+    await assert.rejects(executable.run({ x: vector(1) }), {
+      message: 'Cannot run "counter": "total" was never set',
+    });
+    executable.write({ total: floatTensor([]) });
+    await assert.rejects(executable.run({}), {
+      message: 'Cannot run "counter": input "x" is missing',
+    });
+    await assert.rejects(executable.run({ x: floatTensor([2, 2]) }), {
+      message: 'Cannot run "counter": input "x" is float32 [2 2] with 4 values, ' +
+        "expected float32 [n]",
+    });
+    await assert.rejects(executable.run({ x: vector(1), y: vector(2) }), {
+      message: 'Cannot run "counter": it takes no input "y"',
+    });
+    assert.throws(() => executable.write({ total: vector(1, 2) }), RangeError);
+    executable.dispose();
+  });
+}
+
+Deno.test("createRuntime() suggests the nearest known runtime", async () => {
+  await assert.rejects(createRuntime("onxx"), {
+    kind: "usage",
+    message: 'Cannot use runtime "onxx", did you mean "onnx"?',
+  });
+});
+
+Deno.test("createRuntime() says what to do when TensorFlow's library is not installed", async () => {
+  await assert.rejects(createRuntime("tensorflow"), (error: unknown) => {
+    assert.ok(error instanceof Failure);
+    assert.equal(error.kind, "unavailable");
+    assert.match(error.message, /^Cannot use runtime "tensorflow": @tensorflow\/tfjs-node-gpu: /);
+    assert.match(error.message, /or use --runtime onnx$/);
+    return true;
+  });
+});
+
+Deno.test("OnnxRuntimeLibrary names the library that does not load", () => {
+  assert.throws(() => new OnnxRuntimeLibrary("/nowhere/libonnxruntime.so"), {
+    kind: "unavailable",
+    message: /^Cannot load ONNX Runtime from "\/nowhere\/libonnxruntime.so": .*choose another/,
+  });
+});
+
+Deno.test("onnx: the same inputs give the same bytes, run after run", async () => {
+  const x = vector(...Array.from({ length: 1000 }, (_, i) => Math.sin(i) / 3));
+  const runs = [];
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const executable = await (await createRuntime("onnx", { threads: 2 })).prepare(COUNTER);
+    executable.write({ total: floatTensor([]) });
+    await executable.run({ x });
+    runs.push((await executable.read())["total"]!.data[0]);
+    executable.dispose();
+  }
+  assert.equal(new Set(runs).size, 1);
+});
