@@ -27,12 +27,16 @@ export async function createTensorFlowRuntime(): Promise<Runtime> {
         description: `TensorFlow through ${name} ${VERSION}, eager`,
       });
     } catch (error) {
-      failures.push(`${name}: ${messageOf(error).split("\n")[0]}`);
+      // The lock file is frozen: a package that it does not name is not installed, and is not fetched unasked.
+      const [reason = ""] = messageOf(error).split("\n");
+      failures.push(`${name}: ${/lockfile/i.test(reason) ? "not installed" : reason}`);
     }
   }
   throw new Failure(
     "unavailable",
     `Cannot use runtime "tensorflow": ${failures.join("; ")}; run "deno install ` +
-      `--allow-scripts=npm:${PACKAGES[0]} npm:${PACKAGES[0]}@${VERSION}" or use --runtime onnx`,
+      `--frozen=false --allow-scripts=npm:${PACKAGES[0]} npm:${
+        PACKAGES[0]
+      }@${VERSION}" or use --runtime onnx`,
   );
 }
