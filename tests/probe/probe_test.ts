@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { Failure } from "../../lib/failure.ts";
 import type { FeatureLabel, Features, LabelValues } from "../../lib/formats/arrow.ts";
-import type { Wish } from "../../lib/probe/mod.ts";
+import type { Method, Wish } from "../../lib/probe/mod.ts";
 import { predictionsCsv, probeFeatures, probeWeights } from "../../lib/probe/mod.ts";
+import { bestMethod, type MethodRun } from "../../lib/probe/results.ts";
+import { RandomStream } from "../../lib/random/mod.ts";
 import { madeFeatures, type MadeOptions } from "./made_features.ts";
 import { assertNear } from "./near.ts";
 
@@ -57,9 +59,14 @@ Deno.test("probeFeatures() probes every label by the task that its values call f
     ],
   );
   const [shape, objects, distance] = metrics.labels;
-  assert.ok(shape!.methods[0]!.score >= 0.9);
+  for (const { method, score, validationScore } of shape!.methods) {
+    assert.ok(score >= 0.9, `${method}: ${score}`);
+    assert.ok(validationScore >= 0.8, `${method} held out: ${validationScore}`);
+  }
   assertNear([objects!.methods[0]!.score], [shape!.methods[0]!.score], { tolerance: 0 });
   assert.ok(distance!.methods[0]!.score > 0.95);
+  assert.ok(distance!.methods[1]!.score > 0.2);
+  assert.ok(distance!.methods[1]!.validationScore > 0.2);
   assert.ok(distance!.methods[0]!.meanAbsoluteError! < 0.5);
   assert.equal(shape!.baseline, 1 / 3);
   assert.deepEqual(objects!.classes, [
@@ -69,6 +76,49 @@ Deno.test("probeFeatures() probes every label by the task that its values call f
   ]);
   const [low, high] = distance!.methods[0]!.interval;
   assert.ok(low < distance!.methods[0]!.score && distance!.methods[0]!.score < high);
+});
+
+Deno.test("probeFeatures() chooses on rows that were not fitted", async () => {
+  // Labels are noise and there are more features than rows: whoever saw the held-out rows predicts them.
+  const noise = (rows: number, first: number) => {
+    const values = Array.from(
+      { length: rows },
+      (_, row) => new RandomStream({ seed: 9, purpose: "noise", sample: first + row }).normal(),
+    );
+    return {
+      kind: column("class", values.map((value) => value > 0 ? "a" : "b")),
+      amount: column("number", values),
+    };
+  };
+  const train = madeFeatures({ rows: 100, width: 120, labels: noise(100, 0) });
+  const test = madeFeatures({ ...TEST, width: 120, labels: noise(30, 1000) });
+  for (const label of ["kind", "amount"]) {
+    const { metrics } = await probe(train, test, { label });
+    for (const { method, validationScore } of metrics.labels[0]!.methods) {
+      assert.ok(validationScore < 0.8, `${label}, ${method}: ${validationScore}`);
+    }
+  }
+});
+
+Deno.test("probeFeatures() gives the commonest training class as the baseline", async () => {
+  const train = column("class", Array.from({ length: 60 }, (_, row) => row < 40 ? "b" : "a"));
+  const test = column("class", Array.from({ length: 30 }, (_, row) => row < 6 ? "b" : "a"));
+  const { metrics } = await probe({ labels: { kind: train } }, {
+    ...TEST,
+    labels: { kind: test },
+  }, { label: "kind", method: "knn" });
+  assert.equal(metrics.labels[0]!.baseline, 6 / 30);
+});
+
+Deno.test("bestMethod() looks at validation scores, never at test scores", () => {
+  const run = (method: Method, scores: { validationScore: number; score: number }) =>
+    ({ result: { method, ...scores } }) as MethodRun;
+  const runs = [
+    run("logistic", { validationScore: 0.6, score: 0.5 }),
+    run("knn", { validationScore: 0.5, score: 0.9 }),
+  ];
+  assert.equal(bestMethod(runs), "logistic");
+  assert.equal(bestMethod(runs.toReversed()), "logistic");
 });
 
 Deno.test("probeFeatures() gives the same numbers for the same seed", async () => {
