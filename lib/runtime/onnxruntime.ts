@@ -47,6 +47,14 @@ const TYPE_CODES: Readonly<Record<Dtype, number>> = {
   float64: 11,
 };
 
+/** Settings that have no function of their own. */
+const SESSION_ENTRIES: Readonly<Record<string, string>> = {
+  // Denormal numbers slow matrix products down a hundredfold and mean nothing here.
+  "session.set_denormal_as_zero": "1",
+  // Small pieces of work are handed out on demand: threads that are not equally fast end together.
+  "session.dynamic_block_base": "4",
+};
+
 /** How a session is set up. */
 export interface SessionSettings {
   /** Threads inside one operator. */
@@ -168,9 +176,11 @@ export class OnnxRuntimeLibrary {
     this.#check(this.call("setIntraOpThreads", options, settings.threads));
     this.#check(this.call("setInterOpThreads", options, 1));
     if (!settings.arena) this.#check(this.call("disableCpuMemArena", options));
-    // Denormal numbers slow matrix products down a hundredfold and mean nothing here.
-    const entry = [cString("session.set_denormal_as_zero"), cString("1")];
-    this.#check(this.call("addSessionConfigEntry", options, ...entry));
+    // Planning memory ahead costs 10 % of speed and 40 % of memory when mask sizes change (docs/performance.md).
+    this.#check(this.call("disableMemPattern", options));
+    for (const [key, value] of Object.entries(SESSION_ENTRIES)) {
+      this.#check(this.call("addSessionConfigEntry", options, cString(key), cString(value)));
+    }
     if (settings.profile) {
       this.#check(this.call("enableProfiling", options, cString(settings.profile)));
     }
