@@ -122,13 +122,10 @@ Deno.test("BatchLoader names the sample and the shard of an image that does not 
     const error = await loader.next(1).then(() => undefined, (thrown: unknown) => thrown);
     assert.ok(error instanceof Failure);
     assert.equal(error.kind, "data");
-    assert.match(
+    assert.equal(
       error.message,
-      new RegExp(
-        `^Cannot train on "${shards}": sample "sample-5" \\(from "sample-5.png"\\) in ` +
-          `"train-000001.tar" does not decode \\(Cannot decode: the PNG is truncated or damaged ` +
-          `\\(.*\\)\\), run shard again, which sets such images aside$`,
-      ),
+      `Cannot train on "${shards}": sample "sample-5" (from "sample-5.png") in "train-000001.tar" does not decode ` +
+        "(Cannot decode: the PNG is truncated or damaged), run shard again, which sets such images aside",
     );
   }, files);
 });
