@@ -190,7 +190,6 @@ export async function probe(options: ProbeStageOptions, _context: Context): Prom
     return summaryOf(run.metrics);
   });
   await showResults(out);
-  if (outcome.status === "up to date") say(`"${out}" is up to date`);
   return outcome;
 }
 

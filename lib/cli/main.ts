@@ -1,6 +1,6 @@
 import denoJson from "../../deno.json" with { type: "json" };
 import { Failure, type FailureKind, messageOf } from "../failure.ts";
-import { removeTemporaries } from "./artifact.ts";
+import { type Outcome, removeTemporaries } from "./artifact.ts";
 import { describeFlags, type FlagTable, type Options, parseFlags } from "./flags.ts";
 
 /** What a stage is called and what it understands. */
@@ -93,6 +93,8 @@ export async function main<T extends FlagTable>(
     const options = parseFlags(command.flags, Deno.args);
     const signal = watchSignals(command.name, command.stopsCleanly ?? false);
     const result = await run(options, { signal });
+    const { status, out } = result as Partial<Outcome>;
+    if (status === "up to date") console.error(`${command.name}: "${out}" is up to date`);
     console.log(JSON.stringify(result));
     Deno.exit(0);
   } catch (error) {

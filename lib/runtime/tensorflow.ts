@@ -21,22 +21,22 @@ export async function createTensorFlowRuntime(): Promise<Runtime> {
   const failures: string[] = [];
   for (const name of PACKAGES) {
     try {
-      await import(`npm:${name}@${VERSION}`);
+      // Under its bare name: with a version, Deno would fetch a package that is not installed, unasked.
+      await import(name);
       return await createEagerRuntime("tensorflow", {
         name: "tensorflow",
         description: `TensorFlow through ${name} ${VERSION}, eager`,
       });
     } catch (error) {
-      // The lock file is frozen: a package that it does not name is not installed, and is not fetched unasked.
-      const [reason = ""] = messageOf(error).split("\n");
-      failures.push(`${name}: ${/lockfile/i.test(reason) ? "not installed" : reason}`);
+      const { code } = error as { readonly code?: string };
+      const [reason] = messageOf(error).split("\n");
+      failures.push(`${name}: ${code === "ERR_MODULE_NOT_FOUND" ? "not installed" : reason}`);
     }
   }
+  const [first] = PACKAGES;
   throw new Failure(
     "unavailable",
-    `Cannot use runtime "tensorflow": ${failures.join("; ")}; run "deno install ` +
-      `--frozen=false --allow-scripts=npm:${PACKAGES[0]} npm:${
-        PACKAGES[0]
-      }@${VERSION}" or use --runtime onnx`,
+    `Cannot use runtime "tensorflow": ${failures.join("; ")}; run "deno install --frozen=false ` +
+      `--allow-scripts=npm:${first} npm:${first}@${VERSION}" or use --runtime onnx`,
   );
 }

@@ -35,7 +35,7 @@ Deno.test("main() prints one JSON line on stdout and people's text on stderr, ex
     assert.deepEqual(again, {
       code: 0,
       out: JSON.stringify({ ...line, status: "up to date" }) + "\n",
-      err: "",
+      err: `press: "${path}" is up to date\n`,
     });
   }));
 
