@@ -23,7 +23,17 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** `, did you mean "x"?` when a candidate is close, else the whole list. */
+/**
+ * `, did you mean "x"?` when a candidate is close, else the whole list.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(suggestion("trian", ["train", "test"]), ', did you mean "train"?');
+ * assert.equal(suggestion("cat", ["train", "test"]), ', expected one of "train", "test"');
+ * ```
+ */
 export function suggestion(word: string, candidates: readonly string[]): string {
   const close = nearest(word, candidates);
   return close === undefined

@@ -72,6 +72,18 @@ function convert(name: string, flag: Flag, text: string): string | number {
 /**
  * Reads a command line by its flag table.
  *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const table = {
+ *   images: { type: "string", required: true, help: "folder of images" },
+ *   shardImages: { type: "integer", default: 1000, help: "images in one tar file" },
+ * } as const;
+ * const { images, shardImages } = parseFlags(table, ["--images", "photos"]);
+ * assert.deepEqual([images, shardImages], ["photos", 1000]);
+ * ```
+ *
  * @throws {Failure} `usage`: unknown, repeated or missing flag, value out of range
  */
 export function parseFlags<T extends FlagTable>(table: T, args: readonly string[]): Options<T> {

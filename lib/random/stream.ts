@@ -21,7 +21,19 @@ function hashName(name: string): number {
   return hash >>> 0;
 }
 
-/** The random values that belong to one key, drawn in order. */
+/**
+ * The random values that belong to one key, drawn in order.
+ *
+ * @example The crop of one image does not depend on what was drawn before
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const key = { seed: 7, purpose: "crop", step: 1000, sample: 3 };
+ * const scale = new RandomStream(key).uniform(0.3, 1);
+ * assert.equal(new RandomStream(key).uniform(0.3, 1), scale);
+ * assert.notEqual(new RandomStream({ ...key, sample: 4 }).uniform(0.3, 1), scale);
+ * ```
+ */
 export class RandomStream {
   readonly #key: readonly [number, number];
   readonly #step: number;
