@@ -108,6 +108,9 @@ for our own, the shorter side is scaled to the encoder's input (bicubic) and the
 
 const LAYERS = { last: 1, last4: 4 } as const;
 
+/** Checks that are over sooner are not worth a line. */
+const QUIET_MILLISECONDS = 2000;
+
 /** What the features come from. */
 interface Source {
   readonly inputs: readonly FileRecord[];
@@ -197,14 +200,17 @@ async function encoderSource(options: FeaturesOptions): Promise<Source> {
   };
 }
 
+/** Compares the tar files with their hashes; shows progress only when that takes a while. */
 async function verify(shards: Shards, split: string): Promise<void> {
-  const files = shards.manifest.splits[split]?.shards ?? [];
-  const total = Math.ceil(files.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6);
-  const progress = new Progress({ stage: "features", label: "checking shards", total, unit: "MB" });
+  const started = performance.now();
+  let progress: Progress | undefined;
   await verifyShards(shards, split, (done, all) => {
-    progress.update(done === all ? total : Math.floor(done / 1e6));
+    if (performance.now() - started < QUIET_MILLISECONDS) return;
+    const total = Math.ceil(all / 1e6);
+    progress ??= new Progress({ stage: "features", label: "checking shards", total, unit: "MB" });
+    progress.update(Math.floor(done / 1e6));
   });
-  progress.close();
+  progress?.close();
 }
 
 /** Embeds the images of one split; see `lib/formats/arrow.ts` for the file. */
