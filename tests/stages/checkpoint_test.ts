@@ -13,6 +13,7 @@ import {
   writeRun,
 } from "../encoder/made_run.ts";
 import { withFolder } from "../folder.ts";
+import { withSmallDisk } from "../small_disk.ts";
 import { type Report, reportOf } from "./report_of.ts";
 
 let root = "";
@@ -283,6 +284,18 @@ Deno.test("checkpoint refuses a directory that is no run", async () => {
       damaged.message,
       /Cannot open the run ".*": Cannot use the configuration: model\.width from config /,
     );
+  });
+});
+
+Deno.test("checkpoint says that the disk is full and leaves nothing", async () => {
+  const disk = join(root, "disk");
+  await withSmallDisk(disk, 32, async () => {
+    const { code, message } = await exportTo("disk/encoder");
+    assert.deepEqual([code, message], [
+      73,
+      'checkpoint: Cannot write "S/disk/encoder": the disk is full, free some space and run the command again',
+    ]);
+    assert.deepEqual([...Deno.readDirSync(disk)], []);
   });
 });
 

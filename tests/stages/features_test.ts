@@ -11,6 +11,7 @@ import { type FloatTensor, floatTensor, type TensorRecord } from "../../lib/tens
 import { pictureFile, writeShards } from "../data/small_shards.ts";
 import { CONFIG, MODEL, stateOfStep } from "../encoder/made_run.ts";
 import { withFolder } from "../folder.ts";
+import { withSmallDisk } from "../small_disk.ts";
 import { type Report, reportOf } from "./report_of.ts";
 
 const SIDE = 16, IMAGES = 11;
@@ -465,5 +466,17 @@ Deno.test("features refuses an encoder that gives no numbers", async () => {
       [],
       { encoder: folder },
     );
+  });
+});
+
+Deno.test("features says that the disk is full and leaves nothing", async () => {
+  const disk = join(root, "disk");
+  await withSmallDisk(disk, 8, async () => {
+    const { code, message } = await embedTo("disk/f.arrow", ["--layers", "last4"]);
+    assert.deepEqual([code, message], [
+      73,
+      'features: Cannot write "S/disk/f.arrow": the disk is full, free some space and run the command again',
+    ]);
+    assert.deepEqual([...Deno.readDirSync(disk)], []);
   });
 });
