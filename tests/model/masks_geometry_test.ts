@@ -170,7 +170,8 @@ Deno.test("checkMaskGeometry() passes nothing that cannot be sampled", () => {
     }),
     { numRuns: 1000 },
   );
-  assert.ok(passed > 50, `only ${passed} set-ups of 1000 passed`);
+  // About 65 pass on average; the property must not hold for want of cases.
+  assert.ok(passed > 10, `only ${passed} set-ups of 1000 passed`);
 });
 
 Deno.test("maskTokenBounds() is exact where everything is fixed", () => {
