@@ -18,8 +18,8 @@ export interface PreparedBatch {
   readonly labels: readonly Readonly<Record<string, string | number | null>>[];
 }
 
-/** Images that are read and decoded ahead; sharp works on four at a time. */
-const IN_FLIGHT = 16;
+/** Images that are read and decoded ahead: sharp works on four at a time, and large photos take much memory. */
+const IN_FLIGHT = 8;
 
 /** Prepares one image as the encoder's preprocessing says. */
 function prepare(

@@ -109,6 +109,17 @@ Deno.test("checkpoint exports the target encoder of the newest checkpoint", asyn
   assert.deepEqual(again.result, { ...result, status: "up to date" });
 });
 
+Deno.test("checkpoint writes the same bytes again", async () => {
+  await exportTo("encoder");
+  const { code, stderr } = await exportTo("again/encoder", ["--step", "20"]);
+  assert.equal(code, 0, stderr);
+  for (const file of await filesIn(join(root, "encoder"))) {
+    if (file === "receipt.json") continue;
+    const [once, twice] = [join(root, "encoder", file), join(root, "again/encoder", file)];
+    assert.deepEqual(await Deno.readFile(twice), await Deno.readFile(once), file);
+  }
+});
+
 Deno.test("checkpoint's ONNX file takes any number of images", async () => {
   await exportTo("encoder");
   for (const batch of [1, 5]) {
