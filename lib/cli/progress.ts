@@ -14,6 +14,7 @@ export interface ProgressOptions {
 
 const BAR_WIDTH = 24;
 const SMALLEST_BAR_WIDTH = 8;
+const USUAL_COLUMNS = 80;
 const SECONDS_BETWEEN_LINES = 10;
 const SECONDS_BETWEEN_REDRAWS = 0.1;
 
@@ -34,12 +35,12 @@ function bar(share: number, room: number): string {
   return `[${"#".repeat(filled).padEnd(width, ".")}] `;
 }
 
-/** A line that wraps cannot be redrawn, so its length has to be known. */
+/** A line that wraps cannot be redrawn, so its length has to be known. Some terminals do not tell, or say 0. */
 function terminalColumns(): number {
   try {
-    return Deno.consoleSize().columns;
+    return Deno.consoleSize().columns || USUAL_COLUMNS;
   } catch {
-    return 80; // Not a terminal that tells.
+    return USUAL_COLUMNS;
   }
 }
 
