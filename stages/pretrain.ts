@@ -3,6 +3,7 @@ import {
   type Command,
   type Context,
   expectInput,
+  formatRate,
   main,
   type Options,
   type Outcome,
@@ -213,8 +214,7 @@ async function trainInto(run: RunDirectory, { options, config, plan, images, run
       onStep(report) {
         run.appendMetrics(lineOf(report, batch));
         const rate = batch / speed.add(report.seconds);
-        const shown = rate < 100 ? rate.toPrecision(3) : Math.round(rate);
-        const note = `loss ${report.loss.toFixed(4)}, ${shown} images/s`;
+        const note = `loss ${report.loss.toFixed(4)}, ${formatRate(rate)} images/s`;
         progress.update(report.step + 1, note);
       },
       async onCheckpoint(step, tensors) {

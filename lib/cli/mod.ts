@@ -6,7 +6,7 @@
 export { type ArtifactSpec, expectInput, makeArtifact, type Outcome } from "./artifact.ts";
 export { describeFlags, type Flag, type FlagTable, type Options, parseFlags } from "./flags.ts";
 export { type Command, type Context, main, VERSION } from "./main.ts";
-export { formatDuration, Progress } from "./progress.ts";
+export { formatDuration, formatRate, Progress } from "./progress.ts";
 export {
   type FileRecord,
   type Making,

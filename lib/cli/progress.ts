@@ -27,6 +27,11 @@ export function formatDuration(seconds: number): string {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
 }
 
+/** Three digits that count, never with an exponent: `0.705`, `28.3`, `1220`. */
+export function formatRate(rate: number): string {
+  return String(Number(rate.toPrecision(3)));
+}
+
 /** `[####....] `, as wide as there is room for; nothing when there is hardly any. */
 function bar(share: number, room: number): string {
   const width = Math.min(BAR_WIDTH, room);
@@ -87,7 +92,7 @@ export class Progress {
     const parts = [
       `${Math.floor(100 * share)}%`,
       `${done}/${total} ${unit}`,
-      `${rate.toPrecision(3)} ${unit}/s`,
+      `${formatRate(rate)} ${unit}/s`,
       done < total ? `ETA ${formatDuration((total - done) / rate)}` : formatDuration(seconds),
     ];
     if (note) parts.push(note);
