@@ -28,6 +28,7 @@ export async function createTensorFlowRuntime(): Promise<Runtime> {
         description: `TensorFlow through ${name} ${VERSION}, eager`,
       });
     } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) throw needsEnvironment(name);
       const { code } = error as { readonly code?: string };
       const [reason] = messageOf(error).split("\n");
       failures.push(`${name}: ${code === "ERR_MODULE_NOT_FOUND" ? "not installed" : reason}`);
@@ -38,5 +39,15 @@ export async function createTensorFlowRuntime(): Promise<Runtime> {
     "unavailable",
     `Cannot use runtime "tensorflow": ${failures.join("; ")}; run "deno install --frozen=false ` +
       `--allow-scripts=npm:${first} npm:${first}@${VERSION}" or use --runtime onnx`,
+  );
+}
+
+/** The addon reads the whole environment to find its library, which no task grants. */
+function needsEnvironment(name: string): Failure {
+  return new Failure(
+    "unavailable",
+    `Cannot use runtime "tensorflow": ${name} is installed but must read the environment, call ` +
+      `"deno run --allow-read --allow-write --allow-ffi --allow-env stages/pretrain.ts" with your flags instead ` +
+      `of the task`,
   );
 }
