@@ -23,7 +23,7 @@ import {
 } from "../lib/features/mod.ts";
 import { sha256, sha256File } from "../lib/files/mod.ts";
 import { FeatureWriter } from "../lib/formats/arrow.ts";
-import { createRuntime, RUNTIME_NAMES } from "../lib/runtime/mod.ts";
+import { createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
 
 const FLAGS = {
   encoder: {
@@ -72,19 +72,7 @@ const FLAGS = {
     min: 1,
     help: "images that are encoded at once; decides speed and memory only",
   },
-  runtime: {
-    type: "string",
-    placeholder: "NAME",
-    default: "onnx",
-    choices: RUNTIME_NAMES,
-    help: "what computes",
-  },
-  threads: {
-    type: "integer",
-    placeholder: "N",
-    min: 1,
-    help: "threads of the runtime, all processors by default",
-  },
+  ...RUNTIME_FLAGS,
   force: { type: "boolean", help: "replace features that were made from something else" },
 } as const;
 

@@ -21,7 +21,7 @@ import {
   type SettingGroups,
 } from "../lib/run/mod.ts";
 import type { Runtime } from "../lib/compile/mod.ts";
-import { createRuntime, RUNTIME_NAMES } from "../lib/runtime/mod.ts";
+import { createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
 import {
   imageSizeOf,
   parseConfigText,
@@ -71,19 +71,7 @@ const FLAGS = {
   epochs: { type: "number", placeholder: "N", min: 0, help: "length of the run in epochs" },
   batch: { type: "integer", placeholder: "N", min: 1, help: "images per step" },
   seed: { type: "integer", placeholder: "N", min: 0, max: 0xffffffff, help: "decides all chance" },
-  runtime: {
-    type: "string",
-    placeholder: "NAME",
-    default: "onnx",
-    choices: RUNTIME_NAMES,
-    help: "what computes",
-  },
-  threads: {
-    type: "integer",
-    placeholder: "N",
-    min: 1,
-    help: "threads of the runtime, all processors by default",
-  },
+  ...RUNTIME_FLAGS,
   checkpointSteps: { type: "integer", placeholder: "N", min: 1, help: "steps between checkpoints" },
 } as const;
 

@@ -38,6 +38,23 @@ const RUNTIMES: Readonly<Record<string, Create>> = {
 /** Names that `--runtime` takes, the default first. */
 export const RUNTIME_NAMES: readonly string[] = Object.keys(RUNTIMES);
 
+/** The command-line flags that choose a runtime, for the flag table of any stage that computes. */
+export const RUNTIME_FLAGS = {
+  runtime: {
+    type: "string",
+    placeholder: "NAME",
+    default: "onnx",
+    choices: RUNTIME_NAMES,
+    help: "what computes",
+  },
+  threads: {
+    type: "integer",
+    placeholder: "N",
+    min: 1,
+    help: "threads of the runtime, all processors by default",
+  },
+} as const;
+
 /**
  * A runtime by name.
  *

@@ -149,14 +149,15 @@ function jitter(random: RandomStream, color: Color, reach: number): Color {
   return [red + shift(), green + shift(), blue + shift()];
 }
 
+/** Any colour, as red, green and blue drawn alike: a wall must not be told from an object by its hue. */
 function drawBackground(random: RandomStream): Background {
-  const light = random.uniform(70, 190);
-  const base = jitter(random, [light, light, light], 18);
-  const contrast = random.uniform(15, 40) * (light > 130 ? -1 : 1);
+  const base: Color = [0, 1, 2].map(() => random.uniform(30, 225)) as unknown as Color;
+  const light = (base[0] + base[1] + base[2]) / 3;
+  const contrast = random.uniform(10, 25) * (light > 130 ? -1 : 1);
   const other: Color = [base[0] + contrast, base[1] + contrast, base[2] + contrast];
   return {
     pattern: PATTERNS[random.integer(PATTERNS.length)]!,
-    tones: [base, jitter(random, other, 10)],
+    tones: [base, jitter(random, other, 8)],
     period: random.uniform(0.12, 0.4),
     angle: random.uniform(0, Math.PI),
     noiseSeed: random.uint32(),
