@@ -1,52 +1,14 @@
 import assert from "node:assert/strict";
-import type { ModelConfig } from "../../lib/model/config.ts";
-import { RandomStream } from "../../lib/random/mod.ts";
-import { createRuntime } from "../../lib/runtime/mod.ts";
-import { initialState, type StepConfig, stepFeeds, trainProgram } from "../../lib/training/step.ts";
-import type { TensorRecord } from "../../lib/tensor.ts";
-
-const MODEL: ModelConfig = {
-  encoder: { imageSize: [32, 32], patchSize: 4, width: 32, depth: 1, heads: 2, mlpWidth: 128 },
-  predictor: { width: 16, depth: 1, heads: 2, mlpWidth: 64 },
-};
-const CONFIG: StepConfig = {
-  model: MODEL,
-  batch: 4,
-  targetBlocks: 2,
-  optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
-};
-
-/** Feeds whose mask sizes change from step to step. */
-function feedsOf(step: number, images: Float32Array<ArrayBuffer>): TensorRecord {
-  const random = new RandomStream({ seed: 1, purpose: "memory test", step });
-  const contextTokens = 5 + random.integer(40), targetTokens = 2 + random.integer(15);
-  const draw = (count: number) => Int32Array.from({ length: count }, () => random.integer(64));
-  return stepFeeds(images, {
-    masks: {
-      contextTokens,
-      targetTokens,
-      context: draw(4 * contextTokens),
-      targets: draw(2 * 4 * targetTokens),
-    },
-    hyper: { learningRate: 1e-4, weightDecay: 0.04, emaMomentum: 0.99 },
-    step,
-    config: CONFIG,
-  });
-}
+import { ROOT } from "../run_stage.ts";
 
 Deno.test("onnx: memory stays flat over 2,000 steps with changing mask sizes", async () => {
-  const runtime = await createRuntime("onnx", { threads: 1 });
-  const executable = await runtime.prepare(trainProgram(CONFIG));
-  executable.write(initialState(MODEL, { seed: 1, initStd: 0.02, patchEmbedStd: 0.1 }));
-  const images = new Float32Array(4 * 3 * 32 * 32).fill(0.5);
-  let settled = 0;
-  for (let step = 0; step < 2000; step++) {
-    const { loss } = await executable.run(feedsOf(step, images));
-    assert.ok(Number.isFinite(loss!.data[0] as number), `loss of step ${step}`);
-    if (step === 400) settled = Deno.memoryUsage().rss;
-  }
-  const grown = (Deno.memoryUsage().rss - settled) / 2 ** 20;
-  executable.dispose();
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--allow-read", "--allow-ffi", "tests/runtime/memory_steps.ts"],
+    cwd: ROOT,
+    stdin: "null",
+  }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+  const grown = Number(new TextDecoder().decode(stdout)) / 2 ** 20;
   // The garbage collector moves by some 10 MiB; one leaked set of tensors per step would be 400 MiB.
   assert.ok(grown < 60, `resident memory grew by ${grown.toFixed(0)} MiB over 1,600 steps`);
 });

@@ -1,0 +1,55 @@
+/**
+ * Trains 2,000 steps and prints by how many bytes the resident memory has grown after the first 400. A program of its
+ * own: other tests share the test process, and its memory.
+ */
+
+import assert from "node:assert/strict";
+import type { ModelConfig } from "../../lib/model/config.ts";
+import { RandomStream } from "../../lib/random/mod.ts";
+import { createRuntime } from "../../lib/runtime/mod.ts";
+import { initialState, type StepConfig, stepFeeds, trainProgram } from "../../lib/training/step.ts";
+import type { TensorRecord } from "../../lib/tensor.ts";
+
+const MODEL: ModelConfig = {
+  encoder: { imageSize: [32, 32], patchSize: 4, width: 32, depth: 1, heads: 2, mlpWidth: 128 },
+  predictor: { width: 16, depth: 1, heads: 2, mlpWidth: 64 },
+};
+const CONFIG: StepConfig = {
+  model: MODEL,
+  batch: 4,
+  targetBlocks: 2,
+  optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+};
+
+/** Feeds whose mask sizes change from step to step. */
+function feedsOf(step: number, images: Float32Array<ArrayBuffer>): TensorRecord {
+  const random = new RandomStream({ seed: 1, purpose: "memory test", step });
+  const contextTokens = 5 + random.integer(40), targetTokens = 2 + random.integer(15);
+  const draw = (count: number) => Int32Array.from({ length: count }, () => random.integer(64));
+  return stepFeeds(images, {
+    masks: {
+      contextTokens,
+      targetTokens,
+      context: draw(4 * contextTokens),
+      targets: draw(2 * 4 * targetTokens),
+    },
+    hyper: { learningRate: 1e-4, weightDecay: 0.04, emaMomentum: 0.99 },
+    step,
+    config: CONFIG,
+  });
+}
+
+const runtime = await createRuntime("onnx", { threads: 1 });
+const executable = await runtime.prepare(trainProgram(CONFIG));
+executable.write(initialState(MODEL, { seed: 1, initStd: 0.02, patchEmbedStd: 0.1 }));
+const images = new Float32Array(4 * 3 * 32 * 32).fill(0.5);
+let settled = 0;
+for (let step = 0; step < 2000; step++) {
+  const { loss } = await executable.run(feedsOf(step, images));
+  assert.ok(Number.isFinite(loss!.data[0] as number), `loss of step ${step}`);
+  if (step === 400) settled = Deno.memoryUsage().rss;
+}
+const grown = Deno.memoryUsage().rss - settled;
+executable.dispose();
+console.log(grown);
+Deno.exit(0);
