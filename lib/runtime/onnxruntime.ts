@@ -51,8 +51,8 @@ const TYPE_CODES: Readonly<Record<Dtype, number>> = {
 const SESSION_ENTRIES: Readonly<Record<string, string>> = {
   // Denormal numbers slow matrix products down a hundredfold and mean nothing here.
   "session.set_denormal_as_zero": "1",
-  // Small pieces of work are handed out on demand: threads that are not equally fast end together.
-  "session.dynamic_block_base": "4",
+  // Not session.dynamic_block_base: it is 10 % faster, but where pieces of work begin then depends on timing, and
+  // with it the last bits of results: a resumed run must end with the same bytes.
 };
 
 /** How a session is set up. */
