@@ -31,7 +31,6 @@ const FUNCTIONS = {
   releaseSession: [95, [p], "void"],
   releaseValue: [96, [p], "void"],
   releaseSessionOptions: [100, [p], "void"],
-  addSessionConfigEntry: [130, [p, b, b], p],
 } as const;
 const RUN = 9;
 
@@ -45,14 +44,6 @@ const TYPE_CODES: Readonly<Record<Dtype, number>> = {
   int32: 6,
   int64: 7,
   float64: 11,
-};
-
-/** Settings that have no function of their own. */
-const SESSION_ENTRIES: Readonly<Record<string, string>> = {
-  // Denormal numbers slow matrix products down a hundredfold and mean nothing here.
-  "session.set_denormal_as_zero": "1",
-  // Not session.dynamic_block_base: it is 10 % faster, but where pieces of work begin then depends on timing, and
-  // with it the last bits of results: a resumed run must end with the same bytes.
 };
 
 /** How a session is set up. */
@@ -178,9 +169,9 @@ export class OnnxRuntimeLibrary {
     if (!settings.arena) this.#check(this.call("disableCpuMemArena", options));
     // Planning memory ahead costs 10 % of speed and 40 % of memory when mask sizes change (docs/performance.md).
     this.#check(this.call("disableMemPattern", options));
-    for (const [key, value] of Object.entries(SESSION_ENTRIES)) {
-      this.#check(this.call("addSessionConfigEntry", options, cString(key), cString(value)));
-    }
+    // Two settings stay away: with them, results depend on which thread does which part, and exact resume ends.
+    // session.dynamic_block_base moves the borders of parts; session.set_denormal_as_zero reaches the library's own
+    // threads but not the one that calls run().
     if (settings.profile) {
       this.#check(this.call("enableProfiling", options, cString(settings.profile)));
     }
