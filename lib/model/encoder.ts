@@ -41,26 +41,26 @@ export interface EncoderInput {
  * Encodes patches. Masking happens before: the kept patches are gathered as pixels, which gives the same result as
  * dropping tokens after the embedding, with less work and no gradient of a gather.
  *
- * @returns token representations after the final norm, rows [B n, D]; with `collect` those of the last layers too
+ * @returns token representations after the final norm, rows [B n, D]
  */
 export function encode(
-  { patches, positions, batch }: EncoderInput,
+  input: EncoderInput,
   parameters: Parameters,
   config: EncoderConfig,
 ): tf.Tensor {
-  return encodeLayers({ patches, positions, batch }, parameters, config)(1)[0]!;
+  return encodeLayers(input, parameters, { config, count: 1 })[0]!;
 }
 
 /**
  * Like {@link encode}, for the outputs of the last `count` blocks, each through the final norm (method.md section 6.1).
  *
- * @returns a function of `count` that gives rows [B n, D], earliest block first
+ * @returns rows [B n, D] of each, earliest block first
  */
 export function encodeLayers(
   { patches, positions, batch }: EncoderInput,
   parameters: Parameters,
-  config: EncoderConfig,
-): (count: number) => tf.Tensor[] {
+  { config, count }: { readonly config: EncoderConfig; readonly count: number },
+): tf.Tensor[] {
   const { width, depth, heads } = config;
   const tokens = patches.shape[0]! / batch;
   const { weight, bias } = layer(parameters, "patch_embed.proj");
@@ -74,5 +74,5 @@ export function encodeLayers(
     const shape = { batch, tokens, heads };
     outputs.push(block(outputs[i]!, parameters, { name: `blocks.${i}`, shape }));
   }
-  return (count) => outputs.slice(-count).map((rows) => layerNorm(rows, layer(parameters, "norm")));
+  return outputs.slice(-count).map((rows) => layerNorm(rows, layer(parameters, "norm")));
 }

@@ -44,7 +44,7 @@ function lastLayers(inputs: Tensors, config: EncoderConfig, count: number): tf.T
   const [, tokens, width] = inputs[POSITIONS]!.shape as [number, number, number];
   const positions = tf.reshape(inputs[POSITIONS]!, [tokens, width]);
   const input = { patches: patchify(images, config), positions, batch };
-  return encodeLayers(input, inputs, config)(count)
+  return encodeLayers(input, inputs, { config, count })
     .map((rows) => tf.reshape(rows, [batch, tokens, width]));
 }
 
