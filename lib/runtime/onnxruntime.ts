@@ -94,6 +94,8 @@ export class OnnxRuntimeLibrary {
   readonly #memoryInfo: Pointer;
   // Buffers that the library may read at any time must not be collected.
   readonly #pinned: Uint8Array[] = [];
+  // As long as a run is under way, its tables of pointers must not be collected either.
+  readonly #tables = new Set<readonly BigUint64Array[]>();
 
   /**
    * @param path a libonnxruntime of release 1.17 or later
@@ -170,8 +172,8 @@ export class OnnxRuntimeLibrary {
     // Planning memory ahead costs 10 % of speed and 40 % of memory when mask sizes change (docs/performance.md).
     this.#check(this.call("disableMemPattern", options));
     // Two settings stay away: with them, results depend on which thread does which part, and exact resume ends.
-    // session.dynamic_block_base moves the borders of parts; session.set_denormal_as_zero reaches the library's own
-    // threads but not the one that calls run().
+    // session.dynamic_block_base moves the borders of parts; session.set_denormal_as_zero changes the mode of this
+    // thread and of those it starts later, but run() may get a thread from before.
     if (settings.profile) {
       this.#check(this.call("enableProfiling", options, cString(settings.profile)));
     }
@@ -219,18 +221,24 @@ export class OnnxRuntimeLibrary {
       readonly outputs: BigUint64Array;
     },
   ): Promise<void> {
-    this.#check(
-      await this.#run(
-        session,
-        null,
-        inputNames,
-        inputs,
-        BigInt(inputs.length),
-        outputNames,
-        BigInt(outputs.length),
-        outputs,
-      ),
-    );
+    const tables = [inputNames, inputs, outputNames, outputs];
+    this.#tables.add(tables);
+    try {
+      this.#check(
+        await this.#run(
+          session,
+          null,
+          inputNames,
+          inputs,
+          BigInt(inputs.length),
+          outputNames,
+          BigInt(outputs.length),
+          outputs,
+        ),
+      );
+    } finally {
+      this.#tables.delete(tables);
+    }
   }
 }
 

@@ -57,6 +57,20 @@ for (const name of ["onnx", "cpu", "wasm"]) {
   });
 }
 
+Deno.test("onnx: denormal numbers stay, in this thread and in each that may run a step", async () => {
+  const executable = await (await createRuntime("onnx", { threads: 1 })).prepare(COUNTER);
+  // Threads that are started from here on take over this thread's mode.
+  assert.equal(1e-300 * 1e-10, 1e-310);
+  executable.write({ total: floatTensor([], Float32Array.of(1e-30)) });
+  for (let i = 0; i < 50; i++) {
+    const others = Array.from({ length: i % 10 }, () => Deno.stat("."));
+    const { scaled } = await executable.run({ x: vector(1e-10, -1e-10) });
+    assert.equal(scaled!.data[0], Math.fround(1e-40));
+    await Promise.all(others);
+  }
+  executable.dispose();
+});
+
 Deno.test("createRuntime() suggests the nearest known runtime", async () => {
   await assert.rejects(createRuntime("onxx"), {
     kind: "usage",
