@@ -1,7 +1,7 @@
 import type { Features } from "../formats/arrow.ts";
 import { type FeatureRows, knnVotes } from "./knn.ts";
 import type { ClassLabel, Method } from "./labels.ts";
-import { crossEntropy, fitLogistic, logisticScores, sampleCovariance } from "./logistic.ts";
+import { fitLogistic, logisticScores, sampleCovariance } from "./logistic.ts";
 import {
   accuracy,
   balancedAccuracy,
@@ -16,7 +16,7 @@ import { foldStandardisation, momentsOf, standardise } from "./standardise.ts";
 import { halfDecades, tune } from "./tuning.ts";
 
 /** Values of C that are tried, from strong to weak regularisation. */
-export const LOGISTIC_STRENGTHS: readonly number[] = halfDecades(-5, 2);
+export const LOGISTIC_STRENGTHS: readonly number[] = halfDecades(-5, 4);
 
 /** A label with the features that predict it. */
 export interface ClassProblem {
@@ -99,8 +99,7 @@ export async function probeLogistic(problem: ClassProblem): Promise<MethodRun> {
     const { parameters } = fitLogistic(fitted, { strength, covariance, ...start });
     const scores = logisticScores(heldFeatures, parameters, { width });
     const validationScore = accuracy(largestScores(scores, classCount), heldClasses);
-    const validationLoss = crossEntropy(scores, heldClasses, classCount);
-    return { validationScore, validationLoss, fit: parameters };
+    return { validationScore, fit: parameters };
   });
   const { strength: value, validationScore, fit: start } = tuned.best;
   const { parameters } = fitLogistic(whole, { strength: value, covariance, start });
@@ -147,7 +146,7 @@ export async function probeKnnClasses(
   const tuned = await tune<undefined>(counts, (k) => {
     const votes = knnVotes(held, fitClasses, { k, classCount });
     const validationScore = accuracy(largestScores(votes, classCount), heldClasses);
-    return { validationScore, validationLoss: -validationScore, fit: undefined };
+    return { validationScore, fit: undefined };
   });
   const { strength: k, validationScore } = tuned.best;
   const neighbours = await search.ofTest(label);

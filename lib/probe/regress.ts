@@ -10,7 +10,7 @@ import { foldStandardisation, momentsOf, standardise } from "./standardise.ts";
 import { halfDecades, tune } from "./tuning.ts";
 
 /** Values of alpha per training row that are tried, from strong to weak regularisation. */
-export const RIDGE_STRENGTHS: readonly number[] = halfDecades(-6, 2).reverse();
+export const RIDGE_STRENGTHS: readonly number[] = halfDecades(-8, 2).reverse();
 
 /** A label with the features that predict it. */
 export interface NumberProblem {
@@ -71,7 +71,7 @@ export async function probeRidge(problem: NumberProblem): Promise<MethodRun> {
       fitRidge(fitSums, { alpha: strength * fitSums.rows }),
     );
     const validationScore = validationScoreOf(problem, predicted, held.targets);
-    return { validationScore, validationLoss: -validationScore, fit: undefined };
+    return { validationScore, fit: undefined };
   });
   const sums = addSums(fitSums, ridgeSums(held.features, held.targets));
   const alpha = tuned.best.strength * sums.rows;
@@ -118,7 +118,7 @@ export async function probeKnnNumbers(
   const tuned = await tune<undefined>(counts, (k) => {
     const predicted = knnMeans(held, fitTargets, { k });
     const validationScore = validationScoreOf(problem, predicted, heldTargets);
-    return { validationScore, validationLoss: -validationScore, fit: undefined };
+    return { validationScore, fit: undefined };
   });
   const { strength: k, validationScore } = tuned.best;
   const predicted = knnMeans(await search.ofTest(label), label.train, { k });

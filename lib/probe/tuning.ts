@@ -3,8 +3,6 @@ export interface Trial<Fit> {
   readonly strength: number;
   /** Decides which strength is best. */
   readonly validationScore: number;
-  /** Decides when to stop: smooth, and with a single valley along the grid. */
-  readonly validationLoss: number;
   readonly fit: Fit;
 }
 
@@ -15,17 +13,14 @@ export interface Tuned<Fit> {
   readonly grid: readonly { readonly strength: number; readonly validationScore: number }[];
 }
 
-/** Strengths in a row whose loss may fail to beat the lowest before the search ends. */
-const PATIENCE = 4;
-
 /** Ten to the power of `from`, `from` + 0.5, … `to`. */
 export function halfDecades(from: number, to: number): number[] {
   return Array.from({ length: 2 * (to - from) + 1 }, (_, i) => 10 ** (from + i / 2));
 }
 
 /**
- * Tries strengths in order and keeps the best, the first of equals. Ends early when the lowest loss lies four
- * strengths back. Gives the event loop a turn after every strength.
+ * Tries all strengths in order and keeps the best, the first of equals. Never ends early: what a weak encoder knows may
+ * only show at one end of the grid, behind a flat middle. Gives the event loop a turn after every strength.
  *
  * @param attempt fits with a strength; gets the trial before, to start from
  */
@@ -34,15 +29,12 @@ export async function tune<Fit>(
   attempt: (strength: number, before: Trial<Fit> | undefined) => Omit<Trial<Fit>, "strength">,
 ): Promise<Tuned<Fit>> {
   let best: Trial<Fit> | undefined, before: Trial<Fit> | undefined;
-  let lowest = Infinity, since = 0;
   const grid = [];
   for (const strength of strengths) {
     const trial: Trial<Fit> = { strength, ...attempt(strength, before) };
     grid.push({ strength, validationScore: trial.validationScore });
     before = trial;
     if (!best || trial.validationScore > best.validationScore) best = trial;
-    if (trial.validationLoss < lowest) [lowest, since] = [trial.validationLoss, 0];
-    else if (++since === PATIENCE) break;
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
   if (!best) throw new RangeError("Cannot tune: the grid is empty");
