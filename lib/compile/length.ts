@@ -40,13 +40,6 @@ export function printLength(length: Length): string {
     .join(" + ");
 }
 
-/** Whether two lengths are the same for every binding. */
-export function sameLength(a: Length, b: Length): boolean {
-  return typeof a === "number" || typeof b === "number"
-    ? a === b
-    : printLength(a) === printLength(b);
-}
-
 /**
  * Sample values for the named lengths: all corners of a box (two values per name), then one point off the corners
  * that checks the fit. The values are distinct primes, so that no length equals another by accident.

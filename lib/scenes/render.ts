@@ -1,13 +1,10 @@
 import type { Background, Color, Scene, SceneObject } from "./scene.ts";
-import { objectFrame } from "./scene.ts";
+import { FARTHEST_DISTANCE, objectFrame } from "./scene.ts";
 import { boundingRadius, signedDistance } from "./shapes.ts";
 
-/** Far objects fade towards the wall: the share of the wall's colour at distance 3. */
+/** Far objects fade towards the wall: the share of the wall's colour at the farthest. */
 const HAZE = 0.35;
-const HAZE_DISTANCES = [1, 3] as const;
-/** Width of the dark rim, as a fraction of the object's diameter: keeps overlapping objects apart. */
-const RIM = 0.05;
-const RIM_LIGHT = 0.45;
+const HAZE_DISTANCES = [1, FARTHEST_DISTANCE] as const;
 /** Light falls from the upper left: brightness at the centre and its change over one diameter. */
 const LIGHT = [1, 0.5] as const;
 
@@ -75,11 +72,9 @@ function paintBackground({ size, pixels }: Canvas, background: Background): void
   }
 }
 
-/** How light an object is, from a point in its own coordinates and its distance to the outline. */
-function lightAt([x, y]: readonly [number, number], edge: number): number {
-  const lit = LIGHT[0] - LIGHT[1] * (x + y) / 2;
-  // The rim is part of the object, so its width takes part in the anti-aliasing through `edge` alone.
-  return edge > -RIM ? lit * RIM_LIGHT : lit;
+/** How light an object is at a point in its own coordinates. */
+function lightAt([x, y]: readonly [number, number]): number {
+  return LIGHT[0] - LIGHT[1] * (x + y) / 2;
 }
 
 function paintObject({ size, pixels }: Canvas, object: SceneObject, wall: Color): void {
@@ -96,7 +91,7 @@ function paintObject({ size, pixels }: Canvas, object: SceneObject, wall: Color)
       const edge = signedDistance(shape, point);
       const coverage = Math.min(1, Math.max(0, 0.5 - edge * diameter * size));
       if (coverage === 0) continue;
-      const light = lightAt(point, edge);
+      const light = lightAt(point);
       for (const channel of CHANNELS) {
         const place = 3 * (row * size + column) + channel;
         const lit = color[channel] * light;

@@ -44,28 +44,27 @@ export const PATTERNS = ["gradient", "stripes", "checks", "dots", "noise"] as co
 /** Most objects in a scene. */
 export const MAX_OBJECTS = 4;
 
+/** Distance of the farthest objects. */
+export const FARTHEST_DISTANCE = 3;
+
 const NEAREST_DISTANCE = [1, 2] as const;
-const FARTHEST_DISTANCE = 3;
 const DISTANCE_GAP = 0.25;
-/** Of an object at distance 1: the nearest one spans about 30 to 60 % of the frame. */
-const DIAMETER_AT_ONE = 0.55;
-const SIZE_SPREAD = 0.08;
+/** Of an object at distance 1. Smaller ones would fill too few patches for what is hidden to be worth predicting. */
+const DIAMETER_AT_ONE = 0.75;
+const SIZE_SPREAD = 0.05;
+/** Objects stay whole, unless their tips reach further than this from their centre. */
+const LARGEST_MARGIN = 0.38;
 const LARGEST_TURN = 0.26;
 /** Less would make the number of objects a guess. */
 const LEAST_VISIBLE = 0.6;
 const PROBES_PER_SIDE = 12;
-const TRIES = 1000;
-
-const COLORS: readonly Color[] = [
-  [220, 40, 40],
-  [240, 140, 20],
-  [245, 220, 50],
-  [50, 170, 60],
-  [40, 200, 210],
-  [45, 80, 220],
-  [150, 60, 200],
-  [240, 110, 180],
-];
+const TRIES = 100;
+/** Of red, green and blue. Objects and walls draw from the same range, so that hue does not tell them apart. */
+const CHANNEL_RANGE = [30, 225] as const;
+/** Between the tones of a wall, in each channel. */
+const WALL_CONTRAST = [15, 60] as const;
+/** Least distance in red, green and blue between the colours of a scene. */
+const LEAST_CONTRAST = 60;
 
 type Place = Omit<SceneObject, "color">;
 
@@ -114,7 +113,7 @@ function placeObject(random: RandomStream, distance: number): Place {
   const shape = SHAPES[random.integer(SHAPES.length)]!;
   const spread = random.uniform(1 - SIZE_SPREAD, 1 + SIZE_SPREAD);
   const diameter = DIAMETER_AT_ONE * spread / distance;
-  const margin = boundingRadius(shape) * diameter; // Objects stay whole.
+  const margin = Math.min(boundingRadius(shape) * diameter, LARGEST_MARGIN);
   return {
     shape,
     diameter,
@@ -125,10 +124,11 @@ function placeObject(random: RandomStream, distance: number): Place {
   };
 }
 
-/** Places objects near to far until each is visible enough. */
-function placeObjects(random: RandomStream): Place[] {
-  const count = 1 + random.integer(MAX_OBJECTS);
-  const nearest = random.uniform(...NEAREST_DISTANCE);
+/** Places the nearest object and others behind it; starts again when there is no room for all to be visible enough. */
+function placeObjects(
+  random: RandomStream,
+  { count, nearest }: { readonly count: number; readonly nearest: number },
+): Place[] {
   const placed = [placeObject(random, nearest)];
   for (let tries = 0; tries < TRIES; tries++) {
     if (placed.length === count) return placed.sort((a, b) => b.distance - a.distance);
@@ -140,7 +140,7 @@ function placeObjects(random: RandomStream): Place[] {
     );
     if (clear) placed.push(object);
   }
-  throw new Error(`no room for ${count} objects`);
+  return placeObjects(random, { count, nearest });
 }
 
 function jitter(random: RandomStream, color: Color, reach: number): Color {
@@ -149,11 +149,15 @@ function jitter(random: RandomStream, color: Color, reach: number): Color {
   return [red + shift(), green + shift(), blue + shift()];
 }
 
-/** Any colour, as red, green and blue drawn alike: a wall must not be told from an object by its hue. */
+function drawColor(random: RandomStream): Color {
+  const channel = () => random.uniform(...CHANNEL_RANGE);
+  return [channel(), channel(), channel()];
+}
+
 function drawBackground(random: RandomStream): Background {
-  const base: Color = [0, 1, 2].map(() => random.uniform(30, 225)) as unknown as Color;
+  const base = drawColor(random);
   const light = (base[0] + base[1] + base[2]) / 3;
-  const contrast = random.uniform(10, 25) * (light > 130 ? -1 : 1);
+  const contrast = random.uniform(...WALL_CONTRAST) * (light > 130 ? -1 : 1);
   const other: Color = [base[0] + contrast, base[1] + contrast, base[2] + contrast];
   return {
     pattern: PATTERNS[random.integer(PATTERNS.length)]!,
@@ -164,17 +168,33 @@ function drawBackground(random: RandomStream): Background {
   };
 }
 
+/** A colour that none of the others can be taken for. */
+function drawOtherColor(random: RandomStream, others: readonly Color[]): Color {
+  for (;;) {
+    const color = drawColor(random);
+    const clear = others.every((other) =>
+      Math.hypot(...color.map((value, i) => value - other[i]!)) >= LEAST_CONTRAST
+    );
+    if (clear) return color;
+  }
+}
+
 /** Scene number `index` of a seed: one to four objects of different colours before a textured wall. */
 export function drawScene(
   { seed, index }: { readonly seed: number; readonly index: number },
 ): Scene {
   const random = new RandomStream({ seed, purpose: "scene", sample: index });
   const background = drawBackground(random);
-  const colors = random.permutation(COLORS.length);
-  const objects = placeObjects(random).map((place, i) => ({
-    ...place,
-    color: jitter(random, COLORS[colors[i]!]!, 12),
-  }));
+  const colors: Color[] = [...background.tones];
+  const places = placeObjects(random, {
+    count: 1 + random.integer(MAX_OBJECTS),
+    nearest: random.uniform(...NEAREST_DISTANCE),
+  });
+  const objects = places.map((place) => {
+    const color = drawOtherColor(random, colors);
+    colors.push(color);
+    return { ...place, color };
+  });
   return { objects, background };
 }
 

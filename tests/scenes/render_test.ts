@@ -36,12 +36,11 @@ Deno.test("renderScene() paints near objects over far ones, and far ones paler",
   assert.deepEqual(pixel(pixels, 65, [46, 18]), [48, 61, 165]);
 });
 
-Deno.test("renderScene() lights objects from the upper left and gives them a dark rim", () => {
+Deno.test("renderScene() lights objects from the upper left", () => {
   const pixels = renderScene({ objects: [DISC], background: WALL }, 65);
   const [upperLeft, middle, lowerRight] = ([[26, 26], [32, 32], [38, 38]] as const)
     .map((at) => pixel(pixels, 65, at)[0]!);
   assert.ok(upperLeft! > middle! && middle! > lowerRight!);
-  assert.ok(pixel(pixels, 65, [47, 32])[0]! < 0.5 * middle!);
 });
 
 Deno.test("renderScene() covers the right area, at any size", () => {
@@ -64,11 +63,11 @@ Deno.test("renderScene() covers the right area, at any size", () => {
 
 Deno.test("renderScene() gives known bytes for every pattern", () => {
   const known = {
-    gradient: [2, "b19aeb3ce587"],
-    stripes: [9, "5566762e053a"],
-    checks: [0, "48e4147656c6"],
-    dots: [3, "7c922b01eab9"],
-    noise: [4, "da9812d75b11"],
+    gradient: [2, "2d4590530da4"],
+    stripes: [9, "5b26fba895ae"],
+    checks: [0, "00ef8613f5c4"],
+    dots: [3, "25553ab7e3e6"],
+    noise: [4, "415e0e45550f"],
   } as const;
   for (const pattern of PATTERNS) {
     const [index, hash] = known[pattern];
