@@ -249,7 +249,11 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
     await Deno.writeTextFile(join(directory, QUARANTINE_FILE), formatQuarantine(bad));
     await openShards(directory); // What was written can be read back.
     if (bad.length > 0) {
-      say(`${bad.length} bad files left out, see "${join(out, QUARANTINE_FILE)}"`);
+      say(
+        `${bad.length} bad file${bad.length === 1 ? "" : "s"} left out, see "${
+          join(out, QUARANTINE_FILE)
+        }"`,
+      );
     }
     const shards = Object.values(packed.splits).flatMap((split) => split.shards);
     return {
