@@ -12,7 +12,7 @@ import type { ConfigPatch } from "./settings.ts";
  */
 const SCENES: ConfigPatch = {
   // Close crops would show objects of sizes that whole scenes never have.
-  data: { imageSize: 32, cropScale: [0.7, 1] },
+  data: { imageSize: 32, cropScale: [0.9, 1] },
   model: {
     patchSize: 4,
     width: 128,
