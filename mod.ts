@@ -69,11 +69,15 @@ export { encoderProgram, featureProgram } from "./lib/model/inference.ts";
 export {
   checkMaskGeometry,
   type MaskConfig,
+  type MaskCoverage,
   type Masks,
+  type MaskStrategy,
+  MaskTally,
   maskTokenBounds,
   sampleMasks,
 } from "./lib/model/masks.ts";
 export { encoderShapes, initialise, predictorShapes } from "./lib/model/parameters.ts";
+export { type MaskReport, masksPage } from "./lib/pages/masks_page.ts";
 
 export {
   type ConfigSources,

@@ -93,6 +93,10 @@ stage compare --probes "pretrained=$work/probe-encoder" --probes "random=$work/p
   --out "$work/table.md"
 check "a table of three labels" [ "$(wc -l <"$work/table.md")" -eq 5 ]
 
+stage masks --out "$work/masks.html" --preset smoke --steps 5
+check "a page of eight images, two maps and two histograms" \
+  [ "$(grep -c '<svg ' "$work/masks.html")" -eq 12 ]
+
 status=0
 "${deno[@]}" task --quiet shard --images "$work/none" --out "$work/none-shards" 2>/dev/null || status=$?
 check "a missing folder ends with 66, got $status" [ "$status" -eq 66 ]

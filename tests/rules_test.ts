@@ -35,6 +35,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "lib/training": [...BASE, "lib/random", "lib/compile", "lib/model"],
   "lib/data": [...BASE, "lib/random", "lib/files", "lib/formats"],
   "lib/scenes": [...BASE, "lib/random"],
+  "lib/pages": [...BASE, "lib/model"],
   "lib/runtime": [...BASE, "lib/files", "lib/formats", "lib/compile"],
   "lib/run": [...BASE, "lib/files", "lib/formats"],
   "lib/probe": [...BASE, "lib/random", "lib/files", "lib/formats"],

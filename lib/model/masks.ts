@@ -4,11 +4,21 @@
  * @module
  */
 import { sampleFullMasks } from "./masks/full.ts";
+import { samplePartitionMasks } from "./masks/partitions.ts";
 import { sampleReferenceMasks } from "./masks/reference.ts";
 import type { Grid, MaskConfig, MaskPosition, Masks } from "./masks/types.ts";
 
-export { checkMaskGeometry, maskTokenBounds, type TokenBounds } from "./masks/geometry.ts";
-export type { Grid, MaskConfig, MaskPosition, Masks } from "./masks/types.ts";
+export { type MaskCoverage, MaskTally, type TokenShare } from "./masks/coverage.ts";
+export { checkMaskGeometry, maskTokenBounds } from "./masks/geometry.ts";
+export { STRATEGY_SETTINGS } from "./masks/partitions.ts";
+export type {
+  Grid,
+  MaskConfig,
+  MaskPosition,
+  Masks,
+  MaskStrategy,
+  TokenBounds,
+} from "./masks/types.ts";
 
 /**
  * The masks of one training step. Check the set-up once with `checkMaskGeometry` first.
@@ -16,6 +26,7 @@ export type { Grid, MaskConfig, MaskPosition, Masks } from "./masks/types.ts";
  * @throws {RangeError} the set-up cannot give more than `minKeep` tokens
  */
 export function sampleMasks(config: MaskConfig, grid: Grid, at: MaskPosition): Masks {
+  if (config.strategy !== "multiblock") return samplePartitionMasks(config, grid, at);
   return config.sampler === "reference"
     ? sampleReferenceMasks(config, grid, at)
     : sampleFullMasks(config, grid, at);

@@ -4,6 +4,7 @@
  * @module
  */
 import { Failure, messageOf } from "../failure.ts";
+import { STRATEGY_SETTINGS } from "../model/masks.ts";
 import { nearest, suggestion } from "../nearest.ts";
 import { FIELDS } from "./fields.ts";
 import { checkGeometry } from "./geometry.ts";
@@ -36,7 +37,7 @@ export interface ConfigSources {
 /** A complete configuration and, by `group.key`, where each value was stated. */
 export interface ResolvedConfig {
   readonly config: PretrainConfig;
-  /** `default`, `preset NAME`, `config FILE`, `--set`, or the flag. */
+  /** `default`, `preset NAME`, `strategy NAME` (of the masks), `config FILE`, `--set`, or the flag. */
   readonly origins: Readonly<Record<string, string>>;
 }
 
@@ -193,6 +194,15 @@ function presetLayer(name: string): Layer {
   return { origin: `preset ${name}`, values: presetOf(name) as Layer["values"] };
 }
 
+/** A mask strategy brings its own values, in the place of a preset's. Values stated beside it win. */
+function strategyLayer(layers: readonly Layer[]): Layer {
+  const stated = layers.map(({ values }) => values["masks"]?.["strategy"])
+    .findLast((value) => value !== undefined);
+  const strategy = (stated ?? DEFAULTS.masks.strategy) as keyof typeof STRATEGY_SETTINGS;
+  const { values } = STRATEGY_SETTINGS[strategy];
+  return { origin: `strategy ${strategy}`, values: { masks: values } };
+}
+
 function merge(layers: readonly Layer[]): ResolvedConfig {
   const stated = new Map<string, { readonly value: unknown; readonly origin: string }>();
   for (const { origin, values } of layers) {
@@ -225,15 +235,15 @@ function merge(layers: readonly Layer[]): ResolvedConfig {
  */
 export function resolveConfig(sources: ConfigSources): ResolvedConfig {
   const { preset, file, sets = [], flags = {} } = sources;
-  const layers = [
-    ...preset === undefined ? [] : [presetLayer(preset)],
+  const below = preset === undefined ? [] : [presetLayer(preset)];
+  const above = [
     ...file === undefined ? [] : [fileLayer(file)],
     setLayer(sets),
     ...flagLayers(flags),
   ];
-  for (const layer of layers) checkLayer(layer);
+  for (const layer of [...below, ...above]) checkLayer(layer);
   const defaults = { origin: "default", values: DEFAULTS as unknown as Layer["values"] };
-  const resolved = merge([defaults, ...layers]);
+  const resolved = merge([defaults, ...below, strategyLayer([...below, ...above]), ...above]);
   checkGeometry(resolved.config);
   return resolved;
 }

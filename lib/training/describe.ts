@@ -44,13 +44,16 @@ export function describePlan(
   const { encoder, predictor } = model;
   const grid = gridOf(encoder);
   const shapes = stateShapes(model);
+  const blocks = config.masks.targetBlocks;
   const tokens = maskTokenBounds(config.masks, grid);
   const epochs = (plan.steps / plan.stepsPerEpoch).toPrecision(3);
   const stated = statedValues(resolved);
   return [
     `${images} images, ${config.run.batch} per step, ${plan.steps} steps (${epochs} epochs)`,
     `images of ${imageSizeOf(config.data).join("x")} px in ${grid.join("x")} patches; ` +
-    `context ${range(tokens.contextTokens)} tokens, ${config.masks.targetBlocks} targets of ` +
+    `context ${range(tokens.contextTokens)} tokens, ${blocks} ${
+      blocks === 1 ? "target" : "targets"
+    } of ` +
     range(tokens.targetTokens),
     `encoder ${encoder.width} wide, ${encoder.depth} deep, ${countOf(shapes, "encoder.")} ` +
     `parameters; predictor ${predictor.width} wide, ${predictor.depth} deep, ` +

@@ -121,6 +121,7 @@ export const FIELDS: {
     predictorHeads: POSITIVE,
   },
   masks: {
+    strategy: choice("multiblock", "rasterized", "block", "random"),
     sampler: choice("full", "reference"),
     targetBlocks: POSITIVE,
     targetScale: range(FRACTION),

@@ -111,6 +111,7 @@ export const DEFAULTS: PretrainConfig = {
     predictorHeads: 6,
   },
   masks: {
+    strategy: "multiblock",
     sampler: "full",
     targetBlocks: 4,
     targetScale: [0.15, 0.2],

@@ -7,9 +7,10 @@ import {
   maskTokenBounds,
   sampleMasks,
 } from "../../lib/model/masks.ts";
-import { reachableSizes } from "../../lib/model/masks/geometry.ts";
+import { reachableSizes } from "../../lib/model/masks/reachable.ts";
 
 const OFFICIAL: MaskConfig = {
+  strategy: "multiblock",
   sampler: "reference",
   targetBlocks: 4,
   targetScale: [0.15, 0.2],
@@ -140,6 +141,7 @@ Deno.test("checkMaskGeometry() passes nothing that cannot be sampled", () => {
     fc.tuple(fc.double({ min, max, noNaN: true }), fc.double({ min, max, noNaN: true }))
       .map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const);
   const settings = fc.record({
+    strategy: fc.constant("multiblock" as const),
     sampler: fc.constantFrom("full" as const, "reference" as const),
     rows: fc.integer({ min: 1, max: 12 }),
     columns: fc.integer({ min: 1, max: 12 }),

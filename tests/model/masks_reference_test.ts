@@ -5,6 +5,7 @@ import { collateReferenceMasks, referenceSizes } from "../../lib/model/masks/ref
 import fixture from "../fixtures/masks.json" with { type: "json" };
 
 const OFFICIAL: MaskConfig = {
+  strategy: "multiblock",
   sampler: "reference",
   targetBlocks: 4,
   targetScale: [0.15, 0.2],

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type MaskConfig, type Masks, sampleMasks } from "../../lib/model/masks.ts";
-import { reachableSizes } from "../../lib/model/masks/geometry.ts";
+import { reachableSizes } from "../../lib/model/masks/reachable.ts";
 
 const CONFIG: MaskConfig = {
+  strategy: "multiblock",
   sampler: "full",
   targetBlocks: 4,
   targetScale: [0.15, 0.2],

@@ -267,6 +267,32 @@ Deno.test("resolveConfig() refuses sizes that do not fit, before anything is bui
   );
 });
 
+Deno.test("resolveConfig() takes the values of a mask strategy, above a preset and below what is stated", () => {
+  const { config, origins } = resolveConfig({
+    preset: "scenes",
+    ...file({ masks: { targetScale: [0.5, 0.5] } }),
+    sets: ["masks.strategy=block"],
+  });
+  assert.deepEqual(config.masks, {
+    strategy: "block",
+    sampler: "full",
+    targetBlocks: 1,
+    targetScale: [0.5, 0.5],
+    targetAspect: [0.75, 1.5],
+    contextScale: [1, 1],
+    minKeep: 4,
+    contextKeepFraction: 1,
+  });
+  assert.equal(origins["masks.targetBlocks"], "strategy block");
+  assert.equal(origins["masks.targetScale"], "config small.json");
+  assert.equal(origins["masks.minKeep"], "preset scenes");
+  assertRefused(
+    { sets: ["masks.strategy=random", "masks.targetBlocks=2"] },
+    "Cannot place the masks: masks.strategy random wants masks.targetBlocks 1, got 2, leave it " +
+      "out or choose another strategy",
+  );
+});
+
 Deno.test("FIELDS accepts every default and every preset", () => {
   for (const preset of PRESET_NAMES) {
     const { config, origins } = resolveConfig({ preset });
@@ -301,6 +327,7 @@ Deno.test("resolveConfig() has the four official configurations", () => {
     assert.equal(config.data.horizontalFlip, false);
     const { contextKeepFraction: _, ...masks } = config.masks;
     assert.deepEqual(masks, {
+      strategy: "multiblock",
       sampler: "full",
       targetBlocks: 4,
       targetScale: [0.15, 0.2],

@@ -21,6 +21,7 @@ const CONFIG = {
   optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
 };
 const MASKS = {
+  strategy: "multiblock",
   sampler: "full",
   targetBlocks: BLOCKS,
   targetScale: [0.1, 0.3],

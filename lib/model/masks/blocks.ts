@@ -20,33 +20,37 @@ export function blockIndices({ top, left, size: [rows, columns] }: Block, grid: 
 }
 
 /** Patch indices of `context` that lie in none of `targets`, ascending. */
-export function contextIndices(context: Block, targets: readonly Block[], grid: Grid): Int32Array {
+export function contextIndices(
+  context: Block,
+  targets: readonly Int32Array[],
+  grid: Grid,
+): Int32Array {
   const taken = new Uint8Array(grid[0] * grid[1]);
   for (const target of targets) {
-    for (const index of blockIndices(target, grid)) taken[index] = 1;
+    for (const index of target) taken[index] = 1;
   }
   return blockIndices(context, grid).filter((index) => taken[index] === 0);
 }
 
-/** Target blocks of one image and what is left of its context. */
+/** Targets of one image and what is left of its context. */
 export interface SampleMasks {
-  readonly targets: readonly Block[];
+  /** Ascending, all of one length. */
+  readonly targets: readonly Int32Array[];
   /** Ascending; its length differs from image to image. */
   readonly context: Int32Array;
   /** The context may overlap targets. */
   readonly relaxed: boolean;
 }
 
-/** Target indices of a batch in block-major order, `[M B Kt]`. All blocks have the same size. */
+/** Target indices of a batch in block-major order, `[M B Kt]`. */
 export function packTargets(
   samples: readonly SampleMasks[],
-  { size, blocks, grid }: { size: BlockSize; blocks: number; grid: Grid },
+  { tokens, blocks }: { readonly tokens: number; readonly blocks: number },
 ): Int32Array<ArrayBuffer> {
-  const tokens = size[0] * size[1];
   const packed = new Int32Array(blocks * samples.length * tokens);
   for (let m = 0; m < blocks; m++) {
     samples.forEach(({ targets }, b) => {
-      packed.set(blockIndices(targets[m]!, grid), (m * samples.length + b) * tokens);
+      packed.set(targets[m]!, (m * samples.length + b) * tokens);
     });
   }
   return packed;

@@ -1,5 +1,11 @@
 import { RandomStream } from "../../random/mod.ts";
-import { type Block, contextIndices, packTargets, type SampleMasks } from "./blocks.ts";
+import {
+  type Block,
+  blockIndices,
+  contextIndices,
+  packTargets,
+  type SampleMasks,
+} from "./blocks.ts";
 import type { BlockSize, Grid, MaskConfig, MaskPosition, Masks } from "./types.ts";
 
 /** Draws with the same targets excluded before one target fewer is excluded. */
@@ -31,7 +37,11 @@ function drawSizes(config: MaskConfig, { grid, at }: { grid: Grid; at: MaskPosit
   };
 }
 
-function place(size: BlockSize, { grid, stream }: { grid: Grid; stream: RandomStream }): Block {
+/** A block of this size, anywhere on the grid. */
+export function place(
+  size: BlockSize,
+  { grid, stream }: { grid: Grid; stream: RandomStream },
+): Block {
   return {
     top: stream.integer(grid[0] - size[0] + 1),
     left: stream.integer(grid[1] - size[1] + 1),
@@ -52,7 +62,7 @@ function drawSample(
   for (let attempt = 0;; attempt++) {
     const targets = Array.from(
       { length: blocks },
-      () => place(sizes.target, { grid, stream }),
+      () => blockIndices(place(sizes.target, { grid, stream }), grid),
     );
     const excluded = Math.max(0, blocks - Math.floor(attempt / ATTEMPTS));
     const block = place(sizes.context, { grid, stream });
@@ -67,7 +77,7 @@ function drawSample(
 }
 
 /** A uniformly random subset of `tokens` of the indices, ascending. A smaller subset is part of a larger one. */
-function keepSome(indices: Int32Array, tokens: number, stream: RandomStream): Int32Array {
+export function keepSome(indices: Int32Array, tokens: number, stream: RandomStream): Int32Array {
   if (indices.length === tokens) return indices;
   return Int32Array.from(stream.permutation(indices.length).subarray(0, tokens), (i) => indices[i]!)
     .sort();
@@ -96,11 +106,12 @@ export function sampleFullMasks(config: MaskConfig, grid: Grid, at: MaskPosition
     const stream = new RandomStream({ ...at, purpose: "mask-drop", sample });
     context.set(keepSome(drawn.context, contextTokens, stream), sample * contextTokens);
   });
+  const targetTokens = sizes.target[0] * sizes.target[1];
   return {
     contextTokens,
-    targetTokens: sizes.target[0] * sizes.target[1],
+    targetTokens,
     context,
-    targets: packTargets(samples, { size: sizes.target, blocks: config.targetBlocks, grid }),
+    targets: packTargets(samples, { tokens: targetTokens, blocks: config.targetBlocks }),
     relaxedSamples: samples.filter(({ relaxed }) => relaxed).length,
   };
 }

@@ -1,5 +1,11 @@
 import { RandomStream } from "../../random/mod.ts";
-import { type Block, contextIndices, packTargets, type SampleMasks } from "./blocks.ts";
+import {
+  type Block,
+  blockIndices,
+  contextIndices,
+  packTargets,
+  type SampleMasks,
+} from "./blocks.ts";
 import { MersenneTwister } from "./mersenne.ts";
 import type { BlockSize, Grid, MaskConfig, MaskPosition, Masks } from "./types.ts";
 
@@ -71,7 +77,10 @@ function drawSample(
   },
 ): SampleMasks {
   const blocks = config.targetBlocks;
-  const targets = Array.from({ length: blocks }, () => place(sizes.target, grid, positions));
+  const targets = Array.from(
+    { length: blocks },
+    () => blockIndices(place(sizes.target, grid, positions), grid),
+  );
   for (let attempt = 0;; attempt++) {
     const excluded = Math.max(0, blocks - Math.floor(attempt / TIMEOUT));
     const block = place(sizes.context, grid, positions);
@@ -112,11 +121,12 @@ export function collateReferenceMasks(
   samples.forEach((drawn, sample) => {
     context.set(drawn.context.subarray(0, contextTokens), sample * contextTokens);
   });
+  const targetTokens = sizes.target[0] * sizes.target[1];
   return {
     contextTokens,
-    targetTokens: sizes.target[0] * sizes.target[1],
+    targetTokens,
     context,
-    targets: packTargets(samples, { size: sizes.target, blocks: config.targetBlocks, grid }),
+    targets: packTargets(samples, { tokens: targetTokens, blocks: config.targetBlocks }),
     relaxedSamples: samples.filter(({ relaxed }) => relaxed).length,
   };
 }

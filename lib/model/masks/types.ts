@@ -1,16 +1,31 @@
-/** Settings of the multi-block masks (paper section 3, figure 4). Counts are patches ("tokens"). */
+/** How context and targets share an image; see {@link MaskConfig}. */
+export type MaskStrategy = "multiblock" | "rasterized" | "block" | "random";
+
+/** Settings of the masks (paper section 3, figure 4 and the ablation of strategies). Counts are patches ("tokens"). */
 export interface MaskConfig {
+  /**
+   * - `multiblock` some blocks are targets, a large block without them is the context: the method itself
+   * - `rasterized` one of four quadrants is the context, the other three are targets
+   * - `block` one large block is the target, all around it the context
+   * - `random` random patches are the target, all others the context
+   *
+   * The last three are the paper's comparisons. A configuration that states one gets the paper's values with it; what
+   * a strategy has no use for cannot be changed.
+   *
+   * @default "multiblock"
+   */
+  readonly strategy: MaskStrategy;
   /**
    * - `full` covers the whole grid and shortens contexts without bias
    * - `reference` repeats the official collator bit by bit: its last row and column are never used, and contexts
-   *   lose their bottom-right tokens
+   *   lose their bottom-right tokens; it knows `multiblock` only
    */
   readonly sampler: "full" | "reference";
   /** Target blocks M per image. */
   readonly targetBlocks: number;
   /** Smallest and largest area of a target block, as a fraction of the grid. */
   readonly targetScale: readonly [min: number, max: number];
-  /** Smallest and largest height / width of a target block. */
+  /** Smallest and largest height / width of a target block. `block` gives way where the grid is too narrow for both. */
   readonly targetAspect: readonly [min: number, max: number];
   /** Smallest and largest area of the context block before targets are cut out, as a fraction of the grid. */
   readonly contextScale: readonly [min: number, max: number];
@@ -18,7 +33,8 @@ export interface MaskConfig {
   readonly minKeep: number;
   /**
    * Upper limit of the context, as a fraction of the grid. A context is as long as the shortest one of its batch, so
-   * larger batches see less; a limit below that makes the task independent of the batch. Only for `full`.
+   * larger batches see less; a limit below that makes the task independent of the batch. Only for `full`. What is too
+   * much is dropped at random.
    *
    * @default 1 (as much as the batch allows)
    */
@@ -30,6 +46,14 @@ export type Grid = readonly [rows: number, columns: number];
 
 /** Rows and columns of a block of patches. */
 export type BlockSize = readonly [rows: number, columns: number];
+
+/** Fewest and most tokens that any step of a run can ask for. */
+export interface TokenBounds {
+  /** Tokens Kc of a context. */
+  readonly contextTokens: readonly [least: number, most: number];
+  /** Tokens Kt of one target block. */
+  readonly targetTokens: readonly [least: number, most: number];
+}
 
 /** Where in a run masks are needed. */
 export interface MaskPosition {

@@ -1,0 +1,26 @@
+import { Failure } from "../../failure.ts";
+import { tokensIn } from "./full.ts";
+import type { Grid, MaskConfig } from "./types.ts";
+
+/** @throws {Failure} `usage` */
+export function refuse(text: string): never {
+  throw new Failure("usage", `Cannot place the masks: ${text}`);
+}
+
+/** Tokens that no context exceeds. */
+export function contextLimit(config: MaskConfig, grid: Grid): number {
+  return config.sampler === "reference"
+    ? grid[0] * grid[1]
+    : tokensIn(config.contextKeepFraction ?? 1, grid);
+}
+
+/** Refuses a limit that leaves no context. */
+export function checkContextLimit(config: MaskConfig, grid: Grid): void {
+  const limit = contextLimit(config, grid);
+  if (limit > config.minKeep) return;
+  refuse(
+    `masks.contextKeepFraction ${config.contextKeepFraction} keeps ${limit} of ` +
+      `${grid[0] * grid[1]} tokens, but masks.minKeep wants more than ${config.minKeep}, ` +
+      "raise masks.contextKeepFraction or lower masks.minKeep",
+  );
+}

@@ -1,0 +1,64 @@
+import { fullBlockSize, tokensIn } from "./full.ts";
+import { referenceBlockSize } from "./reference.ts";
+import { type BlockSize, formatSize, type Grid, type MaskConfig } from "./types.ts";
+
+type Range = readonly [min: number, max: number];
+
+/** Aspects at which a block of `area` changes its rounded size, within a range, and both its ends. */
+export function aspectBreaks(area: number, [min, max]: Range): number[] {
+  const breaks = [min, max];
+  for (let half = 0.5; half * half <= area * max; half++) breaks.push((half * half) / area);
+  for (let half = 0.5; half * half <= area / min; half++) breaks.push(area / (half * half));
+  return breaks.filter((aspect) => aspect >= min && aspect <= max).sort((a, b) => a - b);
+}
+
+/** A point on each break and one between each two neighbours. */
+export function probePoints(breaks: readonly number[]): number[] {
+  return breaks.flatMap((at, i) => i === 0 ? [at] : [(breaks[i - 1]! + at) / 2, at]);
+}
+
+/** Every number of patches that a scale can ask for. */
+export function areasOf(grid: Grid, scale: Range): number[] {
+  const [least, most] = [tokensIn(scale[0], grid), tokensIn(scale[1], grid)];
+  return Array.from({ length: most - least + 1 }, (_, i) => least + i);
+}
+
+function fullSizes(grid: Grid, scale: Range, aspect: Range): BlockSize[] {
+  return areasOf(grid, scale).flatMap((area) =>
+    probePoints(aspectBreaks(area, aspect)).map((at) => fullBlockSize(area, at, grid))
+  );
+}
+
+/** One draw moves scale and aspect together, so the breaks of both are mapped back to the draw. */
+function officialSizes(grid: Grid, scale: Range, aspect: Range): BlockSize[] {
+  const drawOf = (value: number, [min, max]: Range) =>
+    min === max ? 0 : (value - min) / (max - min);
+  const tokens = grid[0] * grid[1];
+  const draws = areasOf(grid, scale).flatMap((area) => [
+    drawOf(area / tokens, scale),
+    ...aspectBreaks(area, aspect).map((at) => drawOf(at, aspect)),
+  ]);
+  const inside = [0, 1 - 2 ** -24, ...draws.filter((draw) => draw > 0 && draw < 1)];
+  return probePoints(inside.sort((a, b) => a - b)).map((draw) =>
+    referenceBlockSize(draw, { grid, scale, aspect })
+  );
+}
+
+function byArea([a, b]: BlockSize, [c, d]: BlockSize): number {
+  return a * b - c * d;
+}
+
+/** Every block size that some step can draw, smallest first. */
+export function reachableSizes(
+  config: MaskConfig,
+  grid: Grid,
+): { readonly targets: readonly BlockSize[]; readonly contexts: readonly BlockSize[] } {
+  const sizes = config.sampler === "reference" ? officialSizes : fullSizes;
+  const square = config.sampler === "reference" ? 1 : grid[0] / grid[1];
+  const distinct = (all: BlockSize[]) =>
+    [...new Map(all.map((size) => [formatSize(size), size])).values()].sort(byArea);
+  return {
+    targets: distinct(sizes(grid, config.targetScale, config.targetAspect)),
+    contexts: distinct(sizes(grid, config.contextScale, [square, square])),
+  };
+}

@@ -1,0 +1,151 @@
+/** Configuration → a page about its masks. See `deno task masks --help`. */
+import {
+  type Command,
+  type Context,
+  expectInput,
+  main,
+  makeArtifact,
+  type Options,
+  type Outcome,
+  Progress,
+  VERSION,
+} from "../lib/cli/mod.ts";
+import { gridOf } from "../lib/model/config.ts";
+import {
+  type MaskCoverage,
+  MaskTally,
+  maskTokenBounds,
+  sampleMasks,
+  type TokenShare,
+} from "../lib/model/masks.ts";
+import { masksPage } from "../lib/pages/masks_page.ts";
+import {
+  modelConfigOf,
+  parseConfigText,
+  PRESET_NAMES,
+  resolveConfig,
+  type ResolvedConfig,
+} from "../lib/training/config.ts";
+
+const FLAGS = {
+  out: { type: "string", placeholder: "FILE.html", required: true, help: "page to write" },
+  preset: {
+    type: "string",
+    placeholder: "NAME",
+    default: "vits16",
+    choices: PRESET_NAMES,
+    help: "named configuration to start from",
+  },
+  config: { type: "string", placeholder: "FILE", help: "JSON file with what differs" },
+  set: {
+    type: "list",
+    placeholder: "group.key=value",
+    help: "one value, for example masks.strategy=block",
+  },
+  batch: { type: "integer", placeholder: "N", min: 1, help: "images per step" },
+  seed: { type: "integer", placeholder: "N", min: 0, max: 0xffffffff, help: "decides all chance" },
+  steps: {
+    type: "integer",
+    placeholder: "N",
+    default: 100,
+    min: 1,
+    help: "steps to sample, from step 0",
+  },
+  force: { type: "boolean", help: "replace a page about other masks" },
+} as const;
+
+type MasksOptions = Options<typeof FLAGS>;
+
+const COMMAND = {
+  name: "masks",
+  summary: "shows which patches a configuration makes context and targets, before any training",
+  flags: FLAGS,
+  examples: [
+    "deno task masks --out masks.html",
+    "deno task masks --out block.html --preset vits8-96 --set masks.strategy=block",
+    "deno task masks --out small.html --preset vits8-64 --batch 16 --steps 1000",
+  ],
+  details:
+    `Writes one HTML file without scripts: example masks, heat maps of how often each patch is context or
+target, histograms of token counts, the largest counts that memory must hold. Takes the configuration of pretrain;
+masks.strategy is one of multiblock (the method), rasterized, block, random (the paper's comparisons). The masks are
+those that pretrain draws in its first steps with the same configuration, batch and seed.`,
+} as const satisfies Command<typeof FLAGS>;
+
+async function readConfig(options: MasksOptions): Promise<ResolvedConfig> {
+  const { config: path, preset, set: sets, batch, seed } = options;
+  if (path !== undefined) await expectInput(path, "read the configuration", "check --config");
+  const file = path === undefined
+    ? undefined
+    : { path, values: parseConfigText(await Deno.readTextFile(path), path) };
+  return resolveConfig({ preset, file, sets, flags: { batch, seed } });
+}
+
+function rounded(value: number): number {
+  return Number(value.toPrecision(4));
+}
+
+/** Least, mean and most tokens seen, and the bounds of what is possible. */
+function tokensOf(seen: readonly TokenShare[], possible: readonly [number, number]): object {
+  const mean = seen.reduce((sum, { tokens, share }) => sum + tokens * share, 0);
+  return { least: seen[0]!.tokens, mean: rounded(mean), most: seen.at(-1)!.tokens, possible };
+}
+
+/** Least, mean and most share of images in which a patch is taken. */
+function sharesOf(shares: Float64Array): object {
+  const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  return {
+    least: rounded(Math.min(...shares)),
+    mean: rounded(mean),
+    most: rounded(Math.max(...shares)),
+  };
+}
+
+/** Samples masks and writes the page about them; see `lib/pages/masks_page.ts`. */
+export async function masks(options: MasksOptions, _context: Context): Promise<Outcome> {
+  const { out, steps, force } = options;
+  const { config } = await readConfig(options);
+  const { batch, seed } = config.run;
+  const grid = gridOf(modelConfigOf(config).encoder);
+  return await makeArtifact({
+    stage: "masks",
+    version: VERSION,
+    path: out,
+    kind: "file",
+    config: { masks: config.masks, grid, batch, seed, steps },
+    inputs: [],
+    force,
+  }, async (path) => {
+    const tally = new MaskTally(grid);
+    const progress = new Progress({
+      stage: "masks",
+      label: "sampling",
+      total: steps,
+      unit: "steps",
+    });
+    for (let step = 0; step < steps; step++) {
+      tally.add(sampleMasks(config.masks, grid, { seed, step, batch }), batch);
+      progress.update(step + 1);
+    }
+    progress.close();
+    const coverage: MaskCoverage = tally.coverage();
+    const bounds = maskTokenBounds(config.masks, grid);
+    const example = sampleMasks(config.masks, grid, { seed, step: 0, batch });
+    const report = { config: config.masks, grid, batch, seed, coverage, bounds, example };
+    await Deno.writeTextFile(path, masksPage(report));
+    return {
+      strategy: config.masks.strategy,
+      sampler: config.masks.sampler,
+      grid,
+      images: coverage.images,
+      targetBlocks: config.masks.targetBlocks,
+      contextTokens: tokensOf(coverage.contextTokens, bounds.contextTokens),
+      targetTokens: tokensOf(coverage.targetTokens, bounds.targetTokens),
+      contextShare: sharesOf(coverage.context),
+      targetShare: sharesOf(coverage.target),
+      overlapShare: rounded(coverage.overlap),
+    };
+  });
+}
+
+if (import.meta.main) await main(COMMAND, masks);
