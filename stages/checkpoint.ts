@@ -55,7 +55,7 @@ const FLAGS = {
     type: "string",
     placeholder: "latest|N",
     default: "latest",
-    help: "which checkpoint; 0 is the random initialisation, a baseline",
+    help: "which checkpoint; 0 is the start: random, a baseline, unless --init-from gave weights",
   },
   encoder: {
     type: "string",
@@ -108,6 +108,7 @@ function configOf(record: RunRecord, directory: string): PretrainConfig {
  */
 async function findCheckpoint(
   { run, step }: CheckpointOptions,
+  { initFrom }: RunRecord,
 ): Promise<Checkpoint | undefined> {
   if (step === "latest") {
     const newest = await latestCheckpoint(run, ({ path }, { message }) => {
@@ -127,7 +128,9 @@ async function findCheckpoint(
     );
   }
   const stored = (await listCheckpoints(run)).some((known) => known.step === Number(step));
-  return Number(step) === 0 && !stored ? undefined : await checkpointAt(run, Number(step));
+  // A run that started from other weights cannot make them again.
+  const random = Number(step) === 0 && !stored && initFrom === undefined;
+  return random ? undefined : await checkpointAt(run, Number(step));
 }
 
 /** The weights of one network of a checkpoint, under the official names. */
@@ -168,7 +171,11 @@ async function recordInputs(
     readonly checkpoint: Checkpoint | undefined;
   },
 ): Promise<FileRecord[]> {
-  const settings = canonicalJson({ decisive, shards: record.shards });
+  const settings = canonicalJson({
+    decisive,
+    shards: record.shards,
+    initFrom: record.initFrom?.sha256,
+  });
   const inputs = [{ path: join(run, "config.json"), sha256: sha256(settings) }];
   if (checkpoint === undefined) return inputs;
   const state = join(checkpoint.path, "state.safetensors");
@@ -176,16 +183,17 @@ async function recordInputs(
 }
 
 /** Fills the encoder directory, reads it back, checks the ONNX file. @returns the summary */
-async function writeAll(directory: string, encoder: Encoder, { step, config, shards }: {
+async function writeAll(directory: string, encoder: Encoder, { step, config, record }: {
   readonly step: number;
   readonly config: object;
-  readonly shards: RunRecord["shards"];
+  readonly record: RunRecord;
 }): Promise<object> {
+  const { shards, initFrom } = record;
   await writeEncoder(directory, encoder);
   const stored = await readEncoder(directory);
   await writeOnnx(directory, encoder);
   const check = await checkOnnx(directory, stored);
-  const card = modelCard(stored, { version: VERSION, step, config, shards }, check);
+  const card = modelCard(stored, { version: VERSION, step, config, shards, initFrom }, check);
   await Deno.writeTextFile(join(directory, ENCODER_FILES.card), card);
   const difference = check.largestDifference.toExponential(2);
   say(`${encoder.network} encoder of step ${step}; ONNX differs by at most ${difference}`);
@@ -207,7 +215,7 @@ export async function checkpoint(
   const record = await readRun(run);
   const config = configOf(record, run);
   const model = modelConfigOf(config);
-  const chosen = await findCheckpoint(options);
+  const chosen = await findCheckpoint(options, record);
   const step = chosen?.step ?? 0;
   const decisive = decisiveConfig(config);
   return await makeArtifact({
@@ -238,7 +246,7 @@ export async function checkpoint(
       network,
       step,
     };
-    return await writeAll(directory, encoder, { step, config: decisive, shards: record.shards });
+    return await writeAll(directory, encoder, { step, config: decisive, record });
   });
 }
 

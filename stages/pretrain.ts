@@ -21,9 +21,11 @@ import {
   type SettingGroups,
 } from "../lib/run/mod.ts";
 import type { Runtime } from "../lib/compile/mod.ts";
+import type { TensorRecord } from "../lib/tensor.ts";
 import { createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
 import {
   imageSizeOf,
+  modelConfigOf,
   parseConfigText,
   planRun,
   PRESET_NAMES,
@@ -36,6 +38,7 @@ import { describePlan } from "../lib/training/describe.ts";
 import { stepConfigOf, type StepReport, train } from "../lib/training/loop.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../lib/training/order.ts";
 import { initialState, stateShapes, trainProgram } from "../lib/training/step.ts";
+import { startFrom } from "../lib/start/mod.ts";
 
 const SPLIT = "train";
 /** Checks that are over sooner are not worth a line. */
@@ -71,6 +74,11 @@ const FLAGS = {
   epochs: { type: "number", placeholder: "N", min: 0, help: "length of the run in epochs" },
   batch: { type: "integer", placeholder: "N", min: 1, help: "images per step" },
   seed: { type: "integer", placeholder: "N", min: 0, max: 0xffffffff, help: "decides all chance" },
+  initFrom: {
+    type: "string",
+    placeholder: "PATH",
+    help: "weights to start from: an encoder's directory, a run, a .safetensors or a .pth.tar",
+  },
   ...RUNTIME_FLAGS,
   checkpointSteps: { type: "integer", placeholder: "N", min: 1, help: "steps between checkpoints" },
 } as const;
@@ -85,13 +93,16 @@ const COMMAND = {
     "deno task pretrain --shards shards --out run",
     "deno task pretrain --shards shards --out run --preset vits8-96 --epochs 100 --batch 128",
     "deno task pretrain --shards shards --out run --config run.json --set schedule.learningRate=3e-4",
+    "deno task pretrain --shards shards --out run --preset vits8-96 --init-from encoder",
   ],
   details:
     `Writes config.json (every value and where it came from), metrics.jsonl (one line per step),
 checkpoints/step-*/ (run.keepLast newest, and every run.keepEvery-th) and, at the end, receipt.json.
 Stopped (SIGTERM, SIGINT) or killed: give the same command again, it goes on from the newest valid checkpoint and ends
 with the same bytes. Values win in the order default, preset, masks.strategy, --config, --set, flags; see
-lib/training/settings.ts and "deno task masks".`,
+lib/training/settings.ts and "deno task masks".
+--init-from maps official, timm and Hugging Face names; sizes must fit. Of an encoder alone both networks start, and the
+predictor is new. Moments, schedules and the position table are always this run's own.`,
   stopsCleanly: true,
 } as const satisfies Command<typeof FLAGS>;
 
@@ -152,8 +163,27 @@ class Speed {
   }
 }
 
+/** The state to go on with. @param weights what replaces random weights at the start, if anything does */
+async function stateOf(
+  run: RunDirectory,
+  config: PretrainConfig,
+  weights: TensorRecord | undefined,
+): Promise<TensorRecord> {
+  const model = modelConfigOf(config);
+  if (run.checkpoint !== undefined) {
+    return await readCheckpoint(run.checkpoint, { shapes: stateShapes(model) });
+  }
+  const state = initialState(model, { seed: config.run.seed, ...config.model });
+  if (weights === undefined) return state;
+  const started = { ...state, ...weights };
+  // Kept at once: however early the run is stopped, it never needs the other weights again.
+  await run.writeCheckpoint({ step: 0, tensors: started });
+  return started;
+}
+
 /** Trains until the end of the plan or the signal. @returns steps done */
-async function trainInto(run: RunDirectory, { options, config, plan, images, runtime, context }: {
+async function trainInto(run: RunDirectory, parts: {
+  readonly weights: TensorRecord | undefined;
   readonly options: PretrainOptions;
   readonly config: PretrainConfig;
   readonly plan: RunPlan;
@@ -161,14 +191,11 @@ async function trainInto(run: RunDirectory, { options, config, plan, images, run
   readonly runtime: Runtime;
   readonly context: Context;
 }): Promise<number> {
+  const { options, config, plan, images, runtime, context } = parts;
   const { seed, batch } = config.run;
   const stepConfig = stepConfigOf(config);
   const executable = await runtime.prepare(trainProgram(stepConfig));
-  executable.write(
-    run.checkpoint === undefined
-      ? initialState(stepConfig.model, { seed, ...config.model })
-      : await readCheckpoint(run.checkpoint, { shapes: stateShapes(stepConfig.model) }),
-  );
+  executable.write(await stateOf(run, config, parts.weights));
   const firstStep = run.checkpoint?.step ?? 0;
   await using loader = new BatchLoader({
     spec: {
@@ -221,7 +248,7 @@ async function trainInto(run: RunDirectory, { options, config, plan, images, run
 
 /** Trains an encoder on the split `train`; see `lib/run` for what is written. */
 export async function pretrain(options: PretrainOptions, context: Context): Promise<Outcome> {
-  const { out, threads } = options;
+  const { out, threads, initFrom } = options;
   const resolved = await readConfig(options);
   const { config } = resolved;
   const shards = await openShards(options.shards);
@@ -229,6 +256,9 @@ export async function pretrain(options: PretrainOptions, context: Context): Prom
   const plan = planRun(config, stepsPerEpochOf({ images, batch: config.run.batch }));
   const runtime = await createRuntime(options.runtime, threads === undefined ? {} : { threads });
   const { name, description } = runtime;
+  const start = initFrom === undefined
+    ? undefined
+    : await startFrom(initFrom, { run: out, model: modelConfigOf(config), say });
   const record: RunRecord = {
     format: "ijepa-run",
     version: 1,
@@ -236,6 +266,7 @@ export async function pretrain(options: PretrainOptions, context: Context): Prom
     config: config as unknown as SettingGroups,
     origins: resolved.origins,
     shards: { manifestSha256: shards.manifestSha256, split: SPLIT, images },
+    ...start === undefined ? {} : { initFrom: start.origin },
     runtime: { name, description },
   };
   await using run = await RunDirectory.open(out, { record, retention: config.run, say });
@@ -245,7 +276,9 @@ export async function pretrain(options: PretrainOptions, context: Context): Prom
     say(description);
     if (run.checkpoint !== undefined) say(`going on after step ${run.checkpoint.step}`);
     await verifyData(shards, context.signal);
-    const done = await trainInto(run, { options, config, plan, images, runtime, context });
+    const { weights } = start ?? {};
+    const parts = { options, config, plan, images, runtime, context, weights };
+    const done = await trainInto(run, parts);
     if (done < plan.steps) {
       throw new Failure(
         "stopped",

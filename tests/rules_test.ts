@@ -38,6 +38,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "lib/pages": [...BASE, "lib/model"],
   "lib/runtime": [...BASE, "lib/files", "lib/formats", "lib/compile"],
   "lib/run": [...BASE, "lib/files", "lib/formats"],
+  "lib/start": [...BASE, "lib/files", "lib/formats", "lib/model", "lib/run"],
   "lib/probe": [...BASE, "lib/random", "lib/files", "lib/formats"],
   "lib/encoder": [
     ...BASE,

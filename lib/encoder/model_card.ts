@@ -15,6 +15,8 @@ export interface Origin {
     readonly split: string;
     readonly images: number;
   };
+  /** The weights that training started from; absent: random ones. */
+  readonly initFrom?: { readonly path: string; readonly sha256: string } | undefined;
 }
 
 const NETWORKS: Readonly<Record<string, string>> = {
@@ -71,9 +73,12 @@ export function modelCard(encoder: Encoder, origin: Origin, check: OnnxCheck): s
   const pooled = ["batch", config.width].join(", ");
   const parameters = Object.entries(weights).filter(([name]) => name !== "pos_embed")
     .reduce((sum, [, { shape }]) => sum + sizeOf(shape), 0);
-  const trained = origin.step === 0
+  const { step, initFrom } = origin;
+  const trained = step > 0
+    ? `after ${step} steps`
+    : initFrom === undefined
     ? "at random initialisation (step 0): a baseline, it has learned nothing"
-    : `after ${origin.step} steps`;
+    : "before its first step (step 0): the weights that it started from";
   return `---
 license: unknown
 library_name: transformers
@@ -120,6 +125,9 @@ ${
       ["tool", `ijepa ${origin.version}`],
       ["training images", `${origin.shards.images}, split ${origin.shards.split}`],
       ["dataset manifest, SHA-256", `\`${origin.shards.manifestSha256}\``],
+      ...initFrom === undefined
+        ? []
+        : [["started from, SHA-256", `${initFrom.path}, \`${initFrom.sha256}\``] as const],
       ["ONNX check, largest difference", check.largestDifference.toExponential(2)],
     ])
   }

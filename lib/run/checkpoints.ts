@@ -61,6 +61,11 @@ async function namesIn(directory: string): Promise<string[]> {
   }
 }
 
+/** The file of a checkpoint that holds its tensors. */
+export function stateFile({ path }: Checkpoint): string {
+  return join(path, STATE_FILE);
+}
+
 /** The checkpoints of a run, oldest first, whether valid or not. */
 export async function listCheckpoints(run: string): Promise<Checkpoint[]> {
   const directory = checkpointsPath(run);

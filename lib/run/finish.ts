@@ -46,7 +46,12 @@ export async function finishRun(
     stage: "pretrain",
     version: record.tool,
     config: record.config,
-    inputs: [{ path: shards, sha256: record.shards.manifestSha256 }],
+    inputs: [
+      { path: shards, sha256: record.shards.manifestSha256 },
+      ...record.initFrom === undefined
+        ? []
+        : [{ path: record.initFrom.file, sha256: record.initFrom.sha256 }],
+    ],
     finished: new Date().toISOString(),
     summary: { ...summary, checkpoint: relative(run, checkpoint) },
   };

@@ -10,8 +10,9 @@ export {
   listCheckpoints,
   readCheckpoint,
   type ShapeRecord,
+  stateFile,
 } from "./checkpoints.ts";
 export { RunDirectory, type RunOptions } from "./directory.ts";
 export { finishRun, type RunSummary } from "./finish.ts";
 export { METRICS_FILE, type MetricsLine, WALL_CLOCK_FIELDS } from "./metrics.ts";
-export { readRun, type RunRecord, type SettingGroups } from "./record.ts";
+export { readRun, type RunRecord, type SettingGroups, type WeightsOrigin } from "./record.ts";

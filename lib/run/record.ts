@@ -4,6 +4,15 @@ import { Failure, messageOf } from "../failure.ts";
 /** Configuration values by group and key. */
 export type SettingGroups = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
+/** Weights that a run started from. */
+export interface WeightsOrigin {
+  /** As it was given: a file, an encoder's directory or a run. */
+  readonly path: string;
+  /** The file that held the weights, and its hash. */
+  readonly file: string;
+  readonly sha256: string;
+}
+
 /** What `config.json` of a run holds: all that decides the outcome, and where each value came from. */
 export interface RunRecord {
   readonly format: "ijepa-run";
@@ -19,6 +28,8 @@ export interface RunRecord {
     readonly split: string;
     readonly images: number;
   };
+  /** Where the weights of the first step came from; absent: they were random. */
+  readonly initFrom?: WeightsOrigin;
   /** What the run was started on. A run may go on elsewhere; equal bytes are promised on the same only. */
   readonly runtime: { readonly name: string; readonly description: string };
 }
@@ -31,7 +42,7 @@ const FREE_KEYS = ["run.checkpointSteps", "run.keepLast", "run.keepEvery"];
 
 const KEYS_SHOWN = 3;
 
-function flatten({ config, shards }: RunRecord): Map<string, string> {
+function flatten({ config, shards, initFrom }: RunRecord): Map<string, string> {
   const entries = Object.entries(config).flatMap(([group, values]) =>
     Object.entries(values).map(([key, value]) =>
       [`${group}.${key}`, JSON.stringify(value)] as const
@@ -41,6 +52,8 @@ function flatten({ config, shards }: RunRecord): Map<string, string> {
     ...entries.filter(([name]) => !FREE_KEYS.includes(name)),
     ["shards", shards.manifestSha256.slice(0, 12)],
     ["split", shards.split],
+    // By content: the same weights may lie elsewhere by now.
+    ...initFrom === undefined ? [] : [["--init-from", initFrom.sha256.slice(0, 12)] as const],
   ]);
 }
 

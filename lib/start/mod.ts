@@ -1,0 +1,66 @@
+/**
+ * Weights that a run starts from instead of random ones: found, read, mapped to this model, and recorded by their hash.
+ *
+ * @module
+ */
+import { Failure } from "../failure.ts";
+import { sha256File } from "../files/mod.ts";
+import type { ModelConfig } from "../model/config.ts";
+import { listCheckpoints, readRun, type WeightsOrigin } from "../run/mod.ts";
+import type { TensorRecord } from "../tensor.ts";
+import { isWeight, mapWeights } from "./mapping.ts";
+import { findWeights, hashIfThere, readWeights } from "./source.ts";
+
+/** What a run starts from. */
+export interface Start {
+  readonly origin: WeightsOrigin;
+  /** `encoder.*` and so on; absent when the run is under way and needs them no more. */
+  readonly weights?: TensorRecord;
+}
+
+/**
+ * Where the weights came from, for a run that is under way. The file that was used then is looked up again, not the
+ * path: a run that serves as source may have newer checkpoints by now. One that is gone is taken as recorded.
+ */
+async function originAgain(
+  path: string,
+  { run, say }: { readonly run: string; say(text: string): void },
+): Promise<WeightsOrigin> {
+  const { initFrom } = await readRun(run);
+  if (initFrom?.path === path) {
+    return { ...initFrom, sha256: await hashIfThere(initFrom.file) ?? initFrom.sha256 };
+  }
+  const { file } = await findWeights(path, say);
+  return { path, file, sha256: await sha256File(file) };
+}
+
+/**
+ * Prepares `--init-from`. Only a run without checkpoints gets weights; in one that is under way they are its own.
+ *
+ * @param path a file of weights, an encoder's directory or a run
+ * @param options `run`: the run that starts, there or not; `say` takes sentences for a person
+ * @throws {Failure} `missing`: nothing there; `data`: damaged, or weights that do not fit the model
+ */
+export async function startFrom(
+  path: string,
+  { run, model, say }: {
+    readonly run: string;
+    readonly model: ModelConfig;
+    say(text: string): void;
+  },
+): Promise<Start> {
+  // What is wrong with the run itself is told by whoever opens it.
+  const known = await listCheckpoints(run).catch(() => []);
+  if (known.length > 0) return { origin: await originAgain(path, { run, say }) };
+  const { file, heads } = await findWeights(path, say);
+  if (heads !== undefined && heads !== model.encoder.heads) {
+    throw new Failure(
+      "data",
+      `Cannot start from "${path}": its encoder has ${heads} heads, wanted ${model.encoder.heads}, ` +
+        `set model.heads to ${heads} or give other weights`,
+    );
+  }
+  const { tensors, told } = mapWeights(await readWeights(file, isWeight), { path: file, model });
+  for (const text of told) say(text);
+  return { origin: { path, file, sha256: await sha256File(file) }, weights: tensors };
+}

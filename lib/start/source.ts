@@ -1,0 +1,89 @@
+import { join } from "node:path";
+import { Failure, messageOf } from "../failure.ts";
+import { sha256File } from "../files/mod.ts";
+import { parseConfig } from "../formats/huggingface.ts";
+import { readSafetensors } from "../formats/safetensors.ts";
+import { isTorchFile, readTorch } from "../formats/torch.ts";
+import { latestCheckpoint, readRun, stateFile } from "../run/mod.ts";
+import type { TensorRecord } from "../tensor.ts";
+
+/** Where weights are, once the path that a person gave is understood. */
+export interface WeightsSource {
+  readonly file: string;
+  /** Heads of attention where the source says them: no shape does. */
+  readonly heads?: number;
+}
+
+const CONFIG_FILE = "config.json", WEIGHTS_FILE = "model.safetensors";
+
+function refuse(path: string, what: string): Failure {
+  return new Failure(
+    "data",
+    `Cannot start from "${path}": ${what}, give a run, a directory with ${CONFIG_FILE} and ${WEIGHTS_FILE}, ` +
+      "or a file of weights",
+  );
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return await Deno.stat(path).then((info) => info.isFile, () => false);
+}
+
+/** An encoder's directory or a run: both have a `config.json`, with different things in it. */
+async function findInDirectory(
+  path: string,
+  say: (text: string) => void,
+): Promise<WeightsSource> {
+  const configPath = join(path, CONFIG_FILE);
+  let text: string;
+  try {
+    text = await Deno.readTextFile(configPath);
+  } catch (error) {
+    throw refuse(path, `the directory has no readable ${CONFIG_FILE} (${messageOf(error)})`);
+  }
+  const weights = join(path, WEIGHTS_FILE);
+  if (await isFile(weights)) {
+    return { file: weights, heads: parseConfig(text, configPath).heads };
+  }
+  if (!text.includes('"ijepa-run"')) throw refuse(path, `the directory has no ${WEIGHTS_FILE}`);
+  const { config } = await readRun(path);
+  const checkpoint = await latestCheckpoint(path, (damaged, { message }) => {
+    say(`${message}: passing over "${damaged.path}"`);
+  });
+  if (checkpoint === undefined) throw refuse(path, "the run has no checkpoint yet");
+  const heads = config["model"]?.["heads"];
+  return { file: stateFile(checkpoint), ...typeof heads === "number" ? { heads } : {} };
+}
+
+/**
+ * Finds the file of weights that a path means: itself, the one in an encoder's directory, or the newest valid
+ * checkpoint of a run.
+ *
+ * @throws {Failure} `missing`: there is nothing; `data`: a directory of another kind
+ */
+export async function findWeights(
+  path: string,
+  say: (text: string) => void,
+): Promise<WeightsSource> {
+  const info = await Deno.stat(path).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new Failure(
+      "missing",
+      `Cannot start from "${path}": it does not exist, check --init-from`,
+    );
+  });
+  return info.isDirectory ? await findInDirectory(path, say) : { file: path };
+}
+
+/** The tensors of a file, whichever of the two formats it has. */
+export async function readWeights(
+  file: string,
+  wanted: (name: string) => boolean,
+): Promise<TensorRecord> {
+  if (await isTorchFile(file)) return await readTorch(file, { wanted });
+  return (await readSafetensors(file, { wanted })).tensors;
+}
+
+/** The hash of a file; `undefined` when it is no longer there. */
+export async function hashIfThere(file: string): Promise<string | undefined> {
+  return await isFile(file) ? await sha256File(file) : undefined;
+}
