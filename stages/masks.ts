@@ -22,28 +22,14 @@ import { masksPage } from "../lib/pages/masks_page.ts";
 import {
   modelConfigOf,
   parseConfigText,
-  PRESET_NAMES,
   resolveConfig,
   type ResolvedConfig,
 } from "../lib/training/config.ts";
+import { CONFIG_FLAGS } from "../lib/training/flags.ts";
 
 const FLAGS = {
   out: { type: "string", placeholder: "FILE.html", required: true, help: "page to write" },
-  preset: {
-    type: "string",
-    placeholder: "NAME",
-    default: "vits16",
-    choices: PRESET_NAMES,
-    help: "named configuration to start from",
-  },
-  config: { type: "string", placeholder: "FILE", help: "JSON file with what differs" },
-  set: {
-    type: "list",
-    placeholder: "group.key=value",
-    help: "one value, for example masks.strategy=block",
-  },
-  batch: { type: "integer", placeholder: "N", min: 1, help: "images per step" },
-  seed: { type: "integer", placeholder: "N", min: 0, max: 0xffffffff, help: "decides all chance" },
+  ...CONFIG_FLAGS,
   steps: {
     type: "integer",
     placeholder: "N",

@@ -28,13 +28,13 @@ import {
   modelConfigOf,
   parseConfigText,
   planRun,
-  PRESET_NAMES,
   type PretrainConfig,
   resolveConfig,
   type ResolvedConfig,
   type RunPlan,
 } from "../lib/training/config.ts";
 import { describePlan } from "../lib/training/describe.ts";
+import { CONFIG_FLAGS } from "../lib/training/flags.ts";
 import { stepConfigOf, type StepReport, train } from "../lib/training/loop.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../lib/training/order.ts";
 import { initialState, stateShapes, trainProgram } from "../lib/training/step.ts";
@@ -57,23 +57,9 @@ const FLAGS = {
     required: true,
     help: "run directory to make or to go on with",
   },
-  preset: {
-    type: "string",
-    placeholder: "NAME",
-    default: "vits16",
-    choices: PRESET_NAMES,
-    help: "named configuration to start from",
-  },
-  config: { type: "string", placeholder: "FILE", help: "JSON file with what differs" },
-  set: {
-    type: "list",
-    placeholder: "group.key=value",
-    help: "one value, for example model.depth=6",
-  },
+  ...CONFIG_FLAGS,
   steps: { type: "integer", placeholder: "N", min: 1, help: "length of the run in steps" },
   epochs: { type: "number", placeholder: "N", min: 0, help: "length of the run in epochs" },
-  batch: { type: "integer", placeholder: "N", min: 1, help: "images per step" },
-  seed: { type: "integer", placeholder: "N", min: 0, max: 0xffffffff, help: "decides all chance" },
   initFrom: {
     type: "string",
     placeholder: "PATH",

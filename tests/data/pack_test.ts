@@ -64,12 +64,10 @@ Deno.test("packImages() leaves out bad files and says why", async () => {
   const paths = ["cut.jpg", "empty.png", "gone.jpg", "good.jpg", "text.gif"];
   const packed = await pack(root, paths, { directory: join(folder.path, "out") });
   assert.equal(packed.splits["train"]!.images, 1);
-  assert.deepEqual(packed.bad, [
-    {
-      path: "cut.jpg",
-      reason:
-        "Cannot decode: the JPEG is truncated or damaged (VipsJpeg: premature end of JPEG image)",
-    },
+  // What libvips says, in brackets, is of the whole process, in which other tests decode now: shard_test.ts has it.
+  assert.match(packed.bad[0]!.reason, /^Cannot decode: the JPEG is truncated or damaged \(.+\)$/);
+  assert.deepEqual(packed.bad.map(({ path }) => path), paths.filter((path) => path !== "good.jpg"));
+  assert.deepEqual(packed.bad.slice(1), [
     { path: "empty.png", reason: "Cannot decode: the file is empty (0 bytes)" },
     { path: "gone.jpg", reason: "Cannot read: No such file or directory (os error 2)" },
     {
