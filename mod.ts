@@ -9,8 +9,8 @@
  * const { config } = resolveConfig({ preset: "smoke", flags: { batch: 2 } });
  * const step = stepConfigOf(config);
  * const runtime = await createRuntime("onnx", { threads: 1 });
- * const executable = await runtime.prepare(trainProgram(step));
- * executable.write(initialState(step.model, { seed: 0, ...config.model }));
+ * const trainer = await createTrainer(runtime, step);
+ * trainer.write(initialState(step.model, { seed: 0, ...config.model }));
  *
  * const noise = new RandomStream({ seed: 0, purpose: "example" });
  * const images = Float32Array.from({ length: 2 * 3 * 32 * 32 }, () => noise.normal());
@@ -22,10 +22,9 @@
  *     batch: 2,
  *   });
  *   const hyper = { learningRate: 1e-3, weightDecay: 0.05, emaMomentum: 0.996 };
- *   const feeds = stepFeeds(images, { masks, hyper, step: index, config: step });
- *   losses.push(Number((await executable.run(feeds))["loss"]!.data[0]));
+ *   losses.push((await trainer.step({ images, masks, hyper, step: index })).loss);
  * }
- * executable.dispose();
+ * trainer.dispose();
  * assert.ok(losses.every((loss) => loss > 0 && loss < 1));
  * ```
  *
@@ -93,13 +92,14 @@ export {
 export { type LoopParts, stepConfigOf, type StepReport, train } from "./lib/training/loop.ts";
 export { imagesOfStep, stepsPerEpochOf } from "./lib/training/order.ts";
 export { hyperAt, type StepHyper } from "./lib/training/schedules.ts";
+export { initialState, stateShapes } from "./lib/training/state.ts";
+export { type StepConfig, trainProgram } from "./lib/training/step.ts";
 export {
-  initialState,
-  stateShapes,
-  type StepConfig,
-  stepFeeds,
-  trainProgram,
-} from "./lib/training/step.ts";
+  createTrainer,
+  type StepInput,
+  type StepResult,
+  type Trainer,
+} from "./lib/training/trainer.ts";
 
 export {
   emitOnnx,

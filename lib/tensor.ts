@@ -27,6 +27,20 @@ export type FloatTensor = Extract<HostTensor, { dtype: "float32" }>;
 /** Tensors by name, for example the weights of a network under their official names. */
 export type TensorRecord = Readonly<Record<string, HostTensor>>;
 
+/** The same entries with a prefix before their names. */
+export function prefixed<T>(
+  prefix: string,
+  record: Readonly<Record<string, T>>,
+): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [prefix + name, value]));
+}
+
+/** The entries whose names begin with the prefix, without it. */
+export function under<T>(prefix: string, record: Readonly<Record<string, T>>): Record<string, T> {
+  const taken = Object.entries(record).filter(([name]) => name.startsWith(prefix));
+  return Object.fromEntries(taken.map(([name, value]) => [name.slice(prefix.length), value]));
+}
+
 /** How many elements a shape holds. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, extent) => product * extent, 1);

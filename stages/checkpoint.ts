@@ -24,7 +24,7 @@ import {
 import { Failure, messageOf } from "../lib/failure.ts";
 import { canonicalJson, sha256, sha256File } from "../lib/files/mod.ts";
 import type { ModelConfig } from "../lib/model/config.ts";
-import { POSITIONS, positionTable } from "../lib/model/inference.ts";
+import { POSITIONS, positionTable } from "../lib/model/positions.ts";
 import { encoderShapes, initialise } from "../lib/model/parameters.ts";
 import {
   type Checkpoint,
@@ -41,7 +41,7 @@ import {
   type PretrainConfig,
   resolveConfig,
 } from "../lib/training/config.ts";
-import { stateShapes } from "../lib/training/step.ts";
+import { stateShapes } from "../lib/training/state.ts";
 
 const FLAGS = {
   run: {
@@ -154,13 +154,16 @@ async function readNetwork(
 /** The weights of step 0: a pure function of the configuration, the same for both networks. */
 function initialWeights({ encoder }: ModelConfig, { model, run }: PretrainConfig): EncoderWeights {
   const { initStd, patchEmbedStd } = model;
-  return initialise(encoderShapes(encoder), "encoder", { seed: run.seed, initStd, patchEmbedStd });
+  return {
+    [POSITIONS]: positionTable(encoder),
+    ...initialise(encoderShapes(encoder), "encoder", { seed: run.seed, initStd, patchEmbedStd }),
+  };
 }
 
 /** What decided the weights; when checkpoints were written did not. */
-function decisiveConfig({ data, model, masks, optimizer, schedule, run }: PretrainConfig): object {
-  const { batch, seed } = run;
-  return { data, model, masks, optimizer, schedule, run: { batch, seed } };
+function decisiveConfig({ run, ...groups }: PretrainConfig): object {
+  const { batch, accumulate, seed } = run;
+  return { ...groups, run: { batch, accumulate, seed } };
 }
 
 async function recordInputs(
@@ -242,7 +245,7 @@ export async function checkpoint(
         mean,
         std,
       },
-      weights: { [POSITIONS]: positionTable(model.encoder), ...weights },
+      weights,
       network,
       step,
     };

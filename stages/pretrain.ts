@@ -37,7 +37,8 @@ import { describePlan } from "../lib/training/describe.ts";
 import { CONFIG_FLAGS } from "../lib/training/flags.ts";
 import { stepConfigOf, type StepReport, train } from "../lib/training/loop.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../lib/training/order.ts";
-import { initialState, stateShapes, trainProgram } from "../lib/training/step.ts";
+import { initialState, stateShapes } from "../lib/training/state.ts";
+import { createTrainer } from "../lib/training/trainer.ts";
 import { startFrom } from "../lib/start/mod.ts";
 
 const SPLIT = "train";
@@ -58,6 +59,12 @@ const FLAGS = {
     help: "run directory to make or to go on with",
   },
   ...CONFIG_FLAGS,
+  accumulate: {
+    type: "integer",
+    placeholder: "N",
+    min: 1,
+    help: "parts that a batch is worked through in: the same update in less memory",
+  },
   steps: { type: "integer", placeholder: "N", min: 1, help: "length of the run in steps" },
   epochs: { type: "number", placeholder: "N", min: 0, help: "length of the run in epochs" },
   initFrom: {
@@ -97,12 +104,13 @@ function say(text: string): void {
 }
 
 async function readConfig(options: PretrainOptions): Promise<ResolvedConfig> {
-  const { config: path, preset, set: sets, steps, epochs, batch, seed, checkpointSteps } = options;
+  const { config: path, preset, set: sets } = options;
+  const { steps, epochs, batch, accumulate, seed, checkpointSteps } = options;
   if (path !== undefined) await expectInput(path, "read the configuration", "check --config");
   const file = path === undefined
     ? undefined
     : { path, values: parseConfigText(await Deno.readTextFile(path), path) };
-  const flags = { steps, epochs, batch, seed, checkpointSteps };
+  const flags = { steps, epochs, batch, accumulate, seed, checkpointSteps };
   return resolveConfig({ preset, file, sets, flags });
 }
 
@@ -179,9 +187,8 @@ async function trainInto(run: RunDirectory, parts: {
 }): Promise<number> {
   const { options, config, plan, images, runtime, context } = parts;
   const { seed, batch } = config.run;
-  const stepConfig = stepConfigOf(config);
-  const executable = await runtime.prepare(trainProgram(stepConfig));
-  executable.write(await stateOf(run, config, parts.weights));
+  const trainer = await createTrainer(runtime, stepConfigOf(config));
+  trainer.write(await stateOf(run, config, parts.weights));
   const firstStep = run.checkpoint?.step ?? 0;
   await using loader = new BatchLoader({
     spec: {
@@ -211,7 +218,7 @@ async function trainInto(run: RunDirectory, parts: {
       config,
       plan,
       firstStep,
-      executable,
+      trainer,
       nextBatch: (step) => loader.next(step),
       onStep(report) {
         run.appendMetrics(lineOf(report, batch));
@@ -228,7 +235,7 @@ async function trainInto(run: RunDirectory, parts: {
     return end.step;
   } finally {
     progress.close();
-    executable.dispose();
+    trainer.dispose();
   }
 }
 

@@ -34,8 +34,8 @@ export interface Executable {
   write(tensors: TensorRecord): void;
   /** Runs once: takes the inputs that do not stay in the runtime, gives the results that do not. */
   run(feeds: TensorRecord): Promise<TensorRecord>;
-  /** Copies of the carried tensors as they are now. */
-  read(): Promise<TensorRecord>;
+  /** Copies of tensors that stay in the runtime, as they are now. @param names which @default all */
+  read(names?: readonly string[]): Promise<TensorRecord>;
   dispose(): void;
 }
 
@@ -45,6 +45,11 @@ export interface Runtime {
   readonly name: string;
   /** What runs the work, for people: library, version, device, threads. */
   readonly description: string;
-  /** Prepares a program. One executable serves all lengths of the named axes. */
-  prepare(program: Program): Promise<Executable>;
+  /**
+   * Prepares a program. One executable serves all lengths of the named axes.
+   *
+   * @param options `sharing`: another executable of this runtime; what stays in the runtime under the same name in both
+   * is one tensor. They must not run at the same time if one changes what the other reads
+   */
+  prepare(program: Program, options?: { readonly sharing?: Executable }): Promise<Executable>;
 }

@@ -12,7 +12,7 @@ import {
 } from "../formats/huggingface.ts";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import type { EncoderConfig } from "../model/config.ts";
-import { finishedShapes } from "../model/inference.ts";
+import { finishedShapes } from "../model/parameters.ts";
 import type { FloatTensor, TensorRecord } from "../tensor.ts";
 
 /** Weights of a finished encoder under the official names, the position table included. */

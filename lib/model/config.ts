@@ -13,9 +13,11 @@ export interface EncoderConfig {
   readonly mlpWidth: number;
 }
 
-/** The sizes of a predictor. It shares grid and output width with its encoder. */
+/** The sizes of a predictor. It shares the grid with its encoder. */
 export interface PredictorConfig {
   readonly width: number;
+  /** Width T of what it predicts: the encoder's, or the values of a patch. */
+  readonly outputWidth: number;
   readonly depth: number;
   readonly heads: number;
   readonly mlpWidth: number;

@@ -3,7 +3,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { type EncoderConfig, gridOf } from "./config.ts";
 import { layerNorm, linear } from "./layers.ts";
-import { sinCosPositions } from "./positions.ts";
 import { block, layer, type Parameters } from "./transformer.ts";
 
 /**
@@ -22,10 +21,9 @@ export function patchify(images: tf.Tensor, config: EncoderConfig): tf.Tensor {
   return tf.reshape(tf.transpose(planes, [0, 2, 1, 3]), [batch * rows * columns, 3 * p * p]);
 }
 
-/** The fixed position rows of a network of the given width, `[N D]`. */
-export function positionRows(config: EncoderConfig, width: number): tf.Tensor {
-  const grid = gridOf(config);
-  return tf.tensor2d(sinCosPositions(grid, width), [grid[0] * grid[1], width]);
+/** A position table, [1 N D], as rows, [N D]. */
+export function positionRows(table: tf.Tensor): tf.Tensor {
+  return tf.reshape(table, [table.shape[1]!, table.shape[2]!]);
 }
 
 /** Patches and their position rows, both already restricted to the tokens that the encoder shall see. */

@@ -2,31 +2,13 @@
 
 import * as tf from "@tensorflow/tfjs";
 import type { Program, Tensors, TensorSpec } from "../compile/program.ts";
-import { type FloatTensor, floatTensor } from "../tensor.ts";
 import { type EncoderConfig, gridOf } from "./config.ts";
-import { encodeLayers, patchify } from "./encoder.ts";
-import { encoderShapes, type ShapeTable } from "./parameters.ts";
-import { sinCosPositions } from "./positions.ts";
-
-/** Name of the position table, [1 N D]; training has it fixed, other tools train it. */
-export const POSITIONS = "pos_embed";
+import { encodeLayers, patchify, positionRows } from "./encoder.ts";
+import { finishedShapes } from "./parameters.ts";
+import { POSITIONS } from "./positions.ts";
 
 /** Name of the input of all programs here, [batch 3 H W]; Hugging Face calls it so. */
 export const PIXELS = "pixel_values";
-
-/** All tensors of a finished encoder under the official names, the position table included. */
-export function finishedShapes(config: EncoderConfig): ShapeTable {
-  const [rows, columns] = gridOf(config);
-  return { [POSITIONS]: [1, rows * columns, config.width], ...encoderShapes(config) };
-}
-
-/** The position table that encoders are trained with (method.md section 3), [1 N D]. */
-export function positionTable(config: EncoderConfig): FloatTensor {
-  return floatTensor(
-    finishedShapes(config)[POSITIONS]!,
-    sinCosPositions(gridOf(config), config.width),
-  );
-}
 
 /** Multiply-accumulate operations of one image. Axes: N tokens, D width, F hidden width. */
 export function forwardOperations(config: EncoderConfig): number {
@@ -41,8 +23,8 @@ export function forwardOperations(config: EncoderConfig): number {
 function lastLayers(inputs: Tensors, config: EncoderConfig, count: number): tf.Tensor[] {
   const images = inputs[PIXELS]!;
   const batch = images.shape[0]!;
-  const [, tokens, width] = inputs[POSITIONS]!.shape as [number, number, number];
-  const positions = tf.reshape(inputs[POSITIONS]!, [tokens, width]);
+  const positions = positionRows(inputs[POSITIONS]!);
+  const [tokens, width] = positions.shape as [number, number];
   const input = { patches: patchify(images, config), positions, batch };
   return encodeLayers(input, inputs, { config, count })
     .map((rows) => tf.reshape(rows, [batch, tokens, width]));

@@ -2,7 +2,8 @@
 
 import { RandomStream } from "../random/mod.ts";
 import { type FloatTensor, floatTensor, sizeOf } from "../tensor.ts";
-import type { EncoderConfig, ModelConfig } from "./config.ts";
+import { type EncoderConfig, gridOf, type ModelConfig } from "./config.ts";
+import { POSITIONS, PREDICTOR_POSITIONS } from "./positions.ts";
 
 /** Shapes by tensor name. */
 export type ShapeTable = Readonly<Record<string, readonly number[]>>;
@@ -38,6 +39,21 @@ function repeated(
   return Object.assign({}, ...blocks);
 }
 
+/** All tensors of an encoder: the trainable ones and the fixed position table. */
+export function finishedShapes(config: EncoderConfig): ShapeTable {
+  const [rows, columns] = gridOf(config);
+  return { [POSITIONS]: [1, rows * columns, config.width], ...encoderShapes(config) };
+}
+
+/** All tensors of a predictor: the trainable ones and the fixed position table. */
+export function finishedPredictorShapes(model: ModelConfig): ShapeTable {
+  const [rows, columns] = gridOf(model.encoder);
+  return {
+    [PREDICTOR_POSITIONS]: [1, rows * columns, model.predictor.width],
+    ...predictorShapes(model),
+  };
+}
+
 /** Trainable tensors of an encoder (the fixed position table is not one). */
 export function encoderShapes(config: EncoderConfig): ShapeTable {
   const { width, depth, patchSize } = config;
@@ -57,7 +73,7 @@ export function predictorShapes({ encoder, predictor }: ModelConfig): ShapeTable
     ...linearShapes("predictor_embed", encoder.width, width),
     ...repeated("predictor_blocks", depth, predictor),
     ...normShapes("predictor_norm", width),
-    ...linearShapes("predictor_proj", width, encoder.width),
+    ...linearShapes("predictor_proj", width, predictor.outputWidth),
   };
 }
 

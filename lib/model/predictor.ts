@@ -1,9 +1,10 @@
 /** The narrow predictor: context tokens in, representations of masked blocks out (method.md section 4). */
 
 import * as tf from "@tensorflow/tfjs";
-import type { EncoderConfig, PredictorConfig } from "./config.ts";
+import type { PredictorConfig } from "./config.ts";
 import { positionRows } from "./encoder.ts";
 import { layerNorm } from "./layers.ts";
+import { PREDICTOR_POSITIONS } from "./positions.ts";
 import { block, layer, linearLayer, type Parameters } from "./transformer.ts";
 
 /** Which tokens are given and which are asked for; indices into the patch grid. */
@@ -18,15 +19,14 @@ export interface PredictorTokens {
  * Predicts every target block from the context, each block on its own.
  *
  * @param context encoder output, rows [B Kc, D]
- * @returns predicted representations, rows [M B Kt, D], block-major
+ * @returns predictions, rows [M B Kt, T], block-major; T is the predictor's `outputWidth`
  */
 export function predict(
   context: tf.Tensor,
   { context: contextTokens, targets }: PredictorTokens,
-  { parameters, predictor, encoder }: {
+  { parameters, predictor }: {
     readonly parameters: Parameters;
     readonly predictor: PredictorConfig;
-    readonly encoder: EncoderConfig;
   },
 ): tf.Tensor {
   const { width, depth, heads } = predictor;
@@ -34,7 +34,7 @@ export function predict(
   const [sequences, asked] = targets.shape as [number, number];
   const blocks = sequences / batch;
   const tokens = kept + asked;
-  const positions = positionRows(encoder, width);
+  const positions = positionRows(parameters[PREDICTOR_POSITIONS]!);
 
   const embedded = tf.add(
     linearLayer(context, parameters, "predictor_embed"),

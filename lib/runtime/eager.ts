@@ -20,7 +20,10 @@ export async function createEagerRuntime(
   return {
     name,
     description,
-    prepare: (program) => Promise.resolve(new EagerExecutable(program, backend)),
+    prepare(program, { sharing } = {}) {
+      const state = (sharing as EagerExecutable | undefined)?.state ?? new EagerState();
+      return Promise.resolve(new EagerExecutable(program, { backend, state }));
+    },
   };
 }
 
@@ -39,42 +42,64 @@ async function toHost(tensor: tf.Tensor): Promise<HostTensor> {
     : { dtype: "int32", shape: tensor.shape, data: Int32Array.from(data) };
 }
 
+/** Tensors that stay in the runtime, for one executable or for several that share them. */
+class EagerState extends Map<string, tf.Tensor> {
+  users = 0;
+
+  /** Puts a tensor in the place of the one before it. */
+  replace(name: string, tensor: tf.Tensor): void {
+    const former = this.get(name);
+    if (former !== tensor) former?.dispose();
+    this.set(name, tensor);
+  }
+
+  release(): void {
+    if (--this.users > 0) return;
+    for (const tensor of this.values()) tensor.dispose();
+    this.clear();
+  }
+}
+
 class EagerExecutable implements Executable {
+  readonly state: EagerState;
   readonly #program: Program;
   readonly #backend: string;
-  readonly #state = new Map<string, tf.Tensor>();
 
-  constructor(program: Program, backend: string) {
+  constructor(
+    program: Program,
+    { backend, state }: { readonly backend: string; readonly state: EagerState },
+  ) {
     this.#program = program;
     this.#backend = backend;
+    this.state = state;
+    state.users++;
   }
 
   write(tensors: TensorRecord): void {
     checkResident(this.#program, tensors);
     tf.setBackend(this.#backend);
     for (const [name, tensor] of Object.entries(tensors)) {
-      this.#state.get(name)?.dispose();
-      this.#state.set(name, toTensor(tensor));
+      this.state.replace(name, toTensor(tensor));
     }
   }
 
   async run(feeds: TensorRecord): Promise<TensorRecord> {
     checkFeeds(this.#program, feeds);
     for (const name of residentNames(this.#program)) {
-      if (!this.#state.has(name)) {
+      if (!this.state.has(name)) {
         throw new RangeError(`Cannot run "${this.#program.name}": "${name}" was never set`);
       }
     }
     await tf.setBackend(this.#backend);
     const results = tf.tidy(() => {
       const fed = Object.entries(feeds).map(([name, tensor]) => [name, toTensor(tensor)]);
-      return this.#program.run({ ...Object.fromEntries(this.#state), ...Object.fromEntries(fed) });
+      const resident = residentNames(this.#program).map((name) => [name, this.state.get(name)!]);
+      return this.#program.run({ ...Object.fromEntries(resident), ...Object.fromEntries(fed) });
     });
     const reported: Record<string, HostTensor> = {};
     for (const [name, tensor] of Object.entries(results)) {
       if (this.#program.carried.includes(name)) {
-        if (this.#state.get(name) !== tensor) this.#state.get(name)!.dispose();
-        this.#state.set(name, tensor);
+        this.state.replace(name, tensor);
       } else {
         reported[name] = await toHost(tensor);
         tensor.dispose();
@@ -83,14 +108,12 @@ class EagerExecutable implements Executable {
     return reported;
   }
 
-  async read(): Promise<TensorRecord> {
-    const carried = [...this.#state].filter(([name]) => this.#program.carried.includes(name));
-    const entries = carried.map(async ([name, tensor]) => [name, await toHost(tensor)] as const);
+  async read(names: readonly string[] = residentNames(this.#program)): Promise<TensorRecord> {
+    const entries = names.map(async (name) => [name, await toHost(this.state.get(name)!)] as const);
     return Object.fromEntries(await Promise.all(entries));
   }
 
   dispose(): void {
-    for (const tensor of this.#state.values()) tensor.dispose();
-    this.#state.clear();
+    this.state.release();
   }
 }

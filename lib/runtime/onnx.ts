@@ -13,7 +13,7 @@ import {
 } from "../compile/mod.ts";
 import { evaluate } from "../compile/length.ts";
 import { encodeOnnx } from "../formats/onnx.ts";
-import { type HostTensor, sizeOf, type TensorRecord } from "../tensor.ts";
+import { floatTensor, type HostTensor, sizeOf, type TensorRecord } from "../tensor.ts";
 import { checkFeeds, checkResident, residentNames } from "./feeds.ts";
 import { OnnxRuntimeLibrary, type SessionSettings } from "./onnxruntime.ts";
 
@@ -37,10 +37,11 @@ export function createOnnxRuntime(options: OnnxRuntimeOptions): Runtime {
     name: "onnx",
     description: `ONNX Runtime ${library.version}, CPU, ${threads}, compiled`,
     // deno-lint-ignore require-await
-    async prepare(program) {
+    async prepare(program, { sharing } = {}) {
       const graph = fuse(simplify(traceProgram(program)));
       verifyGraph(graph);
-      return new OnnxExecutable(library, program, { graph, settings: options });
+      const shared = (sharing as OnnxExecutable | undefined)?.resident;
+      return new OnnxExecutable(library, program, { graph, settings: options, shared });
     },
   };
 }
@@ -51,17 +52,68 @@ interface Buffer {
   readonly value: Pointer;
 }
 
-/** A tensor that stays in the runtime: a carried one has two buffers that take turns as input and output. */
-interface Resident {
+/**
+ * A tensor that stays in the runtime, for one executable or for several that share it. A carried one has two buffers
+ * that take turns as input and output.
+ */
+class Resident {
   readonly shape: readonly number[];
-  readonly buffers: readonly [Buffer, Buffer] | readonly [Buffer];
+  readonly #library: OnnxRuntimeLibrary;
+  #now: Buffer;
+  #next: Buffer | undefined;
+  #users = 0;
+  isSet = false;
+
+  constructor(library: OnnxRuntimeLibrary, shape: readonly number[]) {
+    this.#library = library;
+    this.shape = shape;
+    this.#now = this.#reserve();
+  }
+
+  #reserve(): Buffer {
+    const data = new Float32Array(sizeOf(this.shape));
+    return { data, value: this.#library.createValue(data, this.shape, "float32") };
+  }
+
+  /** Counts a user. @param carried whether it writes the tensor when it runs */
+  use(carried: boolean): this {
+    this.#users++;
+    if (carried) this.#next ??= this.#reserve();
+    return this;
+  }
+
+  /** The values as they are now. */
+  get data(): Float32Array<ArrayBuffer> {
+    return this.#now.data;
+  }
+
+  get input(): Pointer {
+    return this.#now.value;
+  }
+
+  get output(): Pointer {
+    return this.#next!.value;
+  }
+
+  /** What was written becomes what is there. */
+  turn(): void {
+    [this.#now, this.#next] = [this.#next!, this.#now];
+  }
+
+  release(): void {
+    if (--this.#users > 0) return;
+    for (const buffer of [this.#now, this.#next]) {
+      if (buffer !== undefined) this.#library.call("releaseValue", buffer.value);
+    }
+  }
 }
 
 class OnnxExecutable implements Executable {
+  /** In the order in which the program takes them. */
+  readonly resident: ReadonlyMap<string, Resident>;
   readonly #library: OnnxRuntimeLibrary;
   readonly #program: Program;
   readonly #session: Pointer;
-  readonly #resident: ReadonlyMap<string, Resident>;
   readonly #fed: readonly string[];
   readonly #results: readonly string[];
   readonly #graph: Graph;
@@ -69,47 +121,36 @@ class OnnxExecutable implements Executable {
   readonly #outputNames: BigUint64Array;
   // The library reads these while it runs.
   readonly #pinned: Uint8Array[] = [];
-  readonly #unset: Set<string>;
-  #turn: 0 | 1 = 0;
   /** What the library reads at the moment: nothing else may hold it, and it must not be collected. */
   #running: TensorRecord | undefined;
 
   constructor(
     library: OnnxRuntimeLibrary,
     program: Program,
-    { graph, settings }: { readonly graph: Graph; readonly settings: SessionSettings },
+    { graph, settings, shared }: {
+      readonly graph: Graph;
+      readonly settings: SessionSettings;
+      readonly shared: ReadonlyMap<string, Resident> | undefined;
+    },
   ) {
     this.#library = library;
     this.#program = program;
     this.#graph = graph;
     const model = encodeOnnx(emitOnnx(graph, { portable: false }));
     this.#session = library.createSession(model, settings);
-    const resident = residentNames(program);
-    this.#resident = new Map(resident.map((name) => [name, this.#reserve(name)]));
-    this.#unset = new Set(resident);
-    this.#fed = [...graph.inputs.keys()].filter((name) => !this.#resident.has(name));
+    const names = residentNames(program);
+    this.resident = new Map(names.map((name) => {
+      const shape = program.inputs[name]!.shape as number[];
+      const resident = shared?.get(name) ?? new Resident(library, shape);
+      return [name, resident.use(program.carried.includes(name))];
+    }));
+    this.#fed = [...graph.inputs.keys()].filter((name) => !this.resident.has(name));
     this.#results = [...graph.outputs.keys()].filter((name) => !program.carried.includes(name));
-    this.#inputNames = this.#nameTable([...resident, ...this.#fed]);
+    this.#inputNames = this.#nameTable([...names, ...this.#fed]);
     this.#outputNames = this.#nameTable([
       ...program.carried.map((name) => `${name}.next`),
       ...this.#results,
     ]);
-  }
-
-  #reserve(name: string): Resident {
-    const shape = this.#program.inputs[name]!.shape as number[];
-    const make = (): Buffer => {
-      const data = new Float32Array(sizeOf(shape));
-      return { data, value: this.#library.createValue(data, shape, "float32") };
-    };
-    const carried = this.#program.carried.includes(name);
-    return { shape, buffers: carried ? [make(), make()] : [make()] };
-  }
-
-  /** The buffer of a tensor that is input when `turn` is the current one, output when it is the next. */
-  #buffer(name: string, turn: 0 | 1): Buffer {
-    const { buffers } = this.#resident.get(name)!;
-    return buffers[turn] ?? buffers[0];
   }
 
   #nameTable(names: readonly string[]): BigUint64Array {
@@ -123,14 +164,16 @@ class OnnxExecutable implements Executable {
   write(tensors: TensorRecord): void {
     checkResident(this.#program, tensors);
     for (const [name, { data }] of Object.entries(tensors)) {
-      this.#buffer(name, this.#turn).data.set(data as Float32Array);
-      this.#unset.delete(name);
+      const resident = this.resident.get(name)!;
+      resident.data.set(data as Float32Array);
+      resident.isSet = true;
     }
   }
 
   async run(feeds: TensorRecord): Promise<TensorRecord> {
     const bindings = checkFeeds(this.#program, feeds);
-    for (const name of this.#unset) {
+    for (const [name, { isSet }] of this.resident) {
+      if (isSet) continue;
       throw new RangeError(`Cannot run "${this.#program.name}": "${name}" was never set`);
     }
     if (this.#running) throw new TypeError(`Cannot run "${this.#program.name}": it is running`);
@@ -147,18 +190,17 @@ class OnnxExecutable implements Executable {
     });
     const fed = this.#fed.map((name) => this.#wrap(feeds[name]!));
     const made = results.map(([, tensor]) => this.#wrap(tensor));
-    const turn = this.#turn, next = turn === 0 ? 1 : 0;
-    const resident = [...this.#resident.keys()].map((name) => this.#buffer(name, turn).value);
-    const carried = this.#program.carried.map((name) => this.#buffer(name, next).value);
+    const resident = [...this.resident.values()].map(({ input }) => input);
+    const carried = this.#program.carried.map((name) => this.resident.get(name)!);
     this.#running = feeds;
     try {
       await this.#library.run(this.#session, {
         inputNames: this.#inputNames,
         inputs: BigUint64Array.from([...resident, ...fed], address),
         outputNames: this.#outputNames,
-        outputs: BigUint64Array.from([...carried, ...made], address),
+        outputs: BigUint64Array.from([...carried.map(({ output }) => output), ...made], address),
       });
-      this.#turn = next;
+      for (const tensor of carried) tensor.turn();
     } finally {
       this.#running = undefined;
       for (const value of [...fed, ...made]) this.#library.call("releaseValue", value);
@@ -171,23 +213,17 @@ class OnnxExecutable implements Executable {
   }
 
   // deno-lint-ignore require-await
-  async read(): Promise<TensorRecord> {
+  async read(names: readonly string[] = [...this.resident.keys()]): Promise<TensorRecord> {
     return Object.fromEntries(
-      this.#program.carried.map((name) => {
-        const { shape } = this.#resident.get(name)!;
-        return [name, {
-          dtype: "float32",
-          shape,
-          data: this.#buffer(name, this.#turn).data.slice(),
-        }];
+      names.map((name) => {
+        const { shape, data } = this.resident.get(name)!;
+        return [name, floatTensor(shape, data.slice())];
       }),
     );
   }
 
   dispose(): void {
-    for (const { buffers } of this.#resident.values()) {
-      for (const { value } of buffers) this.#library.call("releaseValue", value);
-    }
+    for (const resident of this.resident.values()) resident.release();
     this.#library.call("releaseSession", this.#session);
   }
 }

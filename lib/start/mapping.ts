@@ -1,11 +1,12 @@
 /** Which tensor of other people's weights becomes which tensor of a run (method.md section 7.1). */
 
 import { Failure } from "../failure.ts";
-import { fromHuggingFace, huggingFaceNames, huggingFaceShapes } from "../formats/huggingface.ts";
-import type { ModelConfig } from "../model/config.ts";
-import { POSITIONS, positionTable } from "../model/inference.ts";
+import { fromHuggingFace, huggingFaceShapes } from "../formats/huggingface.ts";
+import { gridOf, type ModelConfig } from "../model/config.ts";
 import { encoderShapes, predictorShapes, type ShapeTable } from "../model/parameters.ts";
-import { type FloatTensor, floatTensor, type HostTensor, type TensorRecord } from "../tensor.ts";
+import { POSITIONS, PREDICTOR_POSITIONS } from "../model/positions.ts";
+import { prefixed, type TensorRecord } from "../tensor.ts";
+import { fitTable, type FoundTensor, type Grid, TABLE_NAMES, toFloat32 } from "./tables.ts";
 
 /** Weights under the names that a run has for them, and what to tell a person about them. */
 export interface MappedWeights {
@@ -17,16 +18,11 @@ export interface MappedWeights {
 type Network = "encoder" | "target_encoder" | "predictor";
 
 /** Tensors of one network, with the names they have in the file for messages. */
-type Found = ReadonlyMap<string, { readonly tensor: HostTensor; readonly shown: string }>;
+type Found = ReadonlyMap<string, FoundTensor>;
 
-const HUGGING_FACE_POSITIONS = huggingFaceNames(POSITIONS)[0]!;
-/** Fixed tables, which a run makes for its own grid. */
-const TABLES = [POSITIONS, HUGGING_FACE_POSITIONS, "predictor_pos_embed"];
 /** Left by data-parallel training. */
 const WRAPPER = "module.";
 const COMPLAINTS_SHOWN = 3;
-/** Position tables in float32 are as near as this. */
-const SAME_TABLE = 1e-4;
 
 /** Whether a tensor of a checkpoint is a weight; moments of optimizers need not be loaded. */
 export function isWeight(name: string): boolean {
@@ -44,9 +40,9 @@ function placeOf(name: string): readonly [Network, rest: string] {
 
 function sortByNetwork(tensors: TensorRecord): Readonly<Record<Network, Found>> {
   const networks = {
-    encoder: new Map<string, { tensor: HostTensor; shown: string }>(),
-    target_encoder: new Map<string, { tensor: HostTensor; shown: string }>(),
-    predictor: new Map<string, { tensor: HostTensor; shown: string }>(),
+    encoder: new Map<string, FoundTensor>(),
+    target_encoder: new Map<string, FoundTensor>(),
+    predictor: new Map<string, FoundTensor>(),
   };
   for (const [shown, tensor] of Object.entries(tensors)) {
     const [network, name] = placeOf(shown);
@@ -74,7 +70,7 @@ function complaintsOf(network: Network, found: Found, shapes: ShapeTable): strin
     }
   }
   for (const [name, { tensor, shown }] of found) {
-    if (Object.hasOwn(shapes, name) || TABLES.includes(name)) continue;
+    if (Object.hasOwn(shapes, name) || TABLE_NAMES.includes(name)) continue;
     complaints.push(`${shown} [${tensor.shape.join(" ")}] has no place`);
   }
   return complaints;
@@ -88,44 +84,12 @@ function isHuggingFace(found: Found): boolean {
   return [...found.keys()].some((name) => /^(embeddings|layernorm|encoder\.layer)\./.test(name));
 }
 
-function toFloat32({ dtype, shape, data }: HostTensor): FloatTensor {
-  return floatTensor(
-    shape,
-    dtype === "float32" ? data : Float32Array.from(data as Float64Array<ArrayBuffer>),
-  );
-}
-
 /** The tensors of a network that fits, under the official names; shapes say which names the file has. */
 function take(found: Found, shapes: ShapeTable, official: ShapeTable): TensorRecord {
   const tensors = Object.fromEntries(
     Object.keys(shapes).map((name) => [name, toFloat32(found.get(name)!.tensor)]),
   );
   return shapes === official ? tensors : fromHuggingFace(tensors, official);
-}
-
-function prefixed(network: Network, tensors: TensorRecord): TensorRecord {
-  return Object.fromEntries(
-    Object.entries(tensors).map(([name, tensor]) => [`${network}.${name}`, tensor]),
-  );
-}
-
-/** A run's table is fixed, so one that is another is not loaded; the encoder has to get used to the change. */
-function tellPositions(found: Found, model: ModelConfig): string[] {
-  const there = found.get(POSITIONS) ?? found.get(HUGGING_FACE_POSITIONS);
-  if (there === undefined) return [];
-  const { tensor: { shape, data }, shown } = there;
-  const own = positionTable(model.encoder);
-  const ours = `this run's fixed one [${own.shape.join(" ")}]`;
-  if (shape.join() !== own.shape.join()) {
-    return [
-      `${shown} [${shape.join(" ")}] is for another grid of patches, ${ours} takes its place`,
-    ];
-  }
-  const largest = own.data.reduce((most, x, i) => Math.max(most, Math.abs(x - Number(data[i]))), 0);
-  if (largest <= SAME_TABLE) return [];
-  return [
-    `${shown} differs by up to ${largest.toPrecision(3)} from ${ours}, which takes its place`,
-  ];
 }
 
 function refuse(path: string, complaints: readonly string[]): Failure {
@@ -145,26 +109,48 @@ function countOf(tensors: TensorRecord): string {
 
 /**
  * Maps official, timm and Hugging Face names, with or without `module.`, to the names of a run. A file with one encoder
- * gives it to both networks; a predictor is taken if there is one. Every tensor must have a place and fit it.
+ * gives it to both networks; a predictor is taken if there is one. Every tensor must have a place and fit it; position
+ * tables are resized. A network without a table keeps the sine-cosine one.
  *
  * @param tensors weights, see {@link isWeight}
+ * @param options `grid`: the grid of patches that the weights were trained on, where their source says it
  * @throws {Failure} `data`: names and shapes that do not fit
  */
 export function mapWeights(
   tensors: TensorRecord,
-  { path, model }: { readonly path: string; readonly model: ModelConfig },
+  { path, model, grid }: {
+    readonly path: string;
+    readonly model: ModelConfig;
+    readonly grid?: Grid | undefined;
+  },
 ): MappedWeights {
   const networks = sortByNetwork(tensors);
   const target: Network = networks.target_encoder.size > 0 ? "target_encoder" : "encoder";
   const context: Network = networks.encoder.size > 0 ? "encoder" : target;
   const official = encoderShapes(model.encoder);
-  const complaints: string[] = [];
+  const complaints: string[] = [], told: string[] = [];
+  function mapTable(network: Network, name: string, width: number): TensorRecord {
+    const found = TABLE_NAMES.map((known) => networks[network].get(known))
+      .find((tensor) => tensor !== undefined);
+    if (found === undefined) return {};
+    const fitted = fitTable(found, { width, own: gridOf(model.encoder), source: grid });
+    if ("complaint" in fitted) {
+      complaints.push(fitted.complaint);
+      return {};
+    }
+    if (fitted.told !== undefined) told.push(fitted.told);
+    return { [name]: fitted.table };
+  }
   function mapNetwork(network: Network, own: ShapeTable): TensorRecord {
     const found = networks[network];
     const shapes = network !== "predictor" && isHuggingFace(found) ? huggingFaceShapes(own) : own;
     const these = complaintsOf(network, found, shapes);
     complaints.push(...these);
-    return these.length === 0 ? take(found, shapes, own) : {};
+    if (these.length > 0) return {};
+    const [name, width] = network === "predictor"
+      ? [PREDICTOR_POSITIONS, model.predictor.width]
+      : [POSITIONS, model.encoder.width];
+    return { ...mapTable(network, name, width), ...take(found, shapes, own) };
   }
   const encoder = mapNetwork(context, official);
   const targetEncoder = target === context ? encoder : mapNetwork(target, official);
@@ -183,13 +169,10 @@ export function mapWeights(
   const note = stripped ? '; "module." stripped from the names' : "";
   return {
     tensors: {
-      ...prefixed("encoder", encoder),
-      ...prefixed("target_encoder", targetEncoder),
-      ...prefixed("predictor", predictor ?? {}),
+      ...prefixed("encoder.", encoder),
+      ...prefixed("target_encoder.", targetEncoder),
+      ...prefixed("predictor.", predictor ?? {}),
     },
-    told: [
-      `starting from "${path}": ${shares.join(", ")}${note}`,
-      ...tellPositions(networks[context], model),
-    ],
+    told: [`starting from "${path}": ${shares.join(", ")}${note}`, ...told],
   };
 }

@@ -52,7 +52,7 @@ export async function startFrom(
   // What is wrong with the run itself is told by whoever opens it.
   const known = await listCheckpoints(run).catch(() => []);
   if (known.length > 0) return { origin: await originAgain(path, { run, say }) };
-  const { file, heads } = await findWeights(path, say);
+  const { file, heads, grid } = await findWeights(path, say);
   if (heads !== undefined && heads !== model.encoder.heads) {
     throw new Failure(
       "data",
@@ -60,7 +60,8 @@ export async function startFrom(
         `set model.heads to ${heads} or give other weights`,
     );
   }
-  const { tensors, told } = mapWeights(await readWeights(file, isWeight), { path: file, model });
+  const weights = await readWeights(file, isWeight);
+  const { tensors, told } = mapWeights(weights, { path: file, model, grid });
   for (const text of told) say(text);
   return { origin: { path, file, sha256: await sha256File(file) }, weights: tensors };
 }

@@ -4,14 +4,17 @@ import { sha256File } from "../files/mod.ts";
 import { parseConfig } from "../formats/huggingface.ts";
 import { readSafetensors } from "../formats/safetensors.ts";
 import { isTorchFile, readTorch } from "../formats/torch.ts";
-import { latestCheckpoint, readRun, stateFile } from "../run/mod.ts";
+import { latestCheckpoint, readRun, type SettingGroups, stateFile } from "../run/mod.ts";
 import type { TensorRecord } from "../tensor.ts";
+import type { Grid } from "./tables.ts";
 
 /** Where weights are, once the path that a person gave is understood. */
 export interface WeightsSource {
   readonly file: string;
   /** Heads of attention where the source says them: no shape does. */
   readonly heads?: number;
+  /** Grid of patches where the source says it: a table of positions has only their number. */
+  readonly grid?: Grid;
 }
 
 const CONFIG_FILE = "config.json", WEIGHTS_FILE = "model.safetensors";
@@ -28,6 +31,13 @@ async function isFile(path: string): Promise<boolean> {
   return await Deno.stat(path).then((info) => info.isFile, () => false);
 }
 
+/** The grid of a run's images, unless its configuration has been tampered with. */
+function gridOfRun(config: SettingGroups): Grid | undefined {
+  const size = config["data"]?.["imageSize"], patch = config["model"]?.["patchSize"];
+  const [rows, columns] = [size].flat().map((pixels) => Number(pixels) / Number(patch));
+  return rows === undefined ? undefined : [rows, columns ?? rows];
+}
+
 /** An encoder's directory or a run: both have a `config.json`, with different things in it. */
 async function findInDirectory(
   path: string,
@@ -42,7 +52,8 @@ async function findInDirectory(
   }
   const weights = join(path, WEIGHTS_FILE);
   if (await isFile(weights)) {
-    return { file: weights, heads: parseConfig(text, configPath).heads };
+    const { heads, imageSize: [height, width], patchSize } = parseConfig(text, configPath);
+    return { file: weights, heads, grid: [height / patchSize, width / patchSize] };
   }
   if (!text.includes('"ijepa-run"')) throw refuse(path, `the directory has no ${WEIGHTS_FILE}`);
   const { config } = await readRun(path);
@@ -51,7 +62,12 @@ async function findInDirectory(
   });
   if (checkpoint === undefined) throw refuse(path, "the run has no checkpoint yet");
   const heads = config["model"]?.["heads"];
-  return { file: stateFile(checkpoint), ...typeof heads === "number" ? { heads } : {} };
+  const grid = gridOfRun(config);
+  return {
+    file: stateFile(checkpoint),
+    ...typeof heads === "number" ? { heads } : {},
+    ...grid === undefined ? {} : { grid },
+  };
 }
 
 /**

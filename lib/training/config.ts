@@ -20,6 +20,7 @@ export interface ConfigFlags {
   readonly steps?: number | undefined;
   readonly epochs?: number | undefined;
   readonly batch?: number | undefined;
+  readonly accumulate?: number | undefined;
   readonly seed?: number | undefined;
   readonly checkpointSteps?: number | undefined;
 }
@@ -176,6 +177,7 @@ const FLAGS = [
   ["steps", "--steps", "schedule"],
   ["epochs", "--epochs", "schedule"],
   ["batch", "--batch", "run"],
+  ["accumulate", "--accumulate", "run"],
   ["seed", "--seed", "run"],
   ["checkpointSteps", "--checkpoint-steps", "run"],
 ] as const;

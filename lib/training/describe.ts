@@ -9,7 +9,7 @@ import {
   type ResolvedConfig,
   type RunPlan,
 } from "./config.ts";
-import { stateShapes } from "./step.ts";
+import { trainedShapes } from "./state.ts";
 
 /** `31.6 k`, `22.1 M`: values under names with a prefix. */
 function countOf(shapes: Readonly<Record<string, readonly number[]>>, prefix: string): string {
@@ -34,6 +34,11 @@ function statedValues({ config, origins }: ResolvedConfig): string[] {
     });
 }
 
+function perStep({ batch, accumulate }: PretrainConfig["run"]): string {
+  const parts = accumulate > 1 ? ` in ${accumulate} parts of ${batch / accumulate}` : "";
+  return `${batch} per step${parts}`;
+}
+
 /** What a run is going to do, in lines for a person: lengths, geometry, sizes, settings, oddities. */
 export function describePlan(
   resolved: ResolvedConfig,
@@ -43,13 +48,13 @@ export function describePlan(
   const model = modelConfigOf(config);
   const { encoder, predictor } = model;
   const grid = gridOf(encoder);
-  const shapes = stateShapes(model);
+  const shapes = trainedShapes(model);
   const blocks = config.masks.targetBlocks;
   const tokens = maskTokenBounds(config.masks, grid);
   const epochs = (plan.steps / plan.stepsPerEpoch).toPrecision(3);
   const stated = statedValues(resolved);
   return [
-    `${images} images, ${config.run.batch} per step, ${plan.steps} steps (${epochs} epochs)`,
+    `${images} images, ${perStep(config.run)}, ${plan.steps} steps (${epochs} epochs)`,
     `images of ${imageSizeOf(config.data).join("x")} px in ${grid.join("x")} patches; ` +
     `context ${range(tokens.contextTokens)} tokens, ${blocks} ${
       blocks === 1 ? "target" : "targets"

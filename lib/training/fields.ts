@@ -130,6 +130,11 @@ export const FIELDS: {
     minKeep: integer({ least: 0 }),
     contextKeepFraction: number(FRACTION),
   },
+  objective: {
+    targets: choice("representations", "pixels"),
+    targetMasking: choice("output", "input"),
+    loss: choice("smoothL1", "l2"),
+  },
   optimizer: {
     beta1: number({ least: 0, below: 1 }),
     beta2: number({ least: 0, below: 1 }),
@@ -151,6 +156,7 @@ export const FIELDS: {
   },
   run: {
     batch: POSITIVE,
+    accumulate: POSITIVE,
     seed: integer({ least: 0, most: 4294967295 }),
     checkpointSteps: POSITIVE,
     keepLast: POSITIVE,

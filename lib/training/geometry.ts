@@ -54,6 +54,26 @@ function checkWidth(
   }
 }
 
+function checkObjective({ objective: { targets, targetMasking } }: PretrainConfig): void {
+  if (targets !== "pixels" || targetMasking === "output") return;
+  refuse(
+    'objective.targetMasking "input" hides patches from the target encoder, but objective.targets "pixels" ' +
+      "takes nothing from it, leave one of the two out",
+  );
+}
+
+function checkParts({ run: { batch, accumulate } }: PretrainConfig): void {
+  if (batch % accumulate === 0) return;
+  const divisors = Array.from({ length: batch }, (_, i) => i + 1).filter((n) => batch % n === 0);
+  const below = divisors.findLast((n) => n < accumulate)!;
+  const above = divisors.find((n) => n > accumulate);
+  throw new Failure(
+    "usage",
+    `Cannot part the batch: run.batch ${batch} is no multiple of run.accumulate ${accumulate}, ` +
+      `set --accumulate to ${[below, above].filter((n) => n !== undefined).join(" or ")}`,
+  );
+}
+
 /**
  * Refuses sizes that do not fit each other, before anything is built, and names the value to change.
  *
@@ -68,4 +88,6 @@ export function checkGeometry(config: PretrainConfig): void {
     refuse(`model.mlpRatio ${config.model.mlpRatio} leaves no MLP, raise it, 4 is usual`);
   }
   checkMaskGeometry(config.masks, gridOf(encoder));
+  checkObjective(config);
+  checkParts(config);
 }

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Executable } from "../compile/program.ts";
 import { Failure } from "../failure.ts";
 import { gridOf } from "../model/config.ts";
 import { type Masks, sampleMasks } from "../model/masks.ts";
@@ -12,7 +11,8 @@ import type { TensorRecord } from "../tensor.ts";
 import { AlarmWatch, type StepSigns } from "./alarms.ts";
 import { hyperOf, type StepHyper } from "./schedules.ts";
 import { modelConfigOf, type PretrainConfig, type RunPlan } from "./settings.ts";
-import { type StepConfig, stepFeeds } from "./step.ts";
+import type { StepConfig } from "./step.ts";
+import type { Trainer } from "./trainer.ts";
 
 /** What happened in one step. */
 export interface StepReport extends StepSigns {
@@ -31,8 +31,8 @@ export interface LoopParts {
   readonly plan: RunPlan;
   /** Steps already done. */
   readonly firstStep: number;
-  /** The train program, with the state after `firstStep` steps. */
-  readonly executable: Executable;
+  /** With the state after `firstStep` steps. */
+  readonly trainer: Pick<Trainer, "step" | "read">;
   /** Images of a step, [B 3 H W], normalised; valid until the next call. */
   nextBatch(step: number): Promise<{
     readonly images: Float32Array<ArrayBuffer>;
@@ -59,7 +59,9 @@ export interface LoopEnd {
 export function stepConfigOf(config: PretrainConfig): StepConfig {
   return {
     model: modelConfigOf(config),
+    objective: config.objective,
     batch: config.run.batch,
+    accumulate: config.run.accumulate,
     targetBlocks: config.masks.targetBlocks,
     optimizer: config.optimizer,
   };
@@ -69,10 +71,6 @@ function masksOf({ config, plan }: LoopParts, step: number): Masks | undefined {
   if (step >= plan.steps) return undefined;
   const { seed, batch } = config.run;
   return sampleMasks(config.masks, gridOf(modelConfigOf(config).encoder), { seed, step, batch });
-}
-
-function scalarOf(results: TensorRecord, name: string): number {
-  return Number(results[name]!.data[0]);
 }
 
 function collapsed(when: string, what: string): Failure {
@@ -101,28 +99,22 @@ async function yieldToEvents(): Promise<void> {
 
 async function runStep(
   parts: LoopParts,
-  { step, masks, stepConfig }: {
-    readonly step: number;
-    readonly masks: Masks;
-    readonly stepConfig: StepConfig;
-  },
+  { step, masks }: { readonly step: number; readonly masks: Masks },
 ): Promise<{ readonly report: StepReport; readonly nextMasks: Masks | undefined }> {
-  const { config, plan, executable } = parts;
+  const { config, plan, trainer } = parts;
   const started = performance.now();
   const { images, waitSeconds } = await parts.nextBatch(step);
   const hyper = hyperOf(config, { plan, step });
-  const running = executable.run(stepFeeds(images, { masks, hyper, step, config: stepConfig }));
+  const running = trainer.step({ images, masks, hyper, step });
   // The runtime works on other threads where it can: the time is used for the masks of the next step.
   const nextMasks = masksOf(parts, step + 1);
-  const results = await running;
+  const result = await running;
   const report: StepReport = {
     step,
-    loss: scalarOf(results, "loss"),
+    ...result,
     hyper,
     contextTokens: masks.contextTokens,
     targetTokens: masks.targetTokens,
-    targetStd: scalarOf(results, "target_std"),
-    targetCosine: scalarOf(results, "target_cosine"),
     seconds: (performance.now() - started) / 1000,
     waitSeconds,
   };
@@ -136,15 +128,14 @@ async function runStep(
  * @throws {Failure} `collapsed`: loss or state is no longer finite; nothing is saved then
  */
 export async function train(parts: LoopParts): Promise<LoopEnd> {
-  const { config, plan, executable, firstStep, signal } = parts;
-  const stepConfig = stepConfigOf(config);
+  const { config, plan, trainer, firstStep, signal } = parts;
   const alarms = new AlarmWatch(plan.steps);
   let done = firstStep;
   let loss: number | undefined;
   let masks = masksOf(parts, firstStep);
   await yieldToEvents();
   while (masks !== undefined && !signal.aborted) {
-    const { report, nextMasks } = await runStep(parts, { step: done, masks, stepConfig });
+    const { report, nextMasks } = await runStep(parts, { step: done, masks });
     if (!Number.isFinite(report.loss)) {
       throw collapsed(`at step ${done}`, `the loss is ${report.loss}`);
     }
@@ -155,7 +146,7 @@ export async function train(parts: LoopParts): Promise<LoopEnd> {
     done++;
     await yieldToEvents();
     if (done % config.run.checkpointSteps === 0 || done === plan.steps || signal.aborted) {
-      const state = await executable.read();
+      const state = await trainer.read();
       expectFinite(done, state);
       await parts.onCheckpoint(done, state);
     }

@@ -1,19 +1,16 @@
 import * as tf from "@tensorflow/tfjs";
 
 /**
- * Signs of collapse in the targets of one batch, from token representations pooled per image.
+ * Signs of collapse in the targets of one batch.
  *
- * @param targets normalised target representations, rows [B N, D]
- * @param batch B, at least 2
+ * @param pooled normalised target representations, pooled per image, [B T]; B at least 2
  * @returns scalars: `std`, the deviation over the batch averaged over features (towards 0 when all images look alike),
  *   and `cosine`, the mean cosine between two different images (towards 1 then)
  */
 export function targetMonitors(
-  targets: tf.Tensor,
-  batch: number,
+  pooled: tf.Tensor,
 ): { readonly std: tf.Tensor; readonly cosine: tf.Tensor } {
-  const width = targets.shape[1]!;
-  const pooled = tf.mean(tf.reshape(targets, [batch, -1, width]), 1); // [B D]
+  const batch = pooled.shape[0]!;
   const centred = tf.sub(pooled, tf.mean(pooled, 0, true));
   const std = tf.mean(tf.sqrt(tf.mean(tf.square(centred), 0)));
   const squaredLength = tf.sum(tf.square(pooled), 1, true);

@@ -1,6 +1,7 @@
 import type { ModelConfig } from "../model/config.ts";
 import { ENCODER_SIZES } from "../model/presets.ts";
 import type { MaskConfig } from "../model/masks/types.ts";
+import type { ObjectiveConfig } from "./objective.ts";
 
 /** Images and how they are cropped (method.md section 5.6). */
 export interface DataConfig {
@@ -69,6 +70,13 @@ export interface ScheduleConfig {
 export interface RunConfig {
   /** Images B per step. */
   readonly batch: number;
+  /**
+   * Parts that a batch is worked through in, one after the other (gradient accumulation): the same update in less
+   * memory. Divides `batch`.
+   *
+   * @default 1
+   */
+  readonly accumulate: number;
   readonly seed: number;
   /** Steps between checkpoints. */
   readonly checkpointSteps: number;
@@ -83,6 +91,7 @@ export interface PretrainConfig {
   readonly data: DataConfig;
   readonly model: ModelSettings;
   readonly masks: MaskConfig;
+  readonly objective: ObjectiveConfig;
   readonly optimizer: OptimizerConfig;
   readonly schedule: ScheduleConfig;
   readonly run: RunConfig;
@@ -120,6 +129,7 @@ export const DEFAULTS: PretrainConfig = {
     minKeep: 10,
     contextKeepFraction: 1,
   },
+  objective: { targets: "representations", targetMasking: "output", loss: "smoothL1" },
   optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
   schedule: {
     epochs: 300,
@@ -133,7 +143,7 @@ export const DEFAULTS: PretrainConfig = {
     emaEnd: 1,
     ipeScale: 1,
   },
-  run: { batch: 256, seed: 0, checkpointSteps: 1000, keepLast: 2, keepEvery: 0 },
+  run: { batch: 256, accumulate: 1, seed: 0, checkpointSteps: 1000, keepLast: 2, keepEvery: 0 },
 };
 
 /** Height and width of the input, pixels. */
@@ -142,7 +152,7 @@ export function imageSizeOf(data: DataConfig): readonly [height: number, width: 
 }
 
 /** The sizes of everything that has weights. */
-export function modelConfigOf({ data, model }: PretrainConfig): ModelConfig {
+export function modelConfigOf({ data, model, objective }: PretrainConfig): ModelConfig {
   return {
     encoder: {
       imageSize: imageSizeOf(data),
@@ -154,6 +164,7 @@ export function modelConfigOf({ data, model }: PretrainConfig): ModelConfig {
     },
     predictor: {
       width: model.predictorWidth,
+      outputWidth: objective.targets === "pixels" ? 3 * model.patchSize ** 2 : model.width,
       depth: model.predictorDepth,
       heads: model.predictorHeads,
       mlpWidth: 4 * model.predictorWidth,

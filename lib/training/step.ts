@@ -1,293 +1,262 @@
-/** One training step of I-JEPA as a pure function of named tensors (method.md sections 0 and 5). */
+/**
+ * One training step of I-JEPA as pure functions of named tensors (method.md sections 0 and 5): in one program, or, where
+ * a batch is worked through in parts, in two: gradients of a part, and the update from their sum.
+ */
 
 import * as tf from "@tensorflow/tfjs";
 import type { Program, Tensors, TensorSpec } from "../compile/program.ts";
-import { gridOf, type ModelConfig } from "../model/config.ts";
-import { encode, patchify, positionRows } from "../model/encoder.ts";
-import { normaliseRows } from "../model/layers.ts";
+import type { ModelConfig } from "../model/config.ts";
 import type { Masks } from "../model/masks.ts";
-import {
-  encoderShapes,
-  type Initialisation,
-  initialise,
-  isDecayed,
-  predictorShapes,
-  type ShapeTable,
-} from "../model/parameters.ts";
-import { predict } from "../model/predictor.ts";
-import type { Parameters } from "../model/transformer.ts";
-import { floatTensor, type TensorRecord } from "../tensor.ts";
+import { isDecayed, type ShapeTable } from "../model/parameters.ts";
+import { floatTensor, prefixed, type TensorRecord, under } from "../tensor.ts";
 import { adamw, type AdamWConfig, adamwScalars } from "./adamw.ts";
-import { smoothL1 } from "./loss.ts";
 import { targetMonitors } from "./monitors.ts";
+import {
+  lossBetween,
+  type ObjectiveConfig,
+  predictTargets,
+  type StepBatch,
+  targetsOf,
+} from "./objective.ts";
 import type { StepHyper } from "./schedules.ts";
+import { tableShapes, trainedShapes, updatedShapes } from "./state.ts";
 
-/** Epsilon of the affine-free LayerNorm on the targets (method.md section 5.1). */
-const TARGET_NORM_EPSILON = 1e-5;
-
-/** What fixes the shape of a step, besides the model. */
+/** What fixes the shape of a step. */
 export interface StepConfig {
   readonly model: ModelConfig;
+  readonly objective: ObjectiveConfig;
   /** Images per step, B. */
   readonly batch: number;
+  /** Parts of equal size that a batch is worked through in, one after the other; divides `batch`. */
+  readonly accumulate: number;
   /** Target blocks per image, M. */
   readonly targetBlocks: number;
   readonly optimizer: AdamWConfig;
 }
 
-/** The two trained networks and the target, by tensor name. */
-export interface Networks {
-  readonly encoder: Parameters;
-  readonly predictor: Parameters;
-  readonly targetEncoder: Parameters;
-}
+const SCALAR: TensorSpec = { dtype: "float32", shape: [] };
 
-/** Images and masks of one batch. */
-export interface StepBatch {
-  /** Normalised, [B 3 H W] */
-  readonly images: tf.Tensor;
-  /** Grid indices, [B Kc] int32 */
-  readonly contextTokens: tf.Tensor;
-  /** Grid indices, block-major, [M B, Kt] int32 */
-  readonly targetTokens: tf.Tensor;
-}
+/** Schedule values that an update takes. */
+const HYPER: Readonly<Record<string, TensorSpec>> = {
+  step_size: SCALAR,
+  adam_epsilon: SCALAR,
+  decay: SCALAR,
+  ema_momentum: SCALAR,
+  ema_rest: SCALAR,
+};
 
-/** The tensors with the given prefix, without it. */
-function under(tensors: Tensors, prefix: string): Record<string, tf.Tensor> {
-  const taken = Object.entries(tensors).filter(([name]) => name.startsWith(prefix));
-  return Object.fromEntries(taken.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
-}
-
-/** The same tensors with a prefix. */
-function prefixed<T>(prefix: string, record: Readonly<Record<string, T>>): Record<string, T> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [prefix + name, value]));
-}
-
-/** Row numbers in a table of `B N` rows for grid indices of images; block-major lists repeat the images. */
-function rowsOf(tokens: tf.Tensor, { batch, grid }: { batch: number; grid: number }): tf.Tensor {
-  const repeats = tokens.shape[0]! / batch;
-  const starts = Int32Array.from({ length: repeats * batch }, (_, i) => (i % batch) * grid);
-  return tf.reshape(tf.add(tokens, tf.tensor2d(starts, [repeats * batch, 1], "int32")), [-1]);
-}
-
-/**
- * Target representations: the target encoder sees the whole image, its output is normalised without weights.
- *
- * @returns `full`, encoder output for all tokens [B N, D], and `normalised`, the same rows as the loss sees them
- */
-export function targetRepresentations(
-  images: tf.Tensor,
-  parameters: Parameters,
-  { encoder }: ModelConfig,
-): { readonly full: tf.Tensor; readonly normalised: tf.Tensor } {
-  const positions = positionRows(encoder, encoder.width);
-  const batch = images.shape[0]!;
-  const full = encode(
-    { patches: patchify(images, encoder), positions, batch },
-    parameters,
-    encoder,
+function specsOf(shapes: ShapeTable): Record<string, TensorSpec> {
+  return Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => [name, { dtype: "float32", shape }]),
   );
-  return { full, normalised: normaliseRows(full, TARGET_NORM_EPSILON) };
 }
 
-/**
- * Context representations and the prediction of the masked blocks from them.
- *
- * @returns `context` rows [B Kc, D] and `predictions` rows [M B Kt, D]
- */
-export function predictTargets(
-  { images, contextTokens, targetTokens }: StepBatch,
-  { encoder: parameters, predictor: predictorParameters }: Pick<Networks, "encoder" | "predictor">,
-  { encoder, predictor }: ModelConfig,
-): { readonly context: tf.Tensor; readonly predictions: tf.Tensor } {
-  const batch = images.shape[0]!;
-  const [rows, columns] = gridOf(encoder);
-  const kept = rowsOf(contextTokens, { batch, grid: rows * columns });
-  const input = {
-    patches: tf.gather(patchify(images, encoder), kept),
-    positions: tf.gather(positionRows(encoder, encoder.width), tf.reshape(contextTokens, [-1])),
-    batch,
-  };
-  const context = encode(input, parameters, encoder);
-  const predictions = predict(context, { context: contextTokens, targets: targetTokens }, {
-    parameters: predictorParameters,
-    predictor,
-    encoder,
-  });
-  return { context, predictions };
-}
-
-/** Rows of the target blocks, block-major, [M B Kt, D]. */
-export function gatherTargets(
-  normalised: tf.Tensor,
-  { images, targetTokens }: StepBatch,
-): tf.Tensor {
-  const batch = images.shape[0]!;
-  return tf.gather(normalised, rowsOf(targetTokens, { batch, grid: normalised.shape[0]! / batch }));
-}
-
-/** Shapes of the trained tensors, `encoder.*` and `predictor.*`. */
-function trainedShapes(model: ModelConfig): ShapeTable {
-  return {
-    ...prefixed("encoder.", encoderShapes(model.encoder)),
-    ...prefixed("predictor.", predictorShapes(model)),
-  };
-}
-
-/** Shapes of everything that a run carries from step to step. */
-export function stateShapes(model: ModelConfig): ShapeTable {
-  const trained = trainedShapes(model);
-  return {
-    ...trained,
-    ...prefixed("target_encoder.", encoderShapes(model.encoder)),
-    ...prefixed("moment1.", trained),
-    ...prefixed("moment2.", trained),
-  };
-}
-
-/** The state before the first step: target equal to the encoder, moments zero. */
-export function initialState(model: ModelConfig, initialisation: Initialisation): TensorRecord {
-  const encoder = initialise(encoderShapes(model.encoder), "encoder", initialisation);
-  const predictor = initialise(predictorShapes(model), "predictor", initialisation);
-  const zeros = Object.fromEntries(
-    Object.entries(trainedShapes(model)).map(([name, shape]) => [name, floatTensor(shape)]),
-  );
-  return {
-    ...prefixed("encoder.", encoder),
-    ...prefixed("predictor.", predictor),
-    ...prefixed("target_encoder.", encoder),
-    ...prefixed("moment1.", zeros),
-    ...prefixed("moment2.", zeros),
-  };
-}
-
-/**
- * The whole step: targets, loss, gradients, AdamW, EMA. Results besides the carried state: `loss`, `target_std`,
- * `target_cosine` (see {@link targetMonitors}).
- */
-export function trainProgram({ model, batch, targetBlocks, optimizer }: StepConfig): Program {
+function batchSpecs({ model, targetBlocks }: StepConfig, images: number) {
   const [height, width] = model.encoder.imageSize;
-  const carried = Object.entries(stateShapes(model));
-  const scalar: TensorSpec = { dtype: "float32", shape: [] };
   return {
-    name: "train",
-    carried: carried.map(([name]) => name),
-    inputs: {
-      images: { dtype: "float32", shape: [batch, 3, height, width] },
-      context_tokens: { dtype: "int32", shape: [batch, "context"] },
-      target_tokens: { dtype: "int32", shape: [targetBlocks * batch, "targets"] },
-      step_size: scalar,
-      adam_epsilon: scalar,
-      decay: scalar,
-      ema_momentum: scalar,
-      ema_rest: scalar,
-      ...Object.fromEntries(
-        carried.map(([name, shape]) => [name, { dtype: "float32" as const, shape }]),
-      ),
-    },
-    run: (inputs) => trainStep(inputs, { model, batch, targetBlocks, optimizer }),
+    images: { dtype: "float32", shape: [images, 3, height, width] },
+    context_tokens: { dtype: "int32", shape: [images, "context"] },
+    target_tokens: { dtype: "int32", shape: [targetBlocks * images, "targets"] },
+  } as const satisfies Record<string, TensorSpec>;
+}
+
+function batchOf(inputs: Tensors): StepBatch {
+  return {
+    images: inputs["images"]!,
+    contextTokens: inputs["context_tokens"]!,
+    targetTokens: inputs["target_tokens"]!,
   };
 }
 
-/** The loss of a batch, its gradient for every trained tensor, and the targets of whole images. */
+/** The loss of a batch, its gradient for every trained tensor, and what the monitors look at. */
 export interface LossAndGradients {
-  readonly loss: tf.Tensor;
+  readonly loss: tf.Scalar;
   /** `encoder.*` and `predictor.*` */
   readonly gradients: Tensors;
-  /** Normalised target representations, rows [B N, D]. */
-  readonly normalised: tf.Tensor;
+  /** Pooled targets, [B T]. */
+  readonly pooled: tf.Tensor;
 }
 
 /** Forward and backward pass of one batch; `state` holds `encoder.*`, `predictor.*` and `target_encoder.*`. */
 export function lossAndGradients(
   batch: StepBatch,
   state: Tensors,
-  model: ModelConfig,
+  config: { readonly model: ModelConfig; readonly objective: ObjectiveConfig },
 ): LossAndGradients {
-  const target = under(state, "target_encoder.");
-  const { normalised } = targetRepresentations(batch.images, target, model);
-  const targets = gatherTargets(normalised, batch);
+  const { model, objective } = config;
+  const targets = targetsOf(batch, under("target_encoder.", state), config);
   const names = Object.keys(trainedShapes(model));
   function lossOf(...trained: tf.Tensor[]): tf.Scalar {
-    const tensors = Object.fromEntries(names.map((name, i) => [name, trained[i]!]));
-    const networks = {
-      encoder: under(tensors, "encoder."),
-      predictor: under(tensors, "predictor."),
+    const tensors = {
+      ...state,
+      ...Object.fromEntries(names.map((name, i) => [name, trained[i]!])),
     };
-    return smoothL1(predictTargets(batch, networks, model).predictions, targets);
+    const networks = {
+      encoder: under("encoder.", tensors),
+      predictor: under("predictor.", tensors),
+    };
+    const { predictions } = predictTargets(batch, networks, model);
+    return lossBetween(predictions, targets.rows, objective);
   }
-  const { value: loss, grads } = tf.valueAndGrads(lossOf)(names.map((name) => state[name]!));
-  return { loss, gradients: Object.fromEntries(names.map((n, i) => [n, grads[i]!])), normalised };
+  const { value, grads } = tf.valueAndGrads(lossOf)(names.map((name) => state[name]!));
+  return {
+    loss: value as tf.Scalar,
+    gradients: Object.fromEntries(names.map((n, i) => [n, grads[i]!])),
+    pooled: targets.pooled,
+  };
 }
 
-function trainStep(inputs: Tensors, { model, batch, optimizer }: StepConfig): Tensors {
-  const stepBatch: StepBatch = {
-    images: inputs["images"]!,
-    contextTokens: inputs["context_tokens"]!,
-    targetTokens: inputs["target_tokens"]!,
-  };
-  const { loss, gradients, normalised } = lossAndGradients(stepBatch, inputs, model);
-  const { std, cosine } = targetMonitors(normalised, batch);
-
+/** AdamW for all that is trained, then the target encoder follows. @returns the updated tensors by name */
+function update(
+  inputs: Tensors,
+  gradients: Tensors,
+  optimizer: AdamWConfig,
+): Record<string, tf.Tensor> {
   const scalars = {
     stepSize: inputs["step_size"]!,
     epsilon: inputs["adam_epsilon"]!,
     decay: inputs["decay"]!,
   };
-  const results: Record<string, tf.Tensor> = { loss, target_std: std, target_cosine: cosine };
+  const updated: Record<string, tf.Tensor> = {};
   for (const [name, gradient] of Object.entries(gradients)) {
-    const weight = inputs[name]!;
     const state = {
-      weight,
+      weight: inputs[name]!,
       moment1: inputs[`moment1.${name}`]!,
       moment2: inputs[`moment2.${name}`]!,
     };
-    const decayed = isDecayed(name, weight.shape);
-    const updated = adamw(state, gradient, { ...optimizer, scalars, decayed });
-    results[name] = updated.weight;
-    results[`moment1.${name}`] = updated.moment1;
-    results[`moment2.${name}`] = updated.moment2;
+    const decayed = isDecayed(name, state.weight.shape);
+    const next = adamw(state, gradient, { ...optimizer, scalars, decayed });
+    updated[name] = next.weight;
+    updated[`moment1.${name}`] = next.moment1;
+    updated[`moment2.${name}`] = next.moment2;
     if (name.startsWith("encoder.")) {
       const target = `target_${name}`;
-      results[target] = tf.add(
+      updated[target] = tf.add(
         tf.mul(inputs[target]!, inputs["ema_momentum"]!),
-        tf.mul(updated.weight, inputs["ema_rest"]!),
+        tf.mul(next.weight, inputs["ema_rest"]!),
       );
     }
   }
-  return results;
+  return updated;
+}
+
+function monitorsOf(pooled: tf.Tensor): Record<string, tf.Tensor> {
+  const { std, cosine } = targetMonitors(pooled);
+  return { target_std: std, target_cosine: cosine };
 }
 
 /**
- * What the step program takes besides its state.
- *
- * @param images normalised, [B 3 H W]
- * @param at the step's masks, schedule values and number (from 0)
+ * The whole step: targets, loss, gradients, AdamW, EMA. Results besides the carried state: `loss`, `target_std`,
+ * `target_cosine` (see {@link targetMonitors}).
  */
-export function stepFeeds(
+export function trainProgram(config: StepConfig): Program {
+  const { model, optimizer, batch } = config;
+  const updated = updatedShapes(model), tables = tableShapes(model);
+  return {
+    name: "train",
+    carried: Object.keys(updated),
+    parameters: Object.keys(tables),
+    inputs: { ...batchSpecs(config, batch), ...HYPER, ...specsOf(updated), ...specsOf(tables) },
+    run(inputs) {
+      const { loss, gradients, pooled } = lossAndGradients(batchOf(inputs), inputs, config);
+      return { loss, ...monitorsOf(pooled), ...update(inputs, gradients, optimizer) };
+    },
+  };
+}
+
+/** Before the names of the sums of gradients. */
+export const GRADIENT = "gradient.";
+
+/**
+ * Gradients of one part of a batch, added to those of the parts before it. `carry` is 0 for the first part and 1 for
+ * the others. Results besides the carried sums: `loss` of the part, and `pooled_targets` [b T] for the update.
+ */
+export function gradientProgram(config: StepConfig): Program {
+  const { model, batch, accumulate } = config;
+  const networks = networkShapes(model);
+  const sums = prefixed(GRADIENT, trainedShapes(model));
+  return {
+    name: "gradients",
+    carried: Object.keys(sums),
+    parameters: Object.keys(networks),
+    inputs: {
+      ...batchSpecs(config, batch / accumulate),
+      carry: SCALAR,
+      ...specsOf(networks),
+      ...specsOf(sums),
+    },
+    run(inputs) {
+      const { loss, gradients, pooled } = lossAndGradients(batchOf(inputs), inputs, config);
+      const added = Object.entries(gradients).map(([name, gradient]) => {
+        const before = tf.mul(inputs[GRADIENT + name]!, inputs["carry"]!);
+        return [GRADIENT + name, tf.add(before, gradient)];
+      });
+      return { loss, pooled_targets: pooled, ...Object.fromEntries(added) };
+    },
+  };
+}
+
+/** Shapes of all networks, position tables included. */
+function networkShapes(model: ModelConfig): ShapeTable {
+  const all = { ...tableShapes(model), ...updatedShapes(model) };
+  return Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith("moment")));
+}
+
+/**
+ * The update from the sum of the gradients of all parts. All parts are equally large, so the mean of their gradients is
+ * the gradient of the batch. Results besides the carried state: `target_std`, `target_cosine`.
+ */
+export function updateProgram(config: StepConfig): Program {
+  const { model, batch, accumulate, optimizer } = config;
+  const updated = updatedShapes(model);
+  const sums = prefixed(GRADIENT, trainedShapes(model));
+  const width = config.objective.targets === "pixels"
+    ? 3 * model.encoder.patchSize ** 2
+    : model.encoder.width;
+  return {
+    name: "update",
+    carried: Object.keys(updated),
+    parameters: Object.keys(sums),
+    inputs: {
+      pooled_targets: { dtype: "float32", shape: [batch, width] },
+      ...HYPER,
+      ...specsOf(updated),
+      ...specsOf(sums),
+    },
+    run(inputs) {
+      const gradients = Object.entries(under(GRADIENT, inputs))
+        .map(([name, sum]) => [name, tf.mul(sum, 1 / accumulate)]);
+      return {
+        ...monitorsOf(inputs["pooled_targets"]!),
+        ...update(inputs, Object.fromEntries(gradients), optimizer),
+      };
+    },
+  };
+}
+
+/** Images and masks of a batch, or of a part of one, as a program takes them. @param images [b 3 H W] */
+export function batchFeeds(
   images: Float32Array<ArrayBuffer>,
-  { masks, hyper, step, config }: {
-    readonly masks: Omit<Masks, "relaxedSamples">;
-    readonly hyper: StepHyper;
-    readonly step: number;
-    readonly config: StepConfig;
-  },
+  masks: Omit<Masks, "relaxedSamples">,
+  { model, targetBlocks }: StepConfig,
 ): TensorRecord {
-  const { model, batch, targetBlocks, optimizer } = config;
+  const { contextTokens, targetTokens, context, targets } = masks;
+  const batch = context.length / contextTokens;
+  return {
+    images: floatTensor([batch, 3, ...model.encoder.imageSize], images),
+    context_tokens: { dtype: "int32", shape: [batch, contextTokens], data: context },
+    target_tokens: { dtype: "int32", shape: [targetBlocks * batch, targetTokens], data: targets },
+  };
+}
+
+/** Schedule values of a step as a program takes them. @param step from 0 */
+export function hyperFeeds(
+  hyper: StepHyper,
+  { step, config: { optimizer } }: { readonly step: number; readonly config: StepConfig },
+): TensorRecord {
   const { stepSize, epsilon, decay } = adamwScalars(optimizer, { ...hyper, update: step + 1 });
   const scalar = (value: number) => floatTensor([], Float32Array.of(value));
   return {
-    images: floatTensor([batch, 3, ...model.encoder.imageSize], images),
-    context_tokens: {
-      dtype: "int32",
-      shape: [batch, masks.contextTokens],
-      data: masks.context,
-    },
-    target_tokens: {
-      dtype: "int32",
-      shape: [targetBlocks * batch, masks.targetTokens],
-      data: masks.targets,
-    },
     step_size: scalar(stepSize),
     adam_epsilon: scalar(epsilon),
     decay: scalar(decay),

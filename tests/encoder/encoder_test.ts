@@ -11,7 +11,7 @@ import {
 } from "../../lib/encoder/mod.ts";
 import { readSafetensors } from "../../lib/formats/safetensors.ts";
 import type { EncoderConfig } from "../../lib/model/config.ts";
-import { POSITIONS, positionTable } from "../../lib/model/inference.ts";
+import { POSITIONS, positionTable } from "../../lib/model/positions.ts";
 import { encoderShapes, initialise } from "../../lib/model/parameters.ts";
 import { withFolder } from "../folder.ts";
 

@@ -3,7 +3,7 @@ import { writeCheckpoint } from "../../lib/run/checkpoints.ts";
 import type { RunRecord, SettingGroups } from "../../lib/run/mod.ts";
 import { type FloatTensor, floatTensor, type TensorRecord } from "../../lib/tensor.ts";
 import { modelConfigOf, resolveConfig } from "../../lib/training/config.ts";
-import { initialState } from "../../lib/training/step.ts";
+import { initialState } from "../../lib/training/state.ts";
 
 /** A tiny encoder with blocks enough for `last4`, and a normalisation of its own. */
 export const { config: CONFIG, origins: ORIGINS } = resolveConfig({

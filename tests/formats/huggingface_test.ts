@@ -12,7 +12,7 @@ import {
   type Preprocessing,
   toHuggingFace,
 } from "../../lib/formats/huggingface.ts";
-import { finishedShapes } from "../../lib/model/inference.ts";
+import { finishedShapes } from "../../lib/model/parameters.ts";
 import { floatTensor, sizeOf } from "../../lib/tensor.ts";
 
 const HUGE: EncoderSizes = {

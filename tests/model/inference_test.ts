@@ -3,12 +3,11 @@ import type { EncoderConfig } from "../../lib/model/config.ts";
 import {
   encoderProgram,
   featureProgram,
-  finishedShapes,
   forwardOperations,
   PIXELS,
-  POSITIONS,
-  positionTable,
 } from "../../lib/model/inference.ts";
+import { finishedShapes } from "../../lib/model/parameters.ts";
+import { POSITIONS, positionTable } from "../../lib/model/positions.ts";
 import { createRuntime } from "../../lib/runtime/mod.ts";
 import { type FloatTensor, floatTensor, type TensorRecord } from "../../lib/tensor.ts";
 

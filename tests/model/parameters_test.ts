@@ -36,7 +36,13 @@ Deno.test("encoderShapes() and predictorShapes() have the official numbers of pa
   ] as const;
   for (const [config, parameters, depth, predictorParameters] of sizes) {
     assert.equal(count(encoderShapes(config)), parameters);
-    const predictor = { width: 384, depth, heads: config.heads, mlpWidth: 1536 };
+    const predictor = {
+      width: 384,
+      outputWidth: config.width,
+      depth,
+      heads: config.heads,
+      mlpWidth: 1536,
+    };
     assert.equal(count(predictorShapes({ encoder: config, predictor })), predictorParameters);
   }
 });
@@ -45,7 +51,7 @@ Deno.test("isDecayed() leaves out biases and one-dimensional tensors, and keeps 
   const shapes = { ...encoderShapes(encoder(384, 12, 6)) };
   const predictor = predictorShapes({
     encoder: encoder(384, 12, 6),
-    predictor: { width: 384, depth: 6, heads: 6, mlpWidth: 1536 },
+    predictor: { width: 384, outputWidth: 384, depth: 6, heads: 6, mlpWidth: 1536 },
   });
   const decayed = (table: ShapeTable) =>
     Object.entries(table).filter(([name, shape]) => isDecayed(name, shape)).length;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { sinCosPositions } from "../../lib/model/positions.ts";
+import { resizePositions, sinCosPositions } from "../../lib/model/positions.ts";
+import { floatTensor } from "../../lib/tensor.ts";
 
 function closeTo(got: Iterable<number>, wanted: readonly number[], tolerance = 1e-7): void {
   const values = [...got];
@@ -59,5 +60,37 @@ Deno.test("sinCosPositions() refuses a width that is no multiple of 4", () => {
   assert.throws(() => sinCosPositions([2, 2], 6), {
     name: "RangeError",
     message: "Cannot make a position table: width must be a multiple of 4, got 6",
+  });
+});
+
+/** Golden values of method.md section 3: PyTorch's bicubic interpolation, as transformers calls it. */
+Deno.test("resizePositions() has PyTorch's bicubic values from 4x4 to 6x6", () => {
+  const table = floatTensor([1, 16, 16], sinCosPositions([4, 4], 16));
+  const { shape, data } = resizePositions(table, { from: [4, 4], to: [6, 6] });
+  assert.deepEqual(shape, [1, 36, 16]);
+  closeTo(data.subarray(0, 4), [-0.073044389, -0.0086660990, -0.00086804148, -0.0000868055795]);
+  closeTo([data[7 * 16]!, data[7 * 16 + 4]!], [0.414376765, 0.85981822]);
+});
+
+Deno.test("resizePositions() treats rows and columns alike, and leaves constants and equal grids", () => {
+  const wide = floatTensor([1, 12, 4], Float32Array.from({ length: 48 }, (_, i) => (i * i) % 23));
+  assert.equal(resizePositions(wide, { from: [2, 6], to: [2, 6] }), wide);
+  const transpose = (values: Float32Array, [rows, columns]: readonly [number, number]) =>
+    Float32Array.from({ length: values.length }, (_, i) => {
+      const k = i % 4, row = Math.floor(i / 4) % rows, column = Math.floor(i / 4 / rows);
+      return values[(row * columns + column) * 4 + k]!;
+    });
+  const tall = floatTensor([1, 12, 4], transpose(wide.data, [2, 6]));
+  const one = resizePositions(wide, { from: [2, 6], to: [5, 3] }).data;
+  const other = resizePositions(tall, { from: [6, 2], to: [3, 5] }).data;
+  closeTo(transpose(one, [5, 3]), [...other], 1e-5);
+  const constant = floatTensor([1, 12, 4], new Float32Array(48).fill(0.7));
+  closeTo(resizePositions(constant, { from: [2, 6], to: [7, 4] }).data, Array(112).fill(0.7), 1e-6);
+});
+
+Deno.test("resizePositions() refuses a table of another grid", () => {
+  assert.throws(() => resizePositions(floatTensor([1, 12, 4]), { from: [3, 3], to: [2, 2] }), {
+    name: "RangeError",
+    message: "Cannot resize a position table: it has 12 patches, not 3x3",
   });
 });

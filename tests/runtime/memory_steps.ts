@@ -7,26 +7,30 @@ import assert from "node:assert/strict";
 import type { ModelConfig } from "../../lib/model/config.ts";
 import { RandomStream } from "../../lib/random/mod.ts";
 import { createRuntime } from "../../lib/runtime/mod.ts";
-import { initialState, type StepConfig, stepFeeds, trainProgram } from "../../lib/training/step.ts";
-import type { TensorRecord } from "../../lib/tensor.ts";
+import { initialState } from "../../lib/training/state.ts";
+import type { StepConfig } from "../../lib/training/step.ts";
+import { createTrainer, type StepInput } from "../../lib/training/trainer.ts";
 
 const MODEL: ModelConfig = {
   encoder: { imageSize: [32, 32], patchSize: 4, width: 32, depth: 1, heads: 2, mlpWidth: 128 },
-  predictor: { width: 16, depth: 1, heads: 2, mlpWidth: 64 },
+  predictor: { width: 16, outputWidth: 32, depth: 1, heads: 2, mlpWidth: 64 },
 };
 const CONFIG: StepConfig = {
   model: MODEL,
+  objective: { targets: "representations", targetMasking: "output", loss: "smoothL1" },
   batch: 4,
+  accumulate: 1,
   targetBlocks: 2,
   optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
 };
 
-/** Feeds whose mask sizes change from step to step. */
-function feedsOf(step: number, images: Float32Array<ArrayBuffer>): TensorRecord {
+/** A step whose mask sizes change from step to step. */
+function inputOf(step: number, images: Float32Array<ArrayBuffer>): StepInput {
   const random = new RandomStream({ seed: 1, purpose: "memory test", step });
   const contextTokens = 5 + random.integer(40), targetTokens = 2 + random.integer(15);
   const draw = (count: number) => Int32Array.from({ length: count }, () => random.integer(64));
-  return stepFeeds(images, {
+  return {
+    images,
     masks: {
       contextTokens,
       targetTokens,
@@ -35,21 +39,20 @@ function feedsOf(step: number, images: Float32Array<ArrayBuffer>): TensorRecord 
     },
     hyper: { learningRate: 1e-4, weightDecay: 0.04, emaMomentum: 0.99 },
     step,
-    config: CONFIG,
-  });
+  };
 }
 
 const runtime = await createRuntime("onnx", { threads: 1 });
-const executable = await runtime.prepare(trainProgram(CONFIG));
-executable.write(initialState(MODEL, { seed: 1, initStd: 0.02, patchEmbedStd: 0.1 }));
+const trainer = await createTrainer(runtime, CONFIG);
+trainer.write(initialState(MODEL, { seed: 1, initStd: 0.02, patchEmbedStd: 0.1 }));
 const images = new Float32Array(4 * 3 * 32 * 32).fill(0.5);
 let settled = 0;
 for (let step = 0; step < 2000; step++) {
-  const { loss } = await executable.run(feedsOf(step, images));
-  assert.ok(Number.isFinite(loss!.data[0] as number), `loss of step ${step}`);
+  const { loss } = await trainer.step(inputOf(step, images));
+  assert.ok(Number.isFinite(loss), `loss of step ${step}`);
   if (step === 400) settled = Deno.memoryUsage().rss;
 }
 const grown = Deno.memoryUsage().rss - settled;
-executable.dispose();
+trainer.dispose();
 console.log(grown);
 Deno.exit(0);

@@ -20,6 +20,15 @@ const PROGRAM: Program = {
   }),
 };
 
+/** Sees the counter of the other program. */
+const READER: Program = {
+  name: "reader",
+  carried: [],
+  parameters: ["count"],
+  inputs: { count: { dtype: "float32", shape: [] } },
+  run: ({ count }) => ({ seen: tf.add(count!, 0) }),
+};
+
 for (const name of ["onnx", "cpu"]) {
   Deno.test(`a parameter stays in the ${name} runtime as it was set`, async () => {
     const runtime = await createRuntime(name, { threads: 1 });
@@ -34,7 +43,10 @@ for (const name of ["onnx", "cpu"]) {
     const two = { x: floatTensor([2, 2], Float32Array.of(1, 2, 4, 8)) };
     assert.deepEqual([...(await executable.run(one))["y"]!.data], [3, 5]);
     assert.deepEqual([...(await executable.run(two))["y"]!.data], [3, 10, 12, 40]);
-    assert.deepEqual(await executable.read(), { count: floatTensor([], Float32Array.of(2)) });
+    const count = floatTensor([], Float32Array.of(2));
+    const scale = floatTensor([2], Float32Array.of(3, 5));
+    assert.deepEqual(await executable.read(), { count, scale });
+    assert.deepEqual(await executable.read(["count"]), { count });
     executable.write({ scale: floatTensor([2], Float32Array.of(1, -1)) });
     assert.deepEqual([...(await executable.run(one))["y"]!.data], [1, -1]);
     await assert.rejects(() => executable.run({ ...one, scale: floatTensor([2]) }), {
@@ -46,5 +58,22 @@ for (const name of ["onnx", "cpu"]) {
       message: 'Cannot set state of "scale": "scale" is float32 [3], expected float32 [2]',
     });
     executable.dispose();
+  });
+
+  Deno.test(`two programs of the ${name} runtime share what stays there under one name`, async () => {
+    const runtime = await createRuntime(name, { threads: 1 });
+    const counter = await runtime.prepare(PROGRAM);
+    const reader = await runtime.prepare(READER, { sharing: counter });
+    counter.write({ count: floatTensor([]), scale: floatTensor([2], Float32Array.of(3, 5)) });
+    const x = floatTensor([1, 2], Float32Array.of(1, 1));
+    for (const wanted of [1, 2, 3]) {
+      await counter.run({ x });
+      assert.deepEqual([...(await reader.run({}))["seen"]!.data], [wanted]);
+    }
+    reader.write({ count: floatTensor([], Float32Array.of(7)) });
+    await counter.run({ x });
+    counter.dispose();
+    assert.deepEqual([...(await reader.run({}))["seen"]!.data], [8]);
+    reader.dispose();
   });
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { readEncoder } from "../../lib/encoder/mod.ts";
 import { readSafetensors } from "../../lib/formats/safetensors.ts";
-import { POSITIONS, positionTable } from "../../lib/model/inference.ts";
+import { POSITIONS, positionTable } from "../../lib/model/positions.ts";
 import { runOnnxFile } from "../../lib/runtime/onnx_file.ts";
 import { floatTensor, type TensorRecord } from "../../lib/tensor.ts";
 import {

@@ -3,15 +3,26 @@ import { Failure } from "../../lib/failure.ts";
 import { huggingFaceShapes, toHuggingFace } from "../../lib/formats/huggingface.ts";
 import { readTorch } from "../../lib/formats/torch.ts";
 import type { ModelConfig } from "../../lib/model/config.ts";
-import { POSITIONS, positionTable } from "../../lib/model/inference.ts";
-import { encoderShapes, predictorShapes } from "../../lib/model/parameters.ts";
+import { POSITIONS, positionTable, resizePositions } from "../../lib/model/positions.ts";
+import {
+  encoderShapes,
+  finishedPredictorShapes,
+  finishedShapes,
+  predictorShapes,
+} from "../../lib/model/parameters.ts";
 import { isWeight, mapWeights } from "../../lib/start/mapping.ts";
-import { type FloatTensor, floatTensor, sizeOf, type TensorRecord } from "../../lib/tensor.ts";
+import {
+  type FloatTensor,
+  floatTensor,
+  prefixed,
+  sizeOf,
+  type TensorRecord,
+} from "../../lib/tensor.ts";
 
 /** The model of tests/fixtures/torch/official.pth.tar. */
 const MODEL: ModelConfig = {
   encoder: { imageSize: [16, 16], patchSize: 4, width: 8, depth: 1, heads: 2, mlpWidth: 32 },
-  predictor: { width: 4, depth: 1, heads: 1, mlpWidth: 16 },
+  predictor: { width: 4, outputWidth: 8, depth: 1, heads: 1, mlpWidth: 16 },
 };
 const OFFICIAL = new URL("../fixtures/torch/official.pth.tar", import.meta.url).pathname;
 
@@ -24,10 +35,6 @@ function made(shapes: Readonly<Record<string, readonly number[]>>, start: number
       floatTensor(shape, Float32Array.from({ length: sizeOf(shape) }, () => next++)),
     ]),
   );
-}
-
-function prefixed(prefix: string, tensors: TensorRecord): TensorRecord {
-  return Object.fromEntries(Object.entries(tensors).map(([name, it]) => [prefix + name, it]));
 }
 
 const ENCODER = made(encoderShapes(MODEL.encoder), 0);
@@ -88,42 +95,64 @@ Deno.test("mapWeights() takes the checkpoint of the official code", async () => 
   const { tensors, told } = map(await readTorch(OFFICIAL, { wanted: isWeight }));
   const names = Object.entries(tensors).map(([name, { shape }]) => [name, shape] as const);
   assert.deepEqual(Object.fromEntries(names), {
-    ...Object.fromEntries(
-      ["encoder", "target_encoder"].flatMap((network) =>
-        Object.entries(encoderShapes(MODEL.encoder)).map(([name, it]) => [`${network}.${name}`, it])
-      ),
-    ),
-    ...Object.fromEntries(
-      Object.entries(predictorShapes(MODEL)).map(([name, it]) => [`predictor.${name}`, it]),
-    ),
+    ...prefixed("encoder.", finishedShapes(MODEL.encoder)),
+    ...prefixed("target_encoder.", finishedShapes(MODEL.encoder)),
+    ...prefixed("predictor.", finishedPredictorShapes(MODEL)),
   });
   // Tensor 1 of encoder and target encoder: make.py says which values they have.
   assert.equal(tensors["encoder.patch_embed.proj.weight"]!.data[0], 13 / 64 - 0.5);
   assert.equal(tensors["target_encoder.patch_embed.proj.weight"]!.data[0], 53 / 64 - 0.5);
+  assert.equal(told.length, 1);
   assert.match(
     told[0]!,
-    /16 tensors to the target encoder, 19 tensors to the predictor; "module\."/,
-  );
-  assert.match(
-    told[1]!,
-    /^encoder\.module\.pos_embed differs by up to 1\.\d+ from this run's fixed one \[1 16 8\], which takes its place$/,
+    /17 tensors to the target encoder, 20 tensors to the predictor; "module\."/,
   );
 });
 
-Deno.test("mapWeights() leaves position tables to the run, and says when theirs was another", () => {
-  const own = positionTable(MODEL.encoder);
-  const withTable = (table: FloatTensor) => ({ [POSITIONS]: table, ...ENCODER });
-  assert.deepEqual(map(withTable(own)), { tensors: BOTH, told: [ALONE] });
-  assert.deepEqual(map(toHuggingFace(withTable(own))), { tensors: BOTH, told: [ALONE] });
-  assert.deepEqual(map(withTable(floatTensor([1, 16, 8], own.data.map((x) => x + 0.5)))).told, [
-    ALONE,
-    "pos_embed differs by up to 0.500 from this run's fixed one [1 16 8], which takes its place",
+Deno.test("mapWeights() takes position tables as they are when the grid is the same", () => {
+  const table = floatTensor([1, 16, 8], positionTable(MODEL.encoder).data.map((x) => x + 0.5));
+  const wanted = {
+    ...BOTH,
+    ...prefixed("encoder.", { [POSITIONS]: table }),
+    ...prefixed("target_encoder.", { [POSITIONS]: table }),
+  };
+  const told = [ALONE.replace("16 tensors", "17 tensors")];
+  const tensors = { [POSITIONS]: table, ...ENCODER };
+  assert.deepEqual(map(tensors), { tensors: wanted, told });
+  assert.deepEqual(map(toHuggingFace(tensors)), { tensors: wanted, told });
+});
+
+Deno.test("mapWeights() resizes position tables of another grid, square or as its source says", () => {
+  const table = made({ [POSITIONS]: [1, 36, 8] }, 1);
+  const resized = (from: readonly [number, number]) =>
+    resizePositions(table[POSITIONS] as FloatTensor, { from, to: [4, 4] });
+  const square = map(toHuggingFace({ ...table, ...ENCODER }));
+  assert.deepEqual(square.tensors["target_encoder.pos_embed"], resized([6, 6]));
+  assert.deepEqual(square.told.slice(1), [
+    "embeddings.position_embeddings resized from 6x6 to 4x4 patches (bicubic)",
   ]);
-  assert.deepEqual(map(toHuggingFace(withTable(floatTensor([1, 36, 8])))).told, [
-    ALONE,
-    "embeddings.position_embeddings [1 36 8] is for another grid of patches, " +
-    "this run's fixed one [1 16 8] takes its place",
+  const wide = mapWeights({ ...table, ...ENCODER }, { path: "W", model: MODEL, grid: [4, 9] });
+  assert.deepEqual(wide.tensors["encoder.pos_embed"], resized([4, 9]));
+  const predictor = made({ "predictor.predictor_pos_embed": [1, 4, 4] }, 1);
+  const state = { ...prefixed("encoder.", ENCODER), ...prefixed("predictor.", PREDICTOR) };
+  const { tensors, told } = map({ ...state, ...predictor });
+  assert.deepEqual(tensors["predictor.predictor_pos_embed"]!.shape, [1, 16, 4]);
+  assert.deepEqual(told.slice(1), [
+    "predictor.predictor_pos_embed resized from 2x2 to 4x4 patches (bicubic)",
   ]);
+});
+
+Deno.test("mapWeights() refuses position tables that fit no grid", () => {
+  const withTable = (shape: readonly number[], value = 0) => ({
+    [POSITIONS]: floatTensor(shape, new Float32Array(sizeOf(shape)).fill(value)),
+    ...ENCODER,
+  });
+  assert.equal(
+    refusal(withTable([1, 15, 8])),
+    "pos_embed [1 15 8] is for 15 patches, neither 4x4 nor a square",
+  );
+  assert.equal(refusal(withTable([1, 16, 6])), "pos_embed is [1 16 6], wanted [1 N 8]");
+  assert.equal(refusal(withTable([1, 16, 8], NaN)), "pos_embed [1 16 8] holds NaN");
 });
 
 Deno.test("mapWeights() reads float64, and no whole numbers", () => {

@@ -42,6 +42,7 @@ Deno.test("resolveConfig() lets file win over preset, --set over file, flags ove
   });
   assert.deepEqual(config.run, {
     batch: 8,
+    accumulate: 1,
     seed: 6,
     checkpointSteps: 7,
     keepLast: 2,
@@ -60,6 +61,7 @@ Deno.test("resolveConfig() lets file win over preset, --set over file, flags ove
     "model.heads": "preset scenes",
     "masks.targetScale": "--set",
     "run.batch": "--batch",
+    "run.accumulate": "default",
     "run.seed": "--set",
     "run.checkpointSteps": "--checkpoint-steps",
     "run.keepLast": "default",
@@ -128,7 +130,7 @@ Deno.test("resolveConfig() refuses unknown names and suggests the nearest", () =
   assertRefused(
     { sets: ["nonsense.key=1"] },
     `${text}--set has an unknown key "nonsense.key", expected one of "data.…", "model.…", ` +
-      '"masks.…", "optimizer.…", "schedule.…", "run.…"',
+      '"masks.…", "objective.…", "optimizer.…", "schedule.…", "run.…"',
   );
   assertRefused(
     file({ mask: {} }),
@@ -265,6 +267,16 @@ Deno.test("resolveConfig() refuses sizes that do not fit, before anything is bui
       "target block of masks.targetScale [0.15,0.2] can be 4x2 = 8, set masks.minKeep to at most " +
       "7, or raise masks.targetScale or data.imageSize",
   );
+  assertRefused(
+    { sets: ["objective.targets=pixels", "objective.targetMasking=input"] },
+    `${text}objective.targetMasking "input" hides patches from the target encoder, but ` +
+      'objective.targets "pixels" takes nothing from it, leave one of the two out',
+  );
+  assertRefused(
+    { flags: { batch: 48, accumulate: 5 } },
+    "Cannot part the batch: run.batch 48 is no multiple of run.accumulate 5, " +
+      "set --accumulate to 4 or 6",
+  );
 });
 
 Deno.test("resolveConfig() takes the values of a mask strategy, above a preset and below what is stated", () => {
@@ -318,6 +330,7 @@ Deno.test("resolveConfig() has the four official configurations", () => {
     assert.deepEqual([width, depth, heads, mlpWidth], wanted.encoder);
     assert.deepEqual(predictor, {
       width: 384,
+      outputWidth: encoder.width,
       depth: wanted.predictorDepth,
       heads: 16,
       mlpWidth: 1536,

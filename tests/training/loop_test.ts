@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { Executable } from "../../lib/compile/mod.ts";
 import { planRun, type PretrainConfig, resolveConfig } from "../../lib/training/config.ts";
 import { type LoopParts, type StepReport, train } from "../../lib/training/loop.ts";
-import { floatTensor, type TensorRecord } from "../../lib/tensor.ts";
+import type { StepInput } from "../../lib/training/trainer.ts";
+import { floatTensor } from "../../lib/tensor.ts";
 
 const CONFIG: PretrainConfig = resolveConfig({
   preset: "smoke",
@@ -13,10 +13,10 @@ interface Story {
   readonly reports: StepReport[];
   readonly checkpoints: [step: number, count: number][];
   readonly warnings: string[];
-  readonly feeds: TensorRecord[];
+  readonly inputs: StepInput[];
 }
 
-/** Trains with an executable that counts its runs; `resultOf` makes up the loss and the target deviation. */
+/** Trains with a trainer that counts its steps; `resultOf` makes up the loss and the target deviation. */
 async function trainCounting(
   { resultOf = () => [0.4, 0.5], stateOf = (count) => count, ...changes }:
     & {
@@ -28,29 +28,22 @@ async function trainCounting(
     & Partial<Pick<LoopParts, "firstStep" | "config">>,
 ): Promise<Story & { readonly end?: Awaited<ReturnType<typeof train>>; readonly error?: unknown }> {
   const { firstStep = 0, config = CONFIG, signal = new AbortController().signal } = changes;
-  const story: Story = { reports: [], checkpoints: [], warnings: [], feeds: [] };
+  const story: Story = { reports: [], checkpoints: [], warnings: [], inputs: [] };
   let count = firstStep;
-  const executable: Executable = {
-    write() {},
-    run(feeds) {
-      story.feeds.push(feeds);
-      const [loss, std] = resultOf(count++);
-      const scalar = (value: number) => floatTensor([], Float32Array.of(value));
-      return Promise.resolve({
-        loss: scalar(loss),
-        target_std: scalar(std),
-        target_cosine: scalar(0.25),
-      });
+  const trainer: LoopParts["trainer"] = {
+    step(input) {
+      story.inputs.push(input);
+      const [loss, targetStd] = resultOf(count++);
+      return Promise.resolve({ loss, targetStd, targetCosine: 0.25 });
     },
     read: () => Promise.resolve({ "encoder.w": floatTensor([1], Float32Array.of(stateOf(count))) }),
-    dispose() {},
   };
   const images = new Float32Array(config.run.batch * 3 * 32 * 32);
   const parts: LoopParts = {
     config,
     plan: planRun(config, 5),
     firstStep,
-    executable,
+    trainer,
     nextBatch: () => Promise.resolve({ images, waitSeconds: 0 }),
     onStep(report) {
       story.reports.push(report);
@@ -74,14 +67,14 @@ Deno.test("train() runs every step once and saves by rhythm and at the end", asy
   const { reports, checkpoints, end, warnings } = await trainCounting({});
   assert.deepEqual(reports.map(({ step }) => step), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   assert.deepEqual(checkpoints, [[4, 4], [8, 8], [10, 10]]);
-  assert.deepEqual(end, { step: 10, loss: Math.fround(0.4) });
+  assert.deepEqual(end, { step: 10, loss: 0.4 });
   assert.deepEqual(warnings, []);
 });
 
 Deno.test("train() feeds a step the same masks and schedule values wherever it starts", async () => {
   const whole = await trainCounting({}), part = await trainCounting({ firstStep: 6 });
   assert.deepEqual(part.reports.map(({ step }) => step), [6, 7, 8, 9]);
-  assert.deepEqual(part.feeds, whole.feeds.slice(6));
+  assert.deepEqual(part.inputs, whole.inputs.slice(6));
   const values = ({ hyper, contextTokens, targetTokens }: StepReport) => ({
     hyper,
     contextTokens,

@@ -1,22 +1,28 @@
 /** The compiled step against the same function run op by op in plain JavaScript. */
 
 import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs";
 import { sampleMasks } from "../../lib/model/masks.ts";
 import type { ModelConfig } from "../../lib/model/config.ts";
 import { RandomStream } from "../../lib/random/mod.ts";
 import { createRuntime } from "../../lib/runtime/mod.ts";
-import { initialState, stepFeeds, trainProgram } from "../../lib/training/step.ts";
+import type { ObjectiveConfig } from "../../lib/training/objective.ts";
+import { initialState } from "../../lib/training/state.ts";
+import type { StepConfig } from "../../lib/training/step.ts";
+import { createTrainer, type StepInput } from "../../lib/training/trainer.ts";
 import type { TensorRecord } from "../../lib/tensor.ts";
 import { relativeError } from "../compare.ts";
 
 const MODEL: ModelConfig = {
   encoder: { imageSize: [32, 24], patchSize: 4, width: 32, depth: 2, heads: 2, mlpWidth: 128 },
-  predictor: { width: 16, depth: 2, heads: 2, mlpWidth: 64 },
+  predictor: { width: 16, outputWidth: 32, depth: 2, heads: 2, mlpWidth: 64 },
 };
 const BATCH = 4, BLOCKS = 3;
-const CONFIG = {
+const CONFIG: StepConfig = {
   model: MODEL,
+  objective: { targets: "representations", targetMasking: "output", loss: "smoothL1" },
   batch: BATCH,
+  accumulate: 1,
   targetBlocks: BLOCKS,
   optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
 };
@@ -31,62 +37,105 @@ const MASKS = {
   contextKeepFraction: 1,
 } as const;
 
-function feedsOfStep(step: number): TensorRecord {
+function inputOfStep(step: number): StepInput {
   const random = new RandomStream({ seed: 7, purpose: "test images", step });
   const images = Float32Array.from({ length: BATCH * 3 * 32 * 24 }, () => random.normal());
   const masks = sampleMasks(MASKS, [8, 6], { seed: 7, step, batch: BATCH });
   const hyper = { learningRate: 1e-3, weightDecay: 0.04 + 0.01 * step, emaMomentum: 0.99 };
-  return stepFeeds(images, { masks, hyper, step, config: CONFIG });
+  return { images, masks, hyper, step };
 }
 
 /** Larger weights than a real start, so that every term of every gradient matters. */
-const START = initialState(MODEL, { seed: 3, initStd: 0.2, patchEmbedStd: 0.2 });
+function startOf({ model }: StepConfig): TensorRecord {
+  return initialState(model, { seed: 3, initStd: 0.2, patchEmbedStd: 0.2 });
+}
 
-async function runFiveSteps(name: string): Promise<{ losses: number[]; state: TensorRecord }> {
+interface Ran {
+  readonly losses: readonly number[];
+  readonly state: TensorRecord;
+}
+
+async function runFiveSteps(name: string, config = CONFIG): Promise<Ran> {
   const runtime = await createRuntime(name, { threads: 2 });
-  const executable = await runtime.prepare(trainProgram(CONFIG));
-  executable.write(START);
+  const trainer = await createTrainer(runtime, config);
+  trainer.write(startOf(config));
   const losses: number[] = [];
   for (let step = 0; step < 5; step++) {
-    const { loss } = await executable.run(feedsOfStep(step));
-    losses.push(Number(loss!.data[0]));
+    losses.push((await trainer.step(inputOfStep(step))).loss);
   }
-  const state = await executable.read();
-  executable.dispose();
+  const state = await trainer.read();
+  trainer.dispose();
   return { losses, state };
 }
 
 const sizes = new Set(
   Array.from({ length: 5 }, (_, step) => {
-    const feeds = feedsOfStep(step);
-    return `${feeds["context_tokens"]!.shape[1]} ${feeds["target_tokens"]!.shape[1]}`;
+    const { masks } = inputOfStep(step);
+    return `${masks.contextTokens} ${masks.targetTokens}`;
   }),
 );
+
+/** Fails unless two runs are the same but for rounding. */
+function expectSame({ losses, state }: Ran, wanted: Ran): void {
+  losses.forEach((loss, step) => {
+    const error = Math.abs(loss - wanted.losses[step]!) / wanted.losses[step]!;
+    assert.ok(error < 1e-5, `loss of step ${step}: off by ${error}`);
+  });
+  assert.deepEqual(Object.keys(state).sort(), Object.keys(wanted.state).sort());
+  const worst: [number, string][] = [];
+  for (const [key, tensor] of Object.entries(wanted.state)) {
+    const got = state[key]!.data as Float32Array, values = (tensor.data as Float32Array).slice();
+    if (key.endsWith("qkv.bias")) {
+      // The key third has a true gradient of zero; AdamW scales the noise there up to the learning rate.
+      const third = got.length / 3;
+      for (let i = third; i < 2 * third; i++) {
+        assert.ok(Math.abs(got[i]! - values[i]!) < 5 * 1e-3, key);
+        values[i] = got[i]!;
+      }
+    }
+    worst.push([relativeError(got, values), key]);
+  }
+  worst.sort(([a], [b]) => b - a);
+  assert.ok(worst[0]![0] < 1e-5, `${worst.slice(0, 3).map(([e, k]) => `${k}: ${e}`)}`);
+}
 
 const reference = await runFiveSteps("cpu");
 
 for (const name of ["onnx", "wasm"]) {
   Deno.test(`${name}: five steps with changing mask sizes equal eager cpu to 1e-5`, async () => {
     assert.ok(sizes.size >= 3, `mask sizes hardly change: ${[...sizes]}`);
-    const { losses, state } = await runFiveSteps(name);
-    losses.forEach((loss, step) => {
-      const error = Math.abs(loss - reference.losses[step]!) / reference.losses[step]!;
-      assert.ok(error < 1e-5, `loss of step ${step}: off by ${error}`);
+    expectSame(await runFiveSteps(name), reference);
+  });
+}
+
+for (const name of ["cpu", "onnx"]) {
+  for (const accumulate of [2, 4]) {
+    Deno.test(`${name}: a batch in ${accumulate} parts gives the update of the whole to 1e-5`, async () => {
+      const before = tf.memory().numTensors;
+      expectSame(await runFiveSteps(name, { ...CONFIG, accumulate }), reference);
+      assert.equal(tf.memory().numTensors, before, "tensors are left behind");
     });
-    const worst: [number, string][] = [];
-    for (const [key, tensor] of Object.entries(reference.state)) {
-      const got = state[key]!.data as Float32Array, wanted = tensor.data as Float32Array;
-      if (key.endsWith("qkv.bias")) {
-        // The key third has a true gradient of zero; AdamW scales the noise there up to the learning rate.
-        const third = got.length / 3;
-        for (let i = third; i < 2 * third; i++) {
-          assert.ok(Math.abs(got[i]! - wanted[i]!) < 5 * 1e-3, key);
-          got[i] = wanted[i]!;
-        }
-      }
-      worst.push([relativeError(got, wanted), key]);
-    }
-    worst.sort(([a], [b]) => b - a);
-    assert.ok(worst[0]![0] < 1e-5, `${worst.slice(0, 3).map(([e, k]) => `${k}: ${e}`)}`);
+  }
+}
+
+const OBJECTIVES: readonly ObjectiveConfig[] = [
+  { ...CONFIG.objective, loss: "l2" },
+  { ...CONFIG.objective, targetMasking: "input" },
+  { ...CONFIG.objective, targets: "pixels", loss: "l2" },
+];
+
+for (const objective of OBJECTIVES) {
+  Deno.test(`onnx: five steps equal eager cpu with ${Object.values(objective).join(", ")}`, async () => {
+    const model = objective.targets === "pixels"
+      ? { ...MODEL, predictor: { ...MODEL.predictor, outputWidth: 48 } }
+      : MODEL;
+    const config = { ...CONFIG, model, objective };
+    const wanted = await runFiveSteps("cpu", config);
+    assert.ok(
+      relativeError(wanted.losses, reference.losses) > 0.01,
+      "the objective changes nothing",
+    );
+    expectSame(await runFiveSteps("onnx", config), wanted);
+    expectSame(await runFiveSteps("onnx", { ...config, accumulate: 2 }), wanted);
   });
 }

@@ -36,13 +36,12 @@ Deno.test("adamw() follows the textbook update over ten steps", () => {
 });
 
 Deno.test("targetMonitors() tells spread targets from collapsed ones", () => {
-  const same = tf.tile(tf.tensor2d([[1, -1, 2, 0]]), [6, 1]);
-  const collapsed = targetMonitors(same, 3);
+  const same = tf.tile(tf.tensor2d([[1, -1, 2, 0]]), [3, 1]);
+  const collapsed = targetMonitors(same);
   assert.ok(collapsed.std.dataSync()[0]! < 1e-6);
   assert.ok(Math.abs(collapsed.cosine.dataSync()[0]! - 1) < 1e-5);
-  // Two images with opposite tokens: deviation 1 in every feature, cosine -1.
-  const opposite = tf.tensor2d([[1, -1], [1, -1], [-1, 1], [-1, 1]]);
-  const spread = targetMonitors(opposite, 2);
+  // Two opposite images: deviation 1 in every feature, cosine -1.
+  const spread = targetMonitors(tf.tensor2d([[1, -1], [-1, 1]]));
   assert.ok(Math.abs(spread.std.dataSync()[0]! - 1) < 1e-6);
   assert.ok(Math.abs(spread.cosine.dataSync()[0]! + 1) < 1e-5);
 });

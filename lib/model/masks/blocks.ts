@@ -1,4 +1,4 @@
-import type { BlockSize, Grid } from "./types.ts";
+import type { BlockSize, Grid, Masks } from "./types.ts";
 
 /** A rectangle of patches. */
 export interface Block {
@@ -54,4 +54,25 @@ export function packTargets(
     });
   }
   return packed;
+}
+
+/** The masks of some consecutive images of a batch. @param options `blocks`: target blocks M per image */
+export function masksOfImages(
+  masks: Omit<Masks, "relaxedSamples">,
+  { first, count, blocks }: {
+    readonly first: number;
+    readonly count: number;
+    readonly blocks: number;
+  },
+): Omit<Masks, "relaxedSamples"> {
+  const { contextTokens, targetTokens } = masks;
+  const batch = masks.context.length / contextTokens;
+  const targets = new Int32Array(blocks * count * targetTokens);
+  for (let m = 0; m < blocks; m++) {
+    const start = (m * batch + first) * targetTokens;
+    const block = masks.targets.subarray(start, start + count * targetTokens);
+    targets.set(block, m * count * targetTokens);
+  }
+  const context = masks.context.subarray(first * contextTokens, (first + count) * contextTokens);
+  return { contextTokens, targetTokens, context, targets };
 }

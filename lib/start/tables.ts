@@ -1,0 +1,82 @@
+/** Position tables of other people's weights: resized where they are for another grid of patches. */
+
+import { huggingFaceNames } from "../formats/huggingface.ts";
+import { POSITIONS, PREDICTOR_POSITIONS, resizePositions } from "../model/positions.ts";
+import { type FloatTensor, floatTensor, type HostTensor } from "../tensor.ts";
+
+/** Rows and columns of a grid of patches. */
+export type Grid = readonly [rows: number, columns: number];
+
+/** Names that a position table may have. */
+export const TABLE_NAMES: readonly string[] = [
+  POSITIONS,
+  huggingFaceNames(POSITIONS)[0]!,
+  PREDICTOR_POSITIONS,
+];
+
+/** A tensor, and its name in the file for messages. */
+export interface FoundTensor {
+  readonly tensor: HostTensor;
+  readonly shown: string;
+}
+
+/** A table that fits, and a sentence when it had to be made to; or why it cannot. */
+export type FittedTable =
+  | { readonly table: FloatTensor; readonly told?: string }
+  | { readonly complaint: string };
+
+/** The same values as float32. */
+export function toFloat32({ dtype, shape, data }: HostTensor): FloatTensor {
+  return floatTensor(
+    shape,
+    dtype === "float32" ? data : Float32Array.from(data as Float64Array<ArrayBuffer>),
+  );
+}
+
+/** The grid that a table of so many patches is for: that of its source, else the run's own, else a square. */
+function gridOfTable(
+  patches: number,
+  { source, own }: { readonly source: Grid | undefined; readonly own: Grid },
+): Grid | undefined {
+  const side = Math.round(Math.sqrt(patches));
+  const square: Grid = [side, side];
+  return [...source === undefined ? [] : [source], own, square]
+    .find(([rows, columns]) => rows * columns === patches);
+}
+
+/**
+ * Makes a position table fit.
+ *
+ * @param found what stands in the file
+ * @param wanted `width` of the network, `own` grid of the run, grid of the `source` where it says one
+ */
+export function fitTable(
+  { tensor, shown }: FoundTensor,
+  { width, own, source }: {
+    readonly width: number;
+    readonly own: Grid;
+    readonly source: Grid | undefined;
+  },
+): FittedTable {
+  const { dtype, shape, data } = tensor;
+  const [one, patches, got] = shape;
+  if (!/^float/.test(dtype) || shape.length !== 3 || one !== 1 || got !== width) {
+    const type = /^float/.test(dtype) ? "" : `${dtype} `;
+    return { complaint: `${shown} is ${type}[${shape.join(" ")}], wanted [1 N ${width}]` };
+  }
+  const bad = (data as Float32Array).find((value) => !Number.isFinite(value));
+  if (bad !== undefined) return { complaint: `${shown} [${shape.join(" ")}] holds ${bad}` };
+  const from = gridOfTable(patches!, { source, own });
+  if (from === undefined) {
+    return {
+      complaint: `${shown} [${shape.join(" ")}] is for ${patches} patches, neither ` +
+        `${own.join("x")} nor a square`,
+    };
+  }
+  const table = resizePositions(toFloat32(tensor), { from, to: own });
+  if (from.join() === own.join()) return { table };
+  return {
+    table,
+    told: `${shown} resized from ${from.join("x")} to ${own.join("x")} patches (bicubic)`,
+  };
+}

@@ -1,0 +1,78 @@
+/** What a run carries from step to step: three networks and the optimizer's moments, under the official names. */
+
+import type { ModelConfig } from "../model/config.ts";
+import {
+  encoderShapes,
+  finishedPredictorShapes,
+  finishedShapes,
+  type Initialisation,
+  initialise,
+  predictorShapes,
+  type ShapeTable,
+} from "../model/parameters.ts";
+import {
+  POSITIONS,
+  positionTable,
+  PREDICTOR_POSITIONS,
+  predictorPositionTable,
+} from "../model/positions.ts";
+import { floatTensor, prefixed, type TensorRecord } from "../tensor.ts";
+
+/** Shapes of the tensors that gradients are for, `encoder.*` and `predictor.*`. */
+export function trainedShapes(model: ModelConfig): ShapeTable {
+  return {
+    ...prefixed("encoder.", encoderShapes(model.encoder)),
+    ...prefixed("predictor.", predictorShapes(model)),
+  };
+}
+
+/** Shapes of the position tables: part of the networks, never trained. */
+export function tableShapes(model: ModelConfig): ShapeTable {
+  const encoder = { [POSITIONS]: finishedShapes(model.encoder)[POSITIONS]! };
+  const predictor = {
+    [PREDICTOR_POSITIONS]: finishedPredictorShapes(model)[PREDICTOR_POSITIONS]!,
+  };
+  return {
+    ...prefixed("encoder.", encoder),
+    ...prefixed("predictor.", predictor),
+    ...prefixed("target_encoder.", encoder),
+  };
+}
+
+/** Shapes of what a step changes: trained tensors, target encoder, moments. */
+export function updatedShapes(model: ModelConfig): ShapeTable {
+  const trained = trainedShapes(model);
+  return {
+    ...trained,
+    ...prefixed("target_encoder.", encoderShapes(model.encoder)),
+    ...prefixed("moment1.", trained),
+    ...prefixed("moment2.", trained),
+  };
+}
+
+/** Shapes of everything that a checkpoint holds. */
+export function stateShapes(model: ModelConfig): ShapeTable {
+  return { ...tableShapes(model), ...updatedShapes(model) };
+}
+
+/** The state before the first step: target equal to the encoder, moments zero, sine-cosine positions. */
+export function initialState(model: ModelConfig, initialisation: Initialisation): TensorRecord {
+  const encoder = {
+    [POSITIONS]: positionTable(model.encoder),
+    ...initialise(encoderShapes(model.encoder), "encoder", initialisation),
+  };
+  const predictor = {
+    [PREDICTOR_POSITIONS]: predictorPositionTable(model),
+    ...initialise(predictorShapes(model), "predictor", initialisation),
+  };
+  const zeros = Object.fromEntries(
+    Object.entries(trainedShapes(model)).map(([name, shape]) => [name, floatTensor(shape)]),
+  );
+  return {
+    ...prefixed("encoder.", encoder),
+    ...prefixed("predictor.", predictor),
+    ...prefixed("target_encoder.", encoder),
+    ...prefixed("moment1.", zeros),
+    ...prefixed("moment2.", zeros),
+  };
+}
