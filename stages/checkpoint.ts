@@ -15,9 +15,13 @@ import {
   checkOnnx,
   type Encoder,
   ENCODER_FILES,
+  encoderAt,
   type EncoderWeights,
+  IMAGE_SIZE_FLAG,
   modelCard,
+  parseImageSize,
   readEncoder,
+  resizeTo,
   writeEncoder,
   writeOnnx,
 } from "../lib/encoder/mod.ts";
@@ -64,6 +68,7 @@ const FLAGS = {
     choices: ["target", "context"],
     help: "target: the moving average, which the paper evaluates; context: the trained weights",
   },
+  imageSize: IMAGE_SIZE_FLAG,
   force: { type: "boolean", help: "replace an encoder that was made from something else" },
 } as const;
 
@@ -76,11 +81,13 @@ const COMMAND = {
   examples: [
     "deno task checkpoint --run run --out encoder",
     "deno task checkpoint --run run --out random --step 0",
+    "deno task checkpoint --run run --out encoder-448 --image-size 448",
   ],
   details:
     `Writes config.json, preprocessor_config.json, model.safetensors (IJepaModel of transformers),
 onnx/model.onnx (pixel_values -> last_hidden_state, pooler_output; any batch) and README.md, the model card.
-The ONNX file is run and compared with the encoder; the largest difference is in the model card.`,
+The ONNX file is run and compared with the encoder; the largest difference is in the model card.
+--image-size exports the encoder for images of another size than it was trained on.`,
 } as const satisfies Command<typeof FLAGS>;
 
 /** Names of the networks in a checkpoint. */
@@ -214,6 +221,7 @@ export async function checkpoint(
   _context: Context,
 ): Promise<Outcome> {
   const { run, out, encoder: network, force } = options;
+  const imageSize = options.imageSize === undefined ? undefined : parseImageSize(options.imageSize);
   await expectInput(run, "open the run", "give the directory that the pretrain stage has written");
   const record = await readRun(run);
   const config = configOf(record, run);
@@ -226,21 +234,18 @@ export async function checkpoint(
     version: VERSION,
     path: out,
     kind: "directory",
-    config: { step, encoder: network },
+    config: { step, encoder: network, ...imageSize === undefined ? {} : { imageSize } },
     inputs: await recordInputs(run, { decisive, record, checkpoint: chosen }),
     force,
   }, async (directory) => {
     const weights = chosen === undefined
       ? initialWeights(model, config)
       : await readNetwork(chosen, model, PREFIXES[network]);
-    const size = imageSizeOf(config.data);
     const { mean, std } = config.data;
     const encoder: Encoder = {
       config: model.encoder,
       preprocessing: {
-        resize: "shorter-side",
-        shorterSide: Math.max(...size),
-        size,
+        ...resizeTo(imageSizeOf(config.data)),
         filter: "bicubic",
         mean,
         std,
@@ -249,7 +254,8 @@ export async function checkpoint(
       network,
       step,
     };
-    return await writeAll(directory, encoder, { step, config: decisive, record });
+    const resized = imageSize === undefined ? encoder : encoderAt(encoder, imageSize);
+    return await writeAll(directory, resized, { step, config: decisive, record });
   });
 }
 

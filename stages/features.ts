@@ -13,7 +13,15 @@ import {
   VERSION,
 } from "../lib/cli/mod.ts";
 import { MANIFEST_FILE, openShards, type Shards, verifyShards } from "../lib/data/mod.ts";
-import { ENCODER_FILES, readEncoder, readEncoderSettings } from "../lib/encoder/mod.ts";
+import {
+  ENCODER_FILES,
+  encoderAt,
+  IMAGE_SIZE_FLAG,
+  parseImageSize,
+  readEncoder,
+  readEncoderSettings,
+  settingsAt,
+} from "../lib/encoder/mod.ts";
 import { Failure } from "../lib/failure.ts";
 import {
   type Embedder,
@@ -65,6 +73,7 @@ const FLAGS = {
     choices: ["mean"],
     help: "how the tokens of an image become one vector",
   },
+  imageSize: IMAGE_SIZE_FLAG,
   batch: {
     type: "integer",
     placeholder: "N",
@@ -91,7 +100,8 @@ const COMMAND = {
     `Writes an Arrow IPC file with the columns key, path, the labels of the shards, and embedding
 (FixedSizeList<float32>): the mean over the tokens after the final norm. The schema metadata name encoder, layers,
 preprocessing and shards with their hashes. Images are prepared as preprocessor_config.json of the encoder says:
-for our own, the shorter side is scaled to the encoder's input (bicubic) and the centre cut out.`,
+for our own, the shorter side is scaled to the encoder's input (bicubic) and the centre cut out.
+--image-size runs the encoder on images of another size than it was trained on.`,
 } as const satisfies Command<typeof FLAGS>;
 
 const LAYERS = { last: 1, last4: 4 } as const;
@@ -111,7 +121,7 @@ interface Source {
 }
 
 /** The pseudo-encoder `pixels:N`, when that is asked for. */
-function pixelSource({ encoder, layers }: FeaturesOptions): Source | undefined {
+function pixelSource({ encoder, layers, imageSize }: FeaturesOptions): Source | undefined {
   if (!/^pixels(:|$)/.test(encoder)) return undefined;
   const side = Number(/^pixels:(\d+)$/.exec(encoder)?.[1]);
   if (!(side >= 1 && side <= 64)) {
@@ -125,6 +135,12 @@ function pixelSource({ encoder, layers }: FeaturesOptions): Source | undefined {
     throw new Failure(
       "usage",
       `Cannot make features: ${encoder} has no layers, leave --layers out`,
+    );
+  }
+  if (imageSize !== undefined) {
+    throw new Failure(
+      "usage",
+      `Cannot make features: ${encoder} says its size itself, leave --image-size out`,
     );
   }
   const hash = sha256(encoder);
@@ -144,14 +160,18 @@ function pixelSource({ encoder, layers }: FeaturesOptions): Source | undefined {
 }
 
 /** An encoder directory. */
-async function encoderSource(options: FeaturesOptions): Promise<Source> {
+async function encoderSource(
+  options: FeaturesOptions,
+  imageSize: readonly [height: number, width: number] | undefined,
+): Promise<Source> {
   const { encoder: directory, layers, pool, threads } = options;
   await expectInput(
     directory,
     "open the encoder",
     `give a directory that "deno task checkpoint" has written`,
   );
-  const { config } = await readEncoderSettings(directory);
+  const settings = await readEncoderSettings(directory);
+  const { config } = imageSize === undefined ? settings : settingsAt(settings, imageSize);
   if (config.depth < LAYERS[layers]) {
     throw new Failure(
       "usage",
@@ -169,7 +189,8 @@ async function encoderSource(options: FeaturesOptions): Promise<Source> {
   return {
     inputs,
     async open() {
-      const encoder = await readEncoder(directory);
+      const stored = await readEncoder(directory);
+      const encoder = imageSize === undefined ? stored : encoderAt(stored, imageSize);
       const runtime = await createRuntime(
         options.runtime,
         threads === undefined ? {} : { threads },
@@ -204,7 +225,8 @@ async function verify(shards: Shards, split: string): Promise<void> {
 /** Embeds the images of one split; see `lib/formats/arrow.ts` for the file. */
 export async function features(options: FeaturesOptions, _context: Context): Promise<Outcome> {
   const { out, layers, pool, batch, runtime, force } = options;
-  const source = pixelSource(options) ?? await encoderSource(options);
+  const imageSize = options.imageSize === undefined ? undefined : parseImageSize(options.imageSize);
+  const source = pixelSource(options) ?? await encoderSource(options, imageSize);
   const shards = await openShards(options.shards);
   await using split = shards.split(options.split);
   const manifest = { path: join(options.shards, MANIFEST_FILE), sha256: shards.manifestSha256 };
@@ -213,7 +235,13 @@ export async function features(options: FeaturesOptions, _context: Context): Pro
     version: VERSION,
     path: out,
     kind: "file",
-    config: { split: split.name, layers, pool, runtime },
+    config: {
+      split: split.name,
+      layers,
+      pool,
+      runtime,
+      ...imageSize === undefined ? {} : { imageSize },
+    },
     inputs: [...source.inputs, manifest],
     force,
   }, async (temporary) => {

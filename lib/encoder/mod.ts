@@ -14,3 +14,4 @@ export {
 } from "./directory.ts";
 export { modelCard, type Origin } from "./model_card.ts";
 export { onnxModelOf, writeOnnx } from "./onnx.ts";
+export { encoderAt, IMAGE_SIZE_FLAG, parseImageSize, resizeTo, settingsAt } from "./resolution.ts";

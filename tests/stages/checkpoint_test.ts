@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { readEncoder } from "../../lib/encoder/mod.ts";
 import { readSafetensors } from "../../lib/formats/safetensors.ts";
-import { POSITIONS, positionTable } from "../../lib/model/positions.ts";
+import { POSITIONS, positionTable, resizePositions } from "../../lib/model/positions.ts";
 import { runOnnxFile } from "../../lib/runtime/onnx_file.ts";
-import { floatTensor, type TensorRecord } from "../../lib/tensor.ts";
+import { type FloatTensor, floatTensor, type TensorRecord } from "../../lib/tensor.ts";
 import {
   MANIFEST_SHA256,
   MODEL,
@@ -318,4 +318,36 @@ Deno.test("the weights file has the names that transformers reads", async () => 
   assert.deepEqual(key.shape, [16, 16]);
   assert.deepEqual(key.data, fused.slice(256, 512));
   assert.deepEqual(tensors["embeddings.position_embeddings"]!.shape, [1, 16, 16]);
+});
+
+Deno.test("checkpoint --image-size exports for other images: positions resized, ONNX checked", async () => {
+  const { code, result, stderr } = await exportTo("wide", ["--image-size", "24x32"]);
+  assert.equal(code, 0, stderr);
+  assert.ok((result["onnxLargestDifference"] as number) < 1e-4);
+  const { config, preprocessing, weights } = await readEncoder(join(root, "wide"));
+  assert.deepEqual(config, { ...MODEL.encoder, imageSize: [24, 32] });
+  assert.deepEqual([preprocessing.resize, preprocessing.size], ["stretch", [24, 32]]);
+  const own = networkOf(stateOfStep(20), "target_encoder.") as Record<string, FloatTensor>;
+  const positions = resizePositions(own[POSITIONS]!, { from: [4, 4], to: [6, 8] });
+  assert.deepEqual(weights, { ...own, [POSITIONS]: positions });
+
+  const square = await exportTo("square", ["--image-size", "32"]);
+  assert.equal(square.code, 0, square.stderr);
+  const { shorterSide, size } = (await readEncoder(join(root, "square"))).preprocessing;
+  assert.deepEqual([shorterSide, size], [32, [32, 32]]);
+});
+
+Deno.test("checkpoint --image-size is refused when patches do not fit, or it is no size", async () => {
+  const unfit = await exportTo("unfit", ["--image-size", "18"]);
+  assert.deepEqual([unfit.code, unfit.stderr.split("\n")[0]], [
+    2,
+    "checkpoint: Cannot change the resolution: 18 pixels are no multiple of the encoder's patches of 4, " +
+    "use 16 or 20",
+  ]);
+  const text = await exportTo("text", ["--image-size", "big"]);
+  assert.deepEqual([text.code, text.stderr.split("\n")[0]], [
+    2,
+    "checkpoint: Cannot change the resolution: --image-size must be pixels such as 448, or 224x448 " +
+    '(height x width), got "big"',
+  ]);
 });

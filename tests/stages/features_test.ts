@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import sharp from "sharp";
 import { decodeImage, openShards } from "../../lib/data/mod.ts";
-import { type Encoder, readEncoder, writeEncoder } from "../../lib/encoder/mod.ts";
+import { type Encoder, encoderAt, readEncoder, writeEncoder } from "../../lib/encoder/mod.ts";
 import { type Features, readFeatures } from "../../lib/formats/arrow.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/formats/safetensors.ts";
 import { encoderProgram } from "../../lib/model/inference.ts";
@@ -480,4 +480,21 @@ Deno.test("features says that the disk is full and leaves nothing", async () => 
     ]);
     assert.deepEqual([...Deno.readDirSync(disk)], []);
   });
+});
+
+Deno.test("features --image-size gives what an encoder exported for that size gives", async () => {
+  await Deno.mkdir(join(root, "larger"));
+  await writeEncoder(join(root, "larger"), encoderAt(encoder, [32, 32]));
+  const inputs = { encoder: join(root, "larger") };
+  const exported = await featuresOf("larger.arrow", ["--split", "train"], inputs);
+  const resized = await featuresOf("resized.arrow", ["--split", "train", "--image-size", "32"]);
+  assert.deepEqual(resized.embeddings, exported.embeddings);
+  const own = await featuresOf("own.arrow", ["--split", "train"]);
+  assert.ok(largestDifference(own.embeddings, resized.embeddings) > 0.01);
+  assert.match(resized.metadata["ijepa.preprocessing"]!, /"size":\[32,32\]/);
+  const pixels = await embedTo("pixels-32.arrow", ["--image-size", "32"], { encoder: "pixels:8" });
+  assert.deepEqual([pixels.code, pixels.stderr.split("\n")[0]], [
+    2,
+    "features: Cannot make features: pixels:8 says its size itself, leave --image-size out",
+  ]);
 });

@@ -147,7 +147,7 @@ Deno.test("resolveConfig() refuses unknown names and suggests the nearest", () =
   assertRefused(
     file({ run: { constructor: 3 } }),
     `${text}config small.json has an unknown key "run.constructor", expected one of "run.batch", ` +
-      '"run.seed", "run.checkpointSteps", "run.keepLast", "run.keepEvery"',
+      '"run.accumulate", "run.seed", "run.checkpointSteps", "run.keepLast", "run.keepEvery"',
   );
 });
 

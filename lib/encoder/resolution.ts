@@ -1,0 +1,79 @@
+import { Failure } from "../failure.ts";
+import { gridOf } from "../model/config.ts";
+import { POSITIONS, resizePositions } from "../model/positions.ts";
+import type { Preprocessing } from "../formats/huggingface.ts";
+import type { Encoder } from "./directory.ts";
+
+/** The flag that asks for another resolution. */
+export const IMAGE_SIZE_FLAG = {
+  type: "string",
+  placeholder: "PIXELS",
+  help: "another input, 448 or 224x448 (height x width); positions are resized (bicubic)",
+} as const;
+
+/** How images are brought to an encoder's size. */
+type Resize = Pick<Preprocessing, "resize" | "shorterSide" | "size">;
+
+/**
+ * For a square input the shorter side is scaled and the centre cut out. For any other the whole image is scaled to it: a
+ * crop out of a square would lose most of the picture, and images of the input's own proportions lose nothing.
+ *
+ * @param size height and width of the input, pixels
+ * @param margin shorter side of the scaled image, relative to the crop's
+ */
+export function resizeTo(size: readonly [height: number, width: number], margin = 1): Resize {
+  const [height, width] = size;
+  if (height !== width) return { resize: "stretch", size };
+  return { resize: "shorter-side", shorterSide: Math.round(height * margin), size };
+}
+
+/** What comes with a resolution: everything but the weights. */
+type Settings = Pick<Encoder, "config" | "preprocessing">;
+
+function refuse(text: string): never {
+  throw new Failure("usage", `Cannot change the resolution: ${text}`);
+}
+
+/** `448`, `224x448`. @throws {Failure} `usage` */
+export function parseImageSize(text: string): readonly [height: number, width: number] {
+  const [, height, width = height] = /^(\d{1,5})(?:x(\d{1,5}))?$/.exec(text) ?? [];
+  if (!(Number(height) > 0 && Number(width) > 0)) {
+    refuse(`--image-size must be pixels such as 448, or 224x448 (height x width), got "${text}"`);
+  }
+  return [Number(height), Number(width)];
+}
+
+/**
+ * Sizes and preprocessing of an encoder for images of another size. Images are cut as they were, see {@link resizeTo}.
+ *
+ * @param imageSize height and width, pixels
+ * @throws {Failure} `usage`: not multiples of the patch size
+ */
+export function settingsAt(
+  { config, preprocessing }: Settings,
+  imageSize: readonly [height: number, width: number],
+): Settings {
+  const patch = config.patchSize;
+  for (const pixels of imageSize) {
+    if (pixels % patch === 0) continue;
+    const below = pixels - pixels % patch;
+    const fitting = below === 0 ? `${patch}` : `${below} or ${below + patch}`;
+    refuse(`${pixels} pixels are no multiple of the encoder's patches of ${patch}, use ${fitting}`);
+  }
+  const { filter, mean, std, shorterSide, size } = preprocessing;
+  const resize: Resize = shorterSide === undefined
+    ? { resize: "stretch", size: imageSize }
+    : resizeTo(imageSize, shorterSide / size[0]);
+  return { config: { ...config, imageSize }, preprocessing: { ...resize, filter, mean, std } };
+}
+
+/** The same encoder for images of another size; see {@link settingsAt}. */
+export function encoderAt(
+  encoder: Encoder,
+  imageSize: readonly [height: number, width: number],
+): Encoder {
+  const settings = settingsAt(encoder, imageSize);
+  const grids = { from: gridOf(encoder.config), to: gridOf(settings.config) };
+  const positions = resizePositions(encoder.weights[POSITIONS]!, grids);
+  return { ...encoder, ...settings, weights: { ...encoder.weights, [POSITIONS]: positions } };
+}
