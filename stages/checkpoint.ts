@@ -39,6 +39,7 @@ import {
   readRun,
   type RunRecord,
 } from "../lib/run/mod.ts";
+import { under } from "../lib/tensor.ts";
 import {
   imageSizeOf,
   modelConfigOf,
@@ -153,9 +154,7 @@ async function readNetwork(
   // Tensors that no run of this configuration has are loaded too, so that they are named.
   const wanted = (name: string) => name.startsWith(prefix) || !Object.hasOwn(known, name);
   const tensors = await readCheckpoint(checkpoint, { shapes, wanted });
-  return Object.fromEntries(
-    Object.entries(tensors).map(([name, tensor]) => [name.slice(prefix.length), tensor]),
-  ) as EncoderWeights;
+  return under(tensors, prefix) as EncoderWeights;
 }
 
 /** The weights of step 0: a pure function of the configuration, the same for both networks. */

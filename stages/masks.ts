@@ -2,12 +2,12 @@
 import {
   type Command,
   type Context,
-  expectInput,
   main,
   makeArtifact,
   type Options,
   type Outcome,
   Progress,
+  readInput,
   VERSION,
 } from "../lib/cli/mod.ts";
 import { gridOf } from "../lib/model/config.ts";
@@ -15,16 +15,12 @@ import {
   type MaskCoverage,
   MaskTally,
   maskTokenBounds,
+  meanTokens,
   sampleMasks,
   type TokenShare,
 } from "../lib/model/masks.ts";
 import { masksPage } from "../lib/pages/masks_page.ts";
-import {
-  modelConfigOf,
-  parseConfigText,
-  resolveConfig,
-  type ResolvedConfig,
-} from "../lib/training/config.ts";
+import { modelConfigOf, resolveConfig, type ResolvedConfig } from "../lib/training/config.ts";
 import { CONFIG_FLAGS } from "../lib/training/flags.ts";
 
 const FLAGS = {
@@ -59,11 +55,8 @@ those that pretrain draws in its first steps with the same configuration, batch 
 } as const satisfies Command<typeof FLAGS>;
 
 async function readConfig(options: MasksOptions): Promise<ResolvedConfig> {
-  const { config: path, preset, set: sets, batch, seed } = options;
-  if (path !== undefined) await expectInput(path, "read the configuration", "check --config");
-  const file = path === undefined
-    ? undefined
-    : { path, values: parseConfigText(await Deno.readTextFile(path), path) };
+  const { preset, set: sets, batch, seed } = options;
+  const file = await readInput(options.config, "read the configuration", "check --config");
   return resolveConfig({ preset, file, sets, flags: { batch, seed } });
 }
 
@@ -73,8 +66,8 @@ function rounded(value: number): number {
 
 /** Least, mean and most tokens seen, and the bounds of what is possible. */
 function tokensOf(seen: readonly TokenShare[], possible: readonly [number, number]): object {
-  const mean = seen.reduce((sum, { tokens, share }) => sum + tokens * share, 0);
-  return { least: seen[0]!.tokens, mean: rounded(mean), most: seen.at(-1)!.tokens, possible };
+  const mean = rounded(meanTokens(seen));
+  return { least: seen[0]!.tokens, mean, most: seen.at(-1)!.tokens, possible };
 }
 
 /** Least, mean and most share of images in which a patch is taken. */
@@ -109,14 +102,15 @@ export async function masks(options: MasksOptions, _context: Context): Promise<O
       total: steps,
       unit: "steps",
     });
+    const masksAt = (step: number) => sampleMasks(config.masks, grid, { seed, step, batch });
+    const example = masksAt(0);
     for (let step = 0; step < steps; step++) {
-      tally.add(sampleMasks(config.masks, grid, { seed, step, batch }), batch);
+      tally.add(step === 0 ? example : masksAt(step), batch);
       progress.update(step + 1);
     }
     progress.close();
     const coverage: MaskCoverage = tally.coverage();
     const bounds = maskTokenBounds(config.masks, grid);
-    const example = sampleMasks(config.masks, grid, { seed, step: 0, batch });
     const report = { config: config.masks, grid, batch, seed, coverage, bounds, example };
     await Deno.writeTextFile(path, masksPage(report));
     return {

@@ -2,12 +2,12 @@
 import {
   type Command,
   type Context,
-  expectInput,
   formatRate,
   main,
   type Options,
   type Outcome,
   Progress,
+  readInput,
   VERSION,
 } from "../lib/cli/mod.ts";
 import { BatchLoader, openShards, type Shards, verifyShards } from "../lib/data/mod.ts";
@@ -26,7 +26,6 @@ import { createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
 import {
   imageSizeOf,
   modelConfigOf,
-  parseConfigText,
   planRun,
   type PretrainConfig,
   resolveConfig,
@@ -104,12 +103,8 @@ function say(text: string): void {
 }
 
 async function readConfig(options: PretrainOptions): Promise<ResolvedConfig> {
-  const { config: path, preset, set: sets } = options;
-  const { steps, epochs, batch, accumulate, seed, checkpointSteps } = options;
-  if (path !== undefined) await expectInput(path, "read the configuration", "check --config");
-  const file = path === undefined
-    ? undefined
-    : { path, values: parseConfigText(await Deno.readTextFile(path), path) };
+  const { preset, set: sets, steps, epochs, batch, accumulate, seed, checkpointSteps } = options;
+  const file = await readInput(options.config, "read the configuration", "check --config");
   const flags = { steps, epochs, batch, accumulate, seed, checkpointSteps };
   return resolveConfig({ preset, file, sets, flags });
 }

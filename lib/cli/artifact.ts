@@ -155,7 +155,7 @@ export async function makeArtifact(
   }
 }
 
-/** Fails unless an input file or directory is there. */
+/** Fails unless an input file or directory is there. @throws {Failure} `missing` */
 export async function expectInput(path: string, action: string, hint: string): Promise<void> {
   try {
     await Deno.stat(path);
@@ -168,4 +168,15 @@ export async function expectInput(path: string, action: string, hint: string): P
       `Cannot ${action}: "${path}" is not readable: ${messageOf(error)}`,
     );
   }
+}
+
+/** The text of an input file that need not be given. @throws {Failure} `missing` */
+export async function readInput(
+  path: string | undefined,
+  action: string,
+  hint: string,
+): Promise<{ readonly path: string; readonly text: string } | undefined> {
+  if (path === undefined) return undefined;
+  await expectInput(path, action, hint);
+  return { path, text: await Deno.readTextFile(path) };
 }

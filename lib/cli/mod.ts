@@ -3,7 +3,13 @@
  *
  * @module
  */
-export { type ArtifactSpec, expectInput, makeArtifact, type Outcome } from "./artifact.ts";
+export {
+  type ArtifactSpec,
+  expectInput,
+  makeArtifact,
+  type Outcome,
+  readInput,
+} from "./artifact.ts";
 export { describeFlags, type Flag, type FlagTable, type Options, parseFlags } from "./flags.ts";
 export { type Command, type Context, main, VERSION } from "./main.ts";
 export { formatDuration, formatRate, Progress } from "./progress.ts";

@@ -6,4 +6,5 @@
 export { forEachConcurrently } from "./concurrent.ts";
 export { canonicalJson, sha256, sha256File } from "./hash.ts";
 export { holdLock } from "./lock.ts";
+export { readFully } from "./read.ts";
 export { outputFailure, syncEntry, syncPath, writeFileAtomically } from "./write.ts";

@@ -7,6 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import { Failure } from "../failure.ts";
+import { readFully } from "../files/mod.ts";
 import { type DataOf, type Dtype, type HostTensor, sizeOf, type TensorRecord } from "../tensor.ts";
 
 /** Tensors of a file, with its free text. */
@@ -203,15 +204,6 @@ function expectContiguous(path: string, entries: readonly TensorEntry[], dataByt
     }
   }
   if (end !== dataBytes) throw damaged(path, `${dataBytes - end} bytes follow after ${before}`);
-}
-
-async function readFully(file: Deno.FsFile, buffer: Uint8Array): Promise<boolean> {
-  for (let rest = buffer; rest.length > 0;) {
-    const count = await file.read(rest);
-    if (count === null) return false;
-    rest = rest.subarray(count);
-  }
-  return true;
 }
 
 async function readHeader(path: string, file: Deno.FsFile): Promise<{

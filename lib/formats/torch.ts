@@ -6,6 +6,7 @@
  * @module
  */
 import { Failure } from "../failure.ts";
+import { readFully } from "../files/mod.ts";
 import { type HostTensor, sizeOf, type TensorRecord } from "../tensor.ts";
 import { PickleError, type PickleGlobal, readPickle, Tuple } from "./torch/pickle.ts";
 import { listZip, readZipEntry, type ZipEntry, ZipError } from "./torch/zip.ts";
@@ -242,7 +243,7 @@ const ZIP_START = 0x04034b50, OLD_START = 0x0a8a0280;
 async function startOf(path: string): Promise<number> {
   using file = await Deno.open(path);
   const start = new Uint8Array(4);
-  await file.read(start);
+  await readFully(file, start);
   return new DataView(start.buffer).getUint32(0, true);
 }
 

@@ -9,7 +9,7 @@ import { sampleReferenceMasks } from "./masks/reference.ts";
 import type { Grid, MaskConfig, MaskPosition, Masks } from "./masks/types.ts";
 
 export { masksOfImages } from "./masks/blocks.ts";
-export { type MaskCoverage, MaskTally, type TokenShare } from "./masks/coverage.ts";
+export { type MaskCoverage, MaskTally, meanTokens, type TokenShare } from "./masks/coverage.ts";
 export { checkMaskGeometry, maskTokenBounds } from "./masks/geometry.ts";
 export { STRATEGY_SETTINGS } from "./masks/partitions.ts";
 export type {

@@ -1,5 +1,7 @@
 /** Charts as inline SVG: no scripts, colours from the style sheet of the page, so that they suit light and dark. */
 
+import type { TokenShare } from "../model/masks.ts";
+
 /** Text for HTML and SVG. */
 export function escapeText(text: string): string {
   const names: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", '"': "&quot;" };
@@ -156,19 +158,13 @@ export function patchMap(
   return svg([columns * cell, rows * cell], label, patches);
 }
 
-/** A number of tokens and the share of steps that has it. */
-export interface Bar {
-  readonly tokens: number;
-  readonly share: number;
-}
-
 const PLOT_WIDTH = 340, PLOT_HEIGHT = 150;
 const MOST_BARS = 48;
 
 /** Neighbouring numbers in one bar when there are too many to tell apart. */
-function binned(bars: readonly Bar[], [least, most]: readonly [number, number]): {
+function binned(bars: readonly TokenShare[], [least, most]: readonly [number, number]): {
   readonly width: number;
-  readonly bins: readonly Bar[];
+  readonly bins: readonly TokenShare[];
 } {
   const width = Math.ceil((most - least + 1) / MOST_BARS);
   const bins = new Map<number, number>();
@@ -185,7 +181,7 @@ function binned(bars: readonly Bar[], [least, most]: readonly [number, number]):
  * @param bounds the numbers that are possible: both ends of the axis
  */
 export function histogram(
-  bars: readonly Bar[],
+  bars: readonly TokenShare[],
   { bounds, ink, axis, label }: {
     readonly bounds: readonly [number, number];
     readonly ink: string;

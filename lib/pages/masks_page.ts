@@ -3,7 +3,14 @@
  *
  * @module
  */
-import type { Grid, MaskConfig, MaskCoverage, Masks, TokenBounds } from "../model/masks.ts";
+import {
+  type Grid,
+  type MaskConfig,
+  type MaskCoverage,
+  type Masks,
+  meanTokens,
+  type TokenBounds,
+} from "../model/masks.ts";
 import { escapeText, heatMap, histogram, patchMap, percent } from "./charts.ts";
 
 /** What the page is about. */
@@ -50,10 +57,6 @@ function figure(caption: string, chart: string): string {
   return `<figure><figcaption>${caption}</figcaption>\n${chart}\n</figure>`;
 }
 
-function mean(shares: readonly { readonly tokens: number; readonly share: number }[]): number {
-  return shares.reduce((sum, { tokens, share }) => sum + tokens * share, 0);
-}
-
 function tableRow(cells: readonly (string | number)[]): string {
   return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`;
 }
@@ -67,7 +70,7 @@ function tokenTable({ coverage, bounds, config, batch, grid }: MaskReport): stri
   const row = (name: string, count: "contextTokens" | "targetTokens") => {
     const seen = coverage[count];
     const [least, most] = bounds[count];
-    const average = mean(seen);
+    const average = meanTokens(seen);
     const share = percent(average / (grid[0] * grid[1]));
     return tableRow([
       name,

@@ -25,11 +25,15 @@ export interface ConfigFlags {
   readonly checkpointSteps?: number | undefined;
 }
 
+/** A configuration file, as text or parsed: groups of `PretrainConfig`, only what differs. Messages name the path. */
+export type ConfigFile =
+  | { readonly path: string; readonly text: string }
+  | { readonly path: string; readonly values: unknown };
+
 /** Where values come from; later ones win, in the order of the members. */
 export interface ConfigSources {
   readonly preset?: string | undefined;
-  /** A parsed configuration file, and its path for messages. */
-  readonly file?: { readonly path: string; readonly values: unknown } | undefined;
+  readonly file?: ConfigFile | undefined;
   /** Texts like `"masks.minKeep=4"`. */
   readonly sets?: readonly string[] | undefined;
   readonly flags?: ConfigFlags | undefined;
@@ -109,12 +113,7 @@ function checkLayer({ origin, values }: Layer): void {
   }
 }
 
-/**
- * Reads the text of a configuration file: JSON with the groups of `PretrainConfig`, only what differs.
- *
- * @throws {Failure} `usage`: not JSON
- */
-export function parseConfigText(text: string, path: string): unknown {
+function parseText(text: string, path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -127,7 +126,9 @@ export function parseConfigText(text: string, path: string): unknown {
   }
 }
 
-function fileLayer({ path, values }: { readonly path: string; readonly values: unknown }): Layer {
+function fileLayer(file: ConfigFile): Layer {
+  const { path } = file;
+  const values = "text" in file ? parseText(file.text, path) : file.values;
   const origin = `config ${path}`;
   if (!isPlainObject(values)) {
     refuse(`${origin} wants groups of values like {"run": {"batch": 128}}, got ${show(values)}`);
@@ -232,8 +233,8 @@ function merge(layers: readonly Layer[]): ResolvedConfig {
 /**
  * One complete, checked configuration from all sources.
  *
- * @throws {Failure} `usage`: unknown preset or key (with the nearest known one), a value of the wrong type or size, or
- * geometry that cannot work
+ * @throws {Failure} `usage`: a file that is not JSON, unknown preset or key (with the nearest known one), a value of the
+ * wrong type or size, or geometry that cannot work
  */
 export function resolveConfig(sources: ConfigSources): ResolvedConfig {
   const { preset, file, sets = [], flags = {} } = sources;

@@ -6,7 +6,6 @@ import {
   type ConfigSources,
   DEFAULTS,
   modelConfigOf,
-  parseConfigText,
   planRun,
   PRESET_NAMES,
   resolveConfig,
@@ -212,10 +211,14 @@ Deno.test("resolveConfig() refuses a file that is no configuration", () => {
   );
 });
 
-Deno.test("parseConfigText() reads JSON and names a file that is none", () => {
-  assert.deepEqual(parseConfigText('{"run": {"batch": 3}}', "a.json"), { run: { batch: 3 } });
+Deno.test("resolveConfig() reads the text of a file, and names a file that is not JSON", () => {
+  const text = '{"run": {"batch": 3}}';
+  assert.deepEqual(
+    resolveConfig({ file: { path: "small.json", text } }),
+    resolveConfig(file({ run: { batch: 3 } })),
+  );
   assert.throws(
-    () => parseConfigText("run:\n  batch: 3", "configs/a.yaml"),
+    () => resolveConfig({ file: { path: "configs/a.yaml", text: "run:\n  batch: 3" } }),
     (error) =>
       error instanceof Failure && error.kind === "usage" &&
       /^Cannot read the configuration "configs\/a.yaml": it is not JSON \(.+\), wanted groups of values like \{"run": \{"batch": 128\}\}$/

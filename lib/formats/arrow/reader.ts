@@ -2,6 +2,7 @@
 import { DataType, type FixedSizeList, RecordBatchReader, type Schema } from "apache-arrow";
 import { open } from "node:fs/promises";
 import { Failure, messageOf } from "../../failure.ts";
+import { readFully } from "../../files/mod.ts";
 import { type FeatureLabel, type Features, type LabelValues, OWN_COLUMNS } from "../features.ts";
 
 /** Fails unless the file begins and ends as an Arrow IPC file does. */
@@ -24,11 +25,9 @@ async function checkMagic(path: string): Promise<number> {
   using _file = file;
   const { size, isFile } = await file.stat();
   const magicAt = async (position: number): Promise<string> => {
-    if (position < 0) return "";
-    await file.seek(position, Deno.SeekMode.Start);
     const bytes = new Uint8Array(6);
-    const count = await file.read(bytes) ?? 0;
-    return new TextDecoder("latin1").decode(bytes.subarray(0, count));
+    if (position < 0 || !await readFully(file, bytes, position)) return "";
+    return new TextDecoder("latin1").decode(bytes);
   };
   if (!isFile || await magicAt(0) !== "ARROW1") {
     throw new Failure(

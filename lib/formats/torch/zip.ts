@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import { readFully } from "../../files/mod.ts";
 
 /** Where an uncompressed member lies. */
 export interface ZipEntry {
@@ -34,12 +35,7 @@ async function readAt(
   const { size } = await file.stat();
   if (start < 0 || bytes < 0 || start + bytes > size) throw new ZipError("it is cut short");
   const taken = new Uint8Array(bytes);
-  await file.seek(start, Deno.SeekMode.Start);
-  for (let rest = taken; rest.length > 0;) {
-    const count = await file.read(rest);
-    if (count === null) throw new ZipError("it is cut short");
-    rest = rest.subarray(count);
-  }
+  if (!await readFully(file, taken, start)) throw new ZipError("it is cut short");
   return taken;
 }
 

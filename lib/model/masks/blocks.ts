@@ -42,18 +42,24 @@ export interface SampleMasks {
   readonly relaxed: boolean;
 }
 
-/** Target indices of a batch in block-major order, `[M B Kt]`. */
-export function packTargets(
-  samples: readonly SampleMasks[],
-  { tokens, blocks }: { readonly tokens: number; readonly blocks: number },
-): Int32Array<ArrayBuffer> {
-  const packed = new Int32Array(blocks * samples.length * tokens);
-  for (let m = 0; m < blocks; m++) {
-    samples.forEach(({ targets }, b) => {
-      packed.set(targets[m]!, (m * samples.length + b) * tokens);
-    });
-  }
+/** Rows of one length, one after the other. */
+function packRows(rows: readonly Int32Array[]): Int32Array<ArrayBuffer> {
+  const tokens = rows[0]!.length;
+  const packed = new Int32Array(rows.length * tokens);
+  rows.forEach((row, i) => packed.set(row, i * tokens));
   return packed;
+}
+
+/** The masks of a batch from those of its images, when their contexts have been brought to one length. */
+export function packMasks(samples: readonly SampleMasks[]): Masks {
+  const [{ context, targets }] = samples as readonly [SampleMasks, ...SampleMasks[]];
+  return {
+    contextTokens: context.length,
+    targetTokens: targets[0]!.length,
+    context: packRows(samples.map((sample) => sample.context)),
+    targets: packRows(targets.flatMap((_, m) => samples.map((sample) => sample.targets[m]!))),
+    relaxedSamples: samples.filter(({ relaxed }) => relaxed).length,
+  };
 }
 
 /** The masks of some consecutive images of a batch. @param options `blocks`: target blocks M per image */

@@ -23,6 +23,11 @@ export interface MaskCoverage {
   readonly overlap: number;
 }
 
+/** Tokens in the mean over the steps. */
+export function meanTokens(shares: readonly TokenShare[]): number {
+  return shares.reduce((sum, { tokens, share }) => sum + tokens * share, 0);
+}
+
 function shares(counts: ReadonlyMap<number, number>, steps: number): TokenShare[] {
   return [...counts].sort(([a], [b]) => a - b)
     .map(([tokens, count]) => ({ tokens, share: count / steps }));

@@ -1,11 +1,5 @@
 import { RandomStream } from "../../random/mod.ts";
-import {
-  type Block,
-  blockIndices,
-  contextIndices,
-  packTargets,
-  type SampleMasks,
-} from "./blocks.ts";
+import { type Block, blockIndices, contextIndices, packMasks, type SampleMasks } from "./blocks.ts";
 import type { BlockSize, Grid, MaskConfig, MaskPosition, Masks } from "./types.ts";
 
 /** Draws with the same targets excluded before one target fewer is excluded. */
@@ -101,17 +95,8 @@ export function sampleFullMasks(config: MaskConfig, grid: Grid, at: MaskPosition
     (least, { context }) => Math.min(least, context.length),
     limit,
   );
-  const context = new Int32Array(at.batch * contextTokens);
-  samples.forEach((drawn, sample) => {
+  return packMasks(samples.map((drawn, sample) => {
     const stream = new RandomStream({ ...at, purpose: "mask-drop", sample });
-    context.set(keepSome(drawn.context, contextTokens, stream), sample * contextTokens);
-  });
-  const targetTokens = sizes.target[0] * sizes.target[1];
-  return {
-    contextTokens,
-    targetTokens,
-    context,
-    targets: packTargets(samples, { tokens: targetTokens, blocks: config.targetBlocks }),
-    relaxedSamples: samples.filter(({ relaxed }) => relaxed).length,
-  };
+    return { ...drawn, context: keepSome(drawn.context, contextTokens, stream) };
+  }));
 }

@@ -1,5 +1,5 @@
 import { RandomStream } from "../../random/mod.ts";
-import { type Block, blockIndices, packTargets, type SampleMasks } from "./blocks.ts";
+import { type Block, blockIndices, contextIndices, packMasks, type SampleMasks } from "./blocks.ts";
 import { fullBlockSize, keepSome, place, tokensIn } from "./full.ts";
 import {
   type BlockSize,
@@ -79,12 +79,6 @@ function quadrants(grid: Grid): Block[] {
   return [0, size[0]].flatMap((top) => [0, size[1]].map((left) => ({ top, left, size })));
 }
 
-/** Patch indices outside of `target`, ascending. */
-function complement(target: Int32Array, grid: Grid): Int32Array {
-  const taken = new Set(target);
-  return Int32Array.from({ length: grid[0] * grid[1] }, (_, i) => i).filter((i) => !taken.has(i));
-}
-
 type DrawSample = (stream: RandomStream) => Omit<SampleMasks, "relaxed">;
 
 function drawQuadrants(grid: Grid): DrawSample {
@@ -100,9 +94,10 @@ function drawerOf(config: MaskConfig, grid: Grid, at: MaskPosition): DrawSample 
   if (config.strategy === "rasterized") return drawQuadrants(grid);
   const sizes = new RandomStream({ seed: at.seed, purpose: "mask-size", step: at.step });
   const area = tokensIn(sizes.uniform(...config.targetScale), grid);
+  const whole: Block = { top: 0, left: 0, size: grid };
   const parted = (target: Int32Array) => ({
     targets: [target],
-    context: complement(target, grid),
+    context: contextIndices(whole, [target], grid),
   });
   if (config.strategy === "block") {
     const size = largeBlockSize(area, sizes.uniform(...config.targetAspect), grid);
@@ -131,20 +126,12 @@ export function samplePartitionMasks(config: MaskConfig, grid: Grid, at: MaskPos
     const kept = keepSome(context, Math.min(limit, context.length), dropping);
     return { targets, context: kept, relaxed: false };
   });
-  const contextTokens = samples[0]!.context.length;
-  const targetTokens = samples[0]!.targets[0]!.length;
-  for (const [name, tokens] of [["context", contextTokens], ["target", targetTokens]] as const) {
+  const masks = packMasks(samples);
+  for (const name of ["context", "target"] as const) {
+    const tokens = masks[`${name}Tokens`];
     if (tokens <= config.minKeep) {
       throw new RangeError(`a ${name} of ${tokens} has no more than ${config.minKeep} tokens`);
     }
   }
-  const context = new Int32Array(at.batch * contextTokens);
-  samples.forEach((drawn, sample) => context.set(drawn.context, sample * contextTokens));
-  return {
-    contextTokens,
-    targetTokens,
-    context,
-    targets: packTargets(samples, { tokens: targetTokens, blocks: config.targetBlocks }),
-    relaxedSamples: 0,
-  };
+  return masks;
 }

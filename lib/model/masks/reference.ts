@@ -1,11 +1,5 @@
 import { RandomStream } from "../../random/mod.ts";
-import {
-  type Block,
-  blockIndices,
-  contextIndices,
-  packTargets,
-  type SampleMasks,
-} from "./blocks.ts";
+import { type Block, blockIndices, contextIndices, packMasks, type SampleMasks } from "./blocks.ts";
 import { MersenneTwister } from "./mersenne.ts";
 import type { BlockSize, Grid, MaskConfig, MaskPosition, Masks } from "./types.ts";
 
@@ -117,18 +111,9 @@ export function collateReferenceMasks(
     () => drawSample(config, { grid, sizes, positions: call.positions }),
   );
   const contextTokens = Math.min(...samples.map(({ context }) => context.length));
-  const context = new Int32Array(call.batch * contextTokens);
-  samples.forEach((drawn, sample) => {
-    context.set(drawn.context.subarray(0, contextTokens), sample * contextTokens);
-  });
-  const targetTokens = sizes.target[0] * sizes.target[1];
-  return {
-    contextTokens,
-    targetTokens,
-    context,
-    targets: packTargets(samples, { tokens: targetTokens, blocks: config.targetBlocks }),
-    relaxedSamples: samples.filter(({ relaxed }) => relaxed).length,
-  };
+  return packMasks(
+    samples.map((drawn) => ({ ...drawn, context: drawn.context.subarray(0, contextTokens) })),
+  );
 }
 
 /**
