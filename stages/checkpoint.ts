@@ -154,7 +154,7 @@ async function readNetwork(
   // Tensors that no run of this configuration has are loaded too, so that they are named.
   const wanted = (name: string) => name.startsWith(prefix) || !Object.hasOwn(known, name);
   const tensors = await readCheckpoint(checkpoint, { shapes, wanted });
-  return under(tensors, prefix) as EncoderWeights;
+  return under(prefix, tensors) as EncoderWeights;
 }
 
 /** The weights of step 0: a pure function of the configuration, the same for both networks. */

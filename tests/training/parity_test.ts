@@ -1,23 +1,15 @@
 /** The reference implementation's numbers: every intermediate, every gradient, six steps (tests/fixtures/parity). */
 
 import assert from "node:assert/strict";
-import * as tf from "@tensorflow/tfjs";
-import type { Program } from "../../lib/compile/mod.ts";
 import { readSafetensors } from "../../lib/formats/safetensors.ts";
 import type { ModelConfig } from "../../lib/model/config.ts";
 import { createRuntime } from "../../lib/runtime/mod.ts";
-import { encodeWhole, predictTargets, targetsOf } from "../../lib/training/objective.ts";
 import { stateShapes } from "../../lib/training/state.ts";
-import {
-  batchFeeds,
-  hyperFeeds,
-  lossAndGradients,
-  type StepConfig,
-  trainProgram,
-} from "../../lib/training/step.ts";
+import type { StepConfig } from "../../lib/training/step.ts";
 import { createTrainer, type StepInput } from "../../lib/training/trainer.ts";
-import { floatTensor, type HostTensor, type TensorRecord, under } from "../../lib/tensor.ts";
+import { floatTensor, type HostTensor, type TensorRecord } from "../../lib/tensor.ts";
 import { relativeError } from "../compare.ts";
+import { floats, runForward } from "./forward.ts";
 
 const FOLDER = new URL("../fixtures/parity/tiny/", import.meta.url).pathname;
 const fixture = JSON.parse(await Deno.readTextFile(`${FOLDER}fixture.json`));
@@ -38,11 +30,6 @@ const CONFIG: StepConfig = {
 
 async function read(name: string): Promise<TensorRecord> {
   return (await readSafetensors(`${FOLDER}${name}.safetensors`)).tensors;
-}
-
-function floats(tensor: HostTensor | undefined): Float32Array<ArrayBuffer> {
-  assert.equal(tensor?.dtype, "float32");
-  return (tensor as Extract<HostTensor, { dtype: "float32" }>).data;
 }
 
 function int32(tensor: HostTensor): Int32Array<ArrayBuffer> {
@@ -80,52 +67,11 @@ async function initialStateOfFixture(): Promise<TensorRecord> {
   );
 }
 
-/** A program that returns everything between the images and the update. */
-function forwardProgram(): Program {
-  const train = trainProgram(CONFIG);
-  return {
-    ...train,
-    name: "forward",
-    run(inputs) {
-      const batch = {
-        images: inputs["images"]!,
-        contextTokens: inputs["context_tokens"]!,
-        targetTokens: inputs["target_tokens"]!,
-      };
-      const target = under("target_encoder.", inputs);
-      const networks = {
-        encoder: under("encoder.", inputs),
-        predictor: under("predictor.", inputs),
-      };
-      const { context, predictions } = predictTargets(batch, networks, MODEL);
-      const { gradients } = lossAndGradients(batch, inputs, CONFIG);
-      const state = Object.fromEntries(
-        train.carried.map((name) => [name, tf.clone(inputs[name]!)]),
-      );
-      return {
-        ...state,
-        target_full: encodeWhole(batch.images, target, MODEL),
-        targets: targetsOf(batch, target, CONFIG).rows,
-        context,
-        predictions,
-        ...Object.fromEntries(Object.entries(gradients).map(([n, g]) => [`grad.${n}`, g])),
-      };
-    },
-  };
-}
-
 for (const name of ["cpu", "onnx"]) {
   Deno.test(`${name}: step 0 has the reference's intermediates and gradients`, async () => {
-    const runtime = await createRuntime(name, { threads: 2 });
-    const executable = await runtime.prepare(forwardProgram());
-    executable.write(await initialStateOfFixture());
     const step = await read("step0");
-    const { images, masks, hyper } = inputOf(step, 0);
-    const results = await executable.run({
-      ...batchFeeds(images, masks, CONFIG),
-      ...hyperFeeds(hyper, { step: 0, config: CONFIG }),
-    });
-    executable.dispose();
+    const state = await initialStateOfFixture();
+    const results = await runForward(name, CONFIG, { state, input: inputOf(step, 0) });
     for (const part of ["target_full", "targets", "context", "predictions"]) {
       assert.ok(
         relativeError(floats(results[part]), floats(step[part])) < 1e-5,

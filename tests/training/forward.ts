@@ -1,0 +1,82 @@
+/** Access to everything between the images and the update, for tests that compare intermediates. */
+
+import * as tf from "@tensorflow/tfjs";
+import type { Program } from "../../lib/compile/mod.ts";
+import { patchify } from "../../lib/model/encoder.ts";
+import { linear } from "../../lib/model/layers.ts";
+import { createRuntime } from "../../lib/runtime/mod.ts";
+import { encodeWhole, predictTargets, targetsOf } from "../../lib/training/objective.ts";
+import {
+  batchFeeds,
+  hyperFeeds,
+  lossAndGradients,
+  type StepConfig,
+  trainProgram,
+} from "../../lib/training/step.ts";
+import type { StepInput } from "../../lib/training/trainer.ts";
+import { type HostTensor, type TensorRecord, under } from "../../lib/tensor.ts";
+
+/** The values of a float32 tensor. @throws {TypeError} it is none */
+export function floats(tensor: HostTensor | undefined): Float32Array<ArrayBuffer> {
+  if (tensor?.dtype !== "float32") throw new TypeError(`wanted float32, got ${tensor?.dtype}`);
+  return tensor.data;
+}
+
+/**
+ * A program that returns, beside the state unchanged:
+ * - `patch_embed` patches through the embedding of the target encoder, without positions, [B N, D]
+ * - `target_full` output of the target encoder, [B N, D]; `targets` normalised and gathered, [M B Kt, D]
+ * - `context` [B Kc, D] and `predictions` [M B Kt, D]
+ * - `grad.NAME` of every trained tensor
+ */
+export function forwardProgram(config: StepConfig): Program {
+  const train = trainProgram(config);
+  const { model } = config;
+  return {
+    ...train,
+    name: "forward",
+    run(inputs) {
+      const batch = {
+        images: inputs["images"]!,
+        contextTokens: inputs["context_tokens"]!,
+        targetTokens: inputs["target_tokens"]!,
+      };
+      const target = under("target_encoder.", inputs);
+      const networks = {
+        encoder: under("encoder.", inputs),
+        predictor: under("predictor.", inputs),
+      };
+      const patches = patchify(batch.images, model.encoder);
+      const weight = tf.reshape(target["patch_embed.proj.weight"]!, [model.encoder.width, -1]);
+      const { gradients } = lossAndGradients(batch, inputs, config);
+      const state = train.carried.map((name) => [name, tf.clone(inputs[name]!)]);
+      return {
+        ...Object.fromEntries(state),
+        patch_embed: linear(patches, weight, target["patch_embed.proj.bias"]!),
+        target_full: encodeWhole(batch.images, target, model),
+        targets: targetsOf(batch, target, config).rows,
+        ...predictTargets(batch, networks, model),
+        ...Object.fromEntries(Object.entries(gradients).map(([n, g]) => [`grad.${n}`, g])),
+      };
+    },
+  };
+}
+
+/** Runs a {@link forwardProgram} once. @param name of the runtime */
+export async function runForward(
+  name: string,
+  config: StepConfig,
+  { state, input }: { readonly state: TensorRecord; readonly input: StepInput },
+): Promise<TensorRecord> {
+  const runtime = await createRuntime(name, { threads: 2 });
+  const executable = await runtime.prepare(forwardProgram(config));
+  try {
+    executable.write(state);
+    return await executable.run({
+      ...batchFeeds(input.images, input.masks, config),
+      ...hyperFeeds(input.hyper, { step: input.step, config }),
+    });
+  } finally {
+    executable.dispose();
+  }
+}
