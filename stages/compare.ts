@@ -16,7 +16,7 @@ const FLAGS = {
     type: "list",
     placeholder: "NAME=PROBE",
     required: true,
-    help: "name of a column and the directory of a probe",
+    help: "name in the table and the directory of a probe",
   },
   out: { type: "string", placeholder: "FILE", help: "Markdown file to write besides" },
 } as const;
@@ -32,7 +32,8 @@ const COMMAND = {
   ],
   details:
     `Prints a Markdown table on stderr and JSON on stdout. Each cell is the test score of the method that
-did best on held-out training rows (never on the test rows), with its 95 % interval.`,
+did best on held-out training rows (never on the test rows), with its 95 % interval. Up to four probes are columns,
+more are rows.`,
 } as const satisfies Command<typeof FLAGS>;
 
 async function readSource(text: string): Promise<ProbeSource> {

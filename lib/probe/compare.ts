@@ -79,15 +79,26 @@ export function compareProbes(sources: readonly ProbeSource[]): readonly Compare
   });
 }
 
-/** Rows are labels, columns are sources; every cell is a score with its interval. */
+/** Sources that fit side by side; more are listed one below the other. */
+const MOST_COLUMNS = 4;
+
+/**
+ * Every cell is a score with its interval. Rows are labels and columns are sources; with many sources the other way
+ * round.
+ */
 export function comparisonTable(labels: readonly ComparedLabel[]): Table {
   const sources = labels[0]?.scores.map(({ source }) => source) ?? [];
-  const rows = labels.map(({ label, metric, baseline, scores }) => [
+  const columns = labels.map(({ label, metric, baseline, scores }) => [
     `${label} (${metric === "accuracy" ? "accuracy" : "R2"})`,
     formatScore(baseline, metric),
     ...scores.map(({ score, interval, method }) =>
       `${formatScore(score, metric)} (${formatInterval(interval, metric)}), ${method}`
     ),
   ]);
-  return [["label", "baseline", ...sources], ...rows];
+  const table = [["label", "baseline", ...sources], ...columns];
+  return sources.length > MOST_COLUMNS ? transposed(table) : table;
+}
+
+function transposed(table: Table): Table {
+  return table[0]!.map((_, column) => table.map((row) => row[column]!));
 }

@@ -99,6 +99,16 @@ Deno.test("comparisonTable() as Markdown", () => {
   );
 });
 
+Deno.test("comparisonTable() lists many probes one below the other", () => {
+  const names = ["a", "b", "c", "d", "e"];
+  const table = comparisonTable(
+    compareProbes(names.map((name) => ({ name, metrics: name === "c" ? RANDOM : PRETRAINED }))),
+  );
+  assert.deepEqual(table.slice(0, 2), [["label", "shape (accuracy)"], ["baseline", "25.0 %"]]);
+  assert.deepEqual(table.slice(2).map(([name]) => name), names);
+  assert.deepEqual(table[4], ["c", "32.4 % (30.3 to 34.4), knn"]);
+});
+
 Deno.test("compareProbes() refuses probes that cannot be compared", () => {
   const against = (metrics: ProbeMetrics) => () =>
     compareProbes([{ name: "pretrained", metrics: PRETRAINED }, { name: "random", metrics }]);
