@@ -96,6 +96,18 @@ Deno.test("files that architecture.md names are where it says", () => {
   assert.deepEqual(missing.map(({ name }) => name), []);
 });
 
+Deno.test("the tests that parity.md names exist, and prove a row each", () => {
+  const rows = TEXTS.get("docs/parity.md")!.split("\n").filter((line) => line.startsWith("|"));
+  const proofs = rows.flatMap((row) => [...row.matchAll(/`(tests\/[^`]+)` "([^"]+)"/g)]);
+  assert.ok(proofs.length > 30, `${proofs.length} proofs`);
+  const missing = proofs.filter(([, path, title]) =>
+    !isThere(path!) || !Deno.readTextFileSync(ROOT + path).includes(title!)
+  );
+  assert.deepEqual(missing.map(([text]) => text), []);
+  const unproved = rows.filter((row) => !/^\| (what|-)/.test(row) && !row.includes("`tests/"));
+  assert.deepEqual(unproved, []);
+});
+
 Deno.test("the README lists the exit codes of the help", () => {
   const listed = [...TEXTS.get("README.md")!.matchAll(/^\| ([\d, ]+?) +\|/gm)]
     .flatMap(([, codes]) => codes!.split(", ").map(Number));
