@@ -22,7 +22,7 @@ import {
 } from "../lib/run/mod.ts";
 import type { Runtime } from "../lib/compile/mod.ts";
 import type { TensorRecord } from "../lib/tensor.ts";
-import { createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
+import { availableMemory, createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
 import {
   imageSizeOf,
   modelConfigOf,
@@ -35,6 +35,7 @@ import {
 import { describePlan } from "../lib/training/describe.ts";
 import { CONFIG_FLAGS } from "../lib/training/flags.ts";
 import { stepConfigOf, type StepReport, train } from "../lib/training/loop.ts";
+import { describeMemory, planMemory } from "../lib/training/memory.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../lib/training/order.ts";
 import { initialState, stateShapes } from "../lib/training/state.ts";
 import { createTrainer } from "../lib/training/trainer.ts";
@@ -261,6 +262,9 @@ export async function pretrain(options: PretrainOptions, context: Context): Prom
   const finished = run.checkpoint?.step === plan.steps;
   if (!finished) {
     for (const line of describePlan(resolved, { plan, images })) say(line);
+    if (name === "onnx") {
+      for (const line of describeMemory(planMemory(config), await availableMemory())) say(line);
+    }
     say(description);
     if (run.checkpoint !== undefined) say(`going on after step ${run.checkpoint.step}`);
     await verifyData(shards, context.signal);

@@ -7,6 +7,8 @@ import type { Runtime } from "../compile/mod.ts";
 import { Failure } from "../failure.ts";
 import { suggestion } from "../nearest.ts";
 
+export { availableMemory } from "./available_memory.ts";
+
 /** Settings that a runtime may use. */
 export interface RuntimeOptions {
   /** Threads inside one operation. @default the machine's logical cores */

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import type { Graph, Node, Value } from "../../lib/compile/graph.ts";
+import { memoryOf } from "../../lib/compile/memory.ts";
+import { simplify, traceProgram } from "../../lib/compile/mod.ts";
+import type { Length } from "../../lib/compile/length.ts";
+import * as tf from "@tensorflow/tfjs";
+
+const ROWS: Length = new Map([["rows", 1]]);
+const FOUR_ROWS: Length = new Map([["rows", 4]]);
+
+function value(id: number, shape: readonly Length[], type: Value["type"] = "float32"): Value {
+  return { id, type, shape };
+}
+
+function node(op: string, inputs: readonly Value[], ...outputs: Value[]): Node {
+  return { op, inputs, attributes: {}, outputs };
+}
+
+function graphOf(parts: Pick<Graph, "inputs" | "nodes" | "outputs"> & Partial<Graph>): Graph {
+  return { name: "hand-made", lengths: ["rows"], constants: [], ...parts };
+}
+
+Deno.test("memoryOf() counts what is alive at once, and views of it once", () => {
+  const x = value(0, [ROWS, 4]), w = value(1, [4, 4]), two = value(2, []);
+  const product = value(3, [ROWS, 4]),
+    flat = value(4, [FOUR_ROWS]),
+    column = value(5, [
+      FOUR_ROWS,
+      1,
+    ]);
+  const square = value(6, [FOUR_ROWS]), positive = value(7, [FOUR_ROWS], "bool");
+  const kept = value(8, [FOUR_ROWS]), sum = value(9, []);
+  const graph = graphOf({
+    inputs: new Map([["x", x], ["w", w]]),
+    constants: [{ value: two, data: { dtype: "float32", shape: [], data: Float32Array.of(2) } }],
+    nodes: [
+      node("BatchMatMul", [x, w], product), // product: 160
+      node("Reshape", [product], flat), // the same bytes
+      node("ExpandDims", [flat], column),
+      node("Pow", [flat, two], square), // product, square: 320
+      node("Greater", [square, two], positive), // and 40 of one byte each: 360
+      node("Select", [positive, square, column], kept), // and 160: 520, then only kept: 160
+      node("Sum", [kept], sum),
+    ],
+    outputs: new Map([["sum", sum]]),
+  });
+  // x 160, w 64, the constant 4, the result 4
+  assert.deepEqual(memoryOf(graph, { rows: 10 }), { held: 232, peak: 520 });
+  assert.deepEqual(memoryOf(graph, { rows: 20 }), { held: 392, peak: 1040 });
+});
+
+Deno.test("memoryOf() frees a value after its last use, and one without use at once", () => {
+  const x = value(0, [ROWS]);
+  const unused = value(1, [ROWS]), half = value(2, [ROWS]), a = value(3, [ROWS]);
+  const b = value(4, [ROWS]), result = value(5, [ROWS]);
+  const graph = graphOf({
+    inputs: new Map([["x", x]]),
+    nodes: [
+      node("SplitV", [x], unused, half), // 80, then 40
+      node("Neg", [half], a), // 80, then 40
+      node("Exp", [a], b), // 80, then 40
+      node("Add", [b, x], result), // the result is held
+    ],
+    outputs: new Map([["result", result]]),
+  });
+  assert.deepEqual(memoryOf(graph, { rows: 10 }), { held: 80, peak: 80 });
+});
+
+Deno.test("memoryOf() holds a carried tensor twice, and gives results memory of their own", () => {
+  const program = {
+    name: "carry",
+    inputs: {
+      x: { dtype: "float32", shape: ["rows"] },
+      weight: { dtype: "float32", shape: [100] },
+    },
+    carried: ["weight"],
+    run: ({ x, weight }: Readonly<Record<string, tf.Tensor>>) => ({
+      weight: tf.neg(weight!),
+      x2: tf.reshape(x!, [-1, 1]),
+    }),
+  } as const;
+  const graph = simplify(traceProgram(program));
+  assert.deepEqual(memoryOf(graph, { rows: 5 }), { held: 2 * 400 + 2 * 20, peak: 0 });
+});

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { resolveConfig } from "../../lib/training/config.ts";
+import { describeMemory, type MemoryPlan, planMemory } from "../../lib/training/memory.ts";
+
+const PLAN: MemoryPlan = {
+  batch: 16,
+  targetBlocks: 4,
+  contextTokens: 58,
+  targetTokens: 42,
+  programBytes: 0.5e9,
+  stateBytes: 1.1e9,
+  stepBytes: 0.8e9,
+};
+const LINE = "at most 58 context and 4 x 42 target tokens per image: about 2.4 GB of memory " +
+  "(1.1 GB weights and moments, 0.8 GB a step, 0.5 GB the program), decoded images aside";
+
+function planOf(batch: number): MemoryPlan {
+  return planMemory(resolveConfig({ preset: "smoke", flags: { batch } }).config);
+}
+
+Deno.test("planMemory() plans for the longest masks", () => {
+  const { contextTokens, targetTokens, targetBlocks, batch } = planOf(8);
+  // Of 16 patches: all but a target of 1 x 2, and targets of 2 x 2 (0.3 x 16 = 4.8).
+  assert.deepEqual([contextTokens, targetTokens, targetBlocks, batch], [14, 4, 2, 8]);
+});
+
+Deno.test("planMemory() grows with the batch by what a step takes, and by nothing else", () => {
+  const [one, eight, sixteen] = [planOf(1), planOf(8), planOf(16)];
+  assert.equal(eight.programBytes, one.programBytes);
+  // Weights and moments are the same, but images and indices are held with them.
+  const images = 7 * 4 * (3 * 32 * 32);
+  const grown = eight.stateBytes - one.stateBytes;
+  assert.ok(grown > images && grown < 1.02 * images, `${grown}`);
+  const perImage = (sixteen.stepBytes - eight.stepBytes) / 8;
+  assert.ok(Math.abs(perImage * 7 / (eight.stepBytes - one.stepBytes) - 1) < 0.02);
+  assert.ok(Math.abs(sixteen.stepBytes / eight.stepBytes - 2) < 0.05);
+});
+
+Deno.test("describeMemory() says what a run needs, and what to change when there is less", () => {
+  assert.deepEqual(describeMemory(PLAN, undefined), [LINE]);
+  assert.deepEqual(describeMemory(PLAN, 2.4e9), [LINE]);
+  assert.deepEqual(describeMemory(PLAN, 2.02e9), [
+    LINE,
+    "warning: that is more than the 2 GB of memory that are available, give --batch 8 or less",
+  ]);
+  assert.deepEqual(describeMemory(PLAN, 1.61e9), [
+    LINE,
+    "warning: that is more than the 1.6 GB of memory that are available, choose a smaller --preset",
+  ]);
+});
