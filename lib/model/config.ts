@@ -11,6 +11,8 @@ export interface EncoderConfig {
   readonly heads: number;
   /** Width of the hidden layer of each block's MLP. */
   readonly mlpWidth: number;
+  /** Epsilon of its LayerNorms; absent: that of training, 1e-6. Encoders from elsewhere may have another. */
+  readonly layerNormEpsilon?: number;
 }
 
 /** The sizes of a predictor. It shares the grid with its encoder. */

@@ -59,7 +59,7 @@ export function encodeLayers(
   parameters: Parameters,
   { config, count }: { readonly config: EncoderConfig; readonly count: number },
 ): tf.Tensor[] {
-  const { width, depth, heads } = config;
+  const { width, depth, heads, layerNormEpsilon: epsilon } = config;
   const tokens = patches.shape[0]! / batch;
   const { weight, bias } = layer(parameters, "patch_embed.proj");
   const embedded = linear(patches, tf.reshape(weight, [width, -1]), bias); // [B n, D]
@@ -70,7 +70,7 @@ export function encodeLayers(
   const outputs = [tf.reshape(placed, [batch * tokens, width])];
   for (let i = 0; i < depth; i++) {
     const shape = { batch, tokens, heads };
-    outputs.push(block(outputs[i]!, parameters, { name: `blocks.${i}`, shape }));
+    outputs.push(block(outputs[i]!, parameters, { name: `blocks.${i}`, shape, epsilon }));
   }
-  return outputs.slice(-count).map((rows) => layerNorm(rows, layer(parameters, "norm")));
+  return outputs.slice(-count).map((rows) => layerNorm(rows, layer(parameters, "norm"), epsilon));
 }

@@ -6,7 +6,7 @@
 
 import * as tf from "@tensorflow/tfjs";
 
-/** Epsilon of every LayerNorm with weights (method.md section 3). */
+/** Epsilon of every LayerNorm with weights in training (method.md section 3). */
 export const LAYER_NORM_EPSILON = 1e-6;
 
 /**
@@ -65,10 +65,11 @@ export function normaliseRows(x: tf.Tensor, epsilon: number): tf.Tensor {
 export function layerNorm(
   x: tf.Tensor,
   { weight, bias }: { readonly weight: tf.Tensor; readonly bias: tf.Tensor },
+  epsilon = LAYER_NORM_EPSILON,
 ): tf.Tensor {
   const apply = tf.customGrad((...args) => {
     const [x, weight, bias, save] = args as [tf.Tensor, tf.Tensor, tf.Tensor, tf.GradSaveFunc];
-    const { normal, inverse } = normalise(x, LAYER_NORM_EPSILON);
+    const { normal, inverse } = normalise(x, epsilon);
     save([normal, inverse, weight]);
     return {
       value: tf.add(tf.mul(normal, weight), bias),

@@ -21,16 +21,20 @@ export function linearLayer(x: tf.Tensor, parameters: Parameters, name: string):
  * One pre-norm transformer block: attention, then MLP, each added to its input.
  *
  * @param x rows [B n, D]
- * @param name prefix of the block's tensors, for example `blocks.3`
+ * @param options `name`: prefix of the block's tensors, for example `blocks.3`; `epsilon` of its LayerNorms
  * @returns rows [B n, D]
  */
 export function block(
   x: tf.Tensor,
   parameters: Parameters,
-  { name, shape }: { readonly name: string; readonly shape: AttentionShape },
+  { name, shape, epsilon }: {
+    readonly name: string;
+    readonly shape: AttentionShape;
+    readonly epsilon?: number | undefined;
+  },
 ): tf.Tensor {
   const qkv = linearLayer(
-    layerNorm(x, layer(parameters, `${name}.norm1`)),
+    layerNorm(x, layer(parameters, `${name}.norm1`), epsilon),
     parameters,
     `${name}.attn.qkv`,
   );
@@ -38,7 +42,7 @@ export function block(
   const middle = ops.add(x, attended);
   const hidden = gelu(
     linearLayer(
-      layerNorm(middle, layer(parameters, `${name}.norm2`)),
+      layerNorm(middle, layer(parameters, `${name}.norm2`), epsilon),
       parameters,
       `${name}.mlp.fc1`,
     ),

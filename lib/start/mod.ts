@@ -6,6 +6,7 @@
 import { Failure } from "../failure.ts";
 import { sha256File } from "../files/mod.ts";
 import type { ModelConfig } from "../model/config.ts";
+import { LAYER_NORM_EPSILON } from "../model/layers.ts";
 import { listCheckpoints, readRun, type WeightsOrigin } from "../run/mod.ts";
 import type { TensorRecord } from "../tensor.ts";
 import { isWeight, mapWeights } from "./mapping.ts";
@@ -52,7 +53,7 @@ export async function startFrom(
   // What is wrong with the run itself is told by whoever opens it.
   const known = await listCheckpoints(run).catch(() => []);
   if (known.length > 0) return { origin: await originAgain(path, { run, say }) };
-  const { file, heads, grid } = await findWeights(path, say);
+  const { file, heads, grid, layerNormEpsilon } = await findWeights(path, say);
   if (heads !== undefined && heads !== model.encoder.heads) {
     throw new Failure(
       "data",
@@ -63,5 +64,11 @@ export async function startFrom(
   const weights = await readWeights(file, isWeight);
   const { tensors, told } = mapWeights(weights, { path: file, model, grid });
   for (const text of told) say(text);
+  if (layerNormEpsilon !== undefined) {
+    say(
+      `layer_norm_eps of "${path}" is ${layerNormEpsilon}, ` +
+        `this run's ${LAYER_NORM_EPSILON} takes its place`,
+    );
+  }
   return { origin: { path, file, sha256: await sha256File(file) }, weights: tensors };
 }

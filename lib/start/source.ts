@@ -15,6 +15,8 @@ export interface WeightsSource {
   readonly heads?: number;
   /** Grid of patches where the source says it: a table of positions has only their number. */
   readonly grid?: Grid;
+  /** Epsilon of its LayerNorms where it is not that of training. */
+  readonly layerNormEpsilon?: number;
 }
 
 const CONFIG_FILE = "config.json", WEIGHTS_FILE = "model.safetensors";
@@ -52,8 +54,13 @@ async function findInDirectory(
   }
   const weights = join(path, WEIGHTS_FILE);
   if (await isFile(weights)) {
-    const { heads, imageSize: [height, width], patchSize } = parseConfig(text, configPath);
-    return { file: weights, heads, grid: [height / patchSize, width / patchSize] };
+    const { heads, imageSize, patchSize, layerNormEpsilon } = parseConfig(text, configPath);
+    return {
+      file: weights,
+      heads,
+      grid: [imageSize[0] / patchSize, imageSize[1] / patchSize],
+      ...layerNormEpsilon === undefined ? {} : { layerNormEpsilon },
+    };
   }
   if (!text.includes('"ijepa-run"')) throw refuse(path, `the directory has no ${WEIGHTS_FILE}`);
   const { config } = await readRun(path);

@@ -56,6 +56,18 @@ Deno.test("readEncoder() reads what writeEncoder() writes, and the weights say w
   });
 });
 
+Deno.test("readEncoder() keeps an epsilon of LayerNorms that is not ours, and its ONNX file has it", async () => {
+  await withFolder(async (folder) => {
+    const encoder = madeEncoder({ ...SIZES, layerNormEpsilon: 0.1 });
+    await writeEncoder(folder, encoder);
+    assert.deepEqual(await readEncoder(folder), encoder);
+    await writeOnnx(folder, encoder);
+    const { largestDifference } = await checkOnnx(folder, encoder);
+    assert.ok(largestDifference < 1e-5, `differs by ${largestDifference}`);
+    await assert.rejects(() => checkOnnx(folder, madeEncoder()), { kind: "data" });
+  });
+});
+
 Deno.test("onnxModelOf() has the names that other programs look for, and only standard operators", () => {
   const model = onnxModelOf(madeEncoder());
   assert.deepEqual(model.opsets, { "": 17 });

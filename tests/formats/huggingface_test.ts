@@ -155,12 +155,24 @@ Deno.test("parseConfig() reads what formatConfig() writes", () => {
   }));
 });
 
+Deno.test("parseConfig() reads the epsilon of LayerNorms, 1e-12 where none is written", () => {
+  const written = JSON.parse(formatConfig(HUGE));
+  const read = (eps: unknown) =>
+    parseConfig(JSON.stringify({ ...written, layer_norm_eps: eps }), "config.json");
+  assert.deepEqual(read(1e-6), HUGE);
+  assert.deepEqual(read(undefined), { ...HUGE, layerNormEpsilon: 1e-12 });
+  const other = { ...HUGE, layerNormEpsilon: 1e-5 };
+  assert.deepEqual(read(1e-5), other);
+  assert.equal(JSON.parse(formatConfig(other)).layer_norm_eps, 1e-5);
+});
+
 Deno.test("parseConfig() names what it cannot run", () => {
   const change = (changes: object) => () =>
     parseConfig(JSON.stringify({ ...JSON.parse(formatConfig(HUGE)), ...changes }), "E/config.json");
   const cases: [object, string][] = [
     [{ model_type: "vit" }, 'model_type must be "ijepa", got "vit"'],
-    [{ layer_norm_eps: undefined }, "layer_norm_eps must be 0.000001, got 1e-12"],
+    [{ layer_norm_eps: 0 }, "layer_norm_eps must be between 0 and 1, got 0"],
+    [{ layer_norm_eps: "1e-6" }, 'layer_norm_eps must be between 0 and 1, got "1e-6"'],
     [{ hidden_act: "relu" }, 'hidden_act must be "gelu", got "relu"'],
     [{ num_channels: 1 }, "num_channels must be 3, got 1"],
     [{ qkv_bias: false }, "qkv_bias must be true, got false"],

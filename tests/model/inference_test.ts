@@ -96,6 +96,25 @@ for (const name of ["cpu", "onnx"]) {
   });
 }
 
+for (const name of ["cpu", "onnx"]) {
+  Deno.test(`encoderProgram() takes the epsilon of its configuration on ${name}`, async () => {
+    const config = { ...GOLDEN, layerNormEpsilon: 0.1 };
+    const results = await run(name, encoderProgram(config), {
+      weights: goldenWeights(config),
+      images: waves(2, config.imageSize),
+    });
+    // By timm's VisionTransformer in float64; with 1e-6 it gives the values above.
+    const tokens = floats(results["last_hidden_state"]);
+    near(tokens.slice(0, 4), [-0.2632209200, 0.7417979783, -0.9822748711, -1.3415621759], 2e-6);
+    near(
+      tokens.slice(31 * 16, 31 * 16 + 4),
+      [-0.2342249577, 0.8704211189, -0.2001199647, -1.1420460180],
+      2e-6,
+    );
+    near([tokens.reduce((sum, x) => sum + x * x, 0)], [442.1543056972], 1e-3);
+  });
+}
+
 /** Rectangular, and deep enough for four layers. */
 const DEEP: EncoderConfig = { ...GOLDEN, imageSize: [16, 24], depth: 5 };
 

@@ -55,6 +55,12 @@ Deno.test("layerNorm() uses the biased variance and has exact gradients", () => 
   [-1.3416402, -0.4472134, 0.4472134, 1.3416402].forEach((wanted, i) =>
     assert.ok(Math.abs(y[i]! - wanted) < 1e-6)
   );
+  const flat = layerNorm(
+    tf.tensor2d([[1, 2, 3, 4]]),
+    { weight: tf.ones([4]), bias: tf.zeros([4]) },
+    2.75,
+  ).dataSync();
+  assert.deepEqual([...flat], [-0.75, -0.25, 0.25, 0.75]); // (x - 2.5) / sqrt(1.25 + 2.75)
   checkGradients((x, weight, bias) => layerNorm(x!, { weight: weight!, bias: bias! }), [
     normal([3, 5], 1),
     normal([5], 2),

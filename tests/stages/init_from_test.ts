@@ -78,6 +78,23 @@ Deno.test("pretrain --init-from an exported encoder starts with its bytes in bot
   assert.ok(card.includes(`| started from, SHA-256 | ${encoder}, \`${record.initFrom.sha256}\` |`));
 });
 
+Deno.test("pretrain --init-from an encoder with another epsilon of LayerNorms says so and goes on", async () => {
+  const other = join(root, "epsilon");
+  await Deno.mkdir(other);
+  await Deno.copyFile(join(encoder, "model.safetensors"), join(other, "model.safetensors"));
+  const config = JSON.parse(await Deno.readTextFile(join(encoder, "config.json")));
+  delete config.layer_norm_eps; // transformers then takes 1e-12
+  await Deno.writeTextFile(join(other, "config.json"), JSON.stringify(config));
+  const { code, stderr } = await pretrain("from-epsilon", ...SAME, "--init-from", other);
+  assert.equal(code, 0, stderr);
+  assert.ok(
+    stderr.includes(
+      `pretrain: layer_norm_eps of "${other}" is 1e-12, this run's 0.000001 takes its place\n`,
+    ),
+    stderr,
+  );
+});
+
 Deno.test("pretrain --init-from a run takes all networks of its newest valid checkpoint", async () => {
   const { code, stderr } = await pretrain("from-run", ...SAME, "--init-from", source);
   assert.equal(code, 0, stderr);

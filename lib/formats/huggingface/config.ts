@@ -9,10 +9,14 @@ export interface EncoderSizes {
   readonly depth: number;
   readonly heads: number;
   readonly mlpWidth: number;
+  /** Epsilon of every LayerNorm; absent: 1e-6. */
+  readonly layerNormEpsilon?: number;
 }
 
-/** Epsilon of every LayerNorm; the class default of transformers, 1e-12, is another. */
+/** Epsilon of the encoders of this project and of the published ones. */
 const LAYER_NORM_EPS = 1e-6;
+/** The class default of transformers. */
+const ABSENT_LAYER_NORM_EPS = 1e-12;
 
 /** A square size is one number. */
 function sideOrSides([height, width]: readonly [number, number]): number | readonly number[] {
@@ -30,7 +34,7 @@ export function formatConfig(sizes: EncoderSizes): string {
     image_size: sideOrSides(sizes.imageSize),
     initializer_range: 0.02,
     intermediate_size: sizes.mlpWidth,
-    layer_norm_eps: LAYER_NORM_EPS,
+    layer_norm_eps: sizes.layerNormEpsilon ?? LAYER_NORM_EPS,
     mlp_ratio: sizes.mlpWidth / sizes.width,
     model_type: "ijepa",
     num_attention_heads: sizes.heads,
@@ -48,7 +52,6 @@ export function formatConfig(sizes: EncoderSizes): string {
 const FIXED: readonly (readonly [key: string, wanted: unknown, absent: unknown])[] = [
   ["model_type", "ijepa", undefined],
   ["hidden_act", "gelu", "gelu"],
-  ["layer_norm_eps", LAYER_NORM_EPS, 1e-12],
   ["num_channels", 3, 3],
   ["qkv_bias", true, true],
 ];
@@ -77,6 +80,13 @@ export function parseConfig(text: string, path: string): EncoderSizes {
   if (imageSize === undefined) {
     refuse(path, `image_size must be pixels, got ${JSON.stringify(config["image_size"])}`);
   }
+  const layerNormEpsilon = config["layer_norm_eps"] ?? ABSENT_LAYER_NORM_EPS;
+  if (typeof layerNormEpsilon !== "number" || !(layerNormEpsilon > 0 && layerNormEpsilon < 1)) {
+    refuse(
+      path,
+      `layer_norm_eps must be between 0 and 1, got ${JSON.stringify(layerNormEpsilon)}`,
+    );
+  }
   const sizes = {
     imageSize,
     patchSize: count("patch_size"),
@@ -84,6 +94,7 @@ export function parseConfig(text: string, path: string): EncoderSizes {
     depth: count("num_hidden_layers"),
     heads: count("num_attention_heads"),
     mlpWidth: count("intermediate_size"),
+    ...layerNormEpsilon === LAYER_NORM_EPS ? {} : { layerNormEpsilon },
   };
   if (imageSize.some((pixels) => pixels % sizes.patchSize !== 0)) {
     refuse(
