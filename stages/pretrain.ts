@@ -90,7 +90,8 @@ const COMMAND = {
   ],
   details:
     `Writes config.json (every value and where it came from), metrics.jsonl (one line per step),
-checkpoints/step-*/ (run.keepLast newest, and every run.keepEvery-th) and, at the end, receipt.json.
+tensorboard/ (the same for TensorBoard), checkpoints/step-*/ (run.keepLast newest, and every run.keepEvery-th) and,
+at the end, receipt.json.
 Stopped (SIGTERM, SIGINT) or killed: give the same command again, it goes on from the newest valid checkpoint and ends
 with the same bytes. Values win in the order default, preset, masks.strategy, --config, --set, flags; see
 lib/training/settings.ts and "deno task masks".

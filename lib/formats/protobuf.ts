@@ -1,4 +1,4 @@
-/** The few parts of the protocol buffer wire format that ONNX files need, writing only. */
+/** The few parts of the protocol buffer wire format that ONNX files and TensorBoard events need, writing only. */
 
 const text = new TextEncoder();
 
@@ -44,6 +44,13 @@ export class Message {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setFloat32(0, value, true);
     return this.#tag(field, 5).#push(bytes);
+  }
+
+  /** A 64-bit float field. */
+  double(field: number, value: number): this {
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setFloat64(0, value, true);
+    return this.#tag(field, 1).#push(bytes);
   }
 
   /** A field of raw bytes. */

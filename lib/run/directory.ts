@@ -11,6 +11,7 @@ import {
   setAside,
   writeCheckpoint,
 } from "./checkpoints.ts";
+import { EventsFile } from "./events.ts";
 import { METRICS_FILE, MetricsFile, type MetricsLine } from "./metrics.ts";
 import { CONFIG_FILE, expectSameRun, readRun, type RunRecord } from "./record.ts";
 
@@ -47,6 +48,7 @@ export class RunDirectory implements AsyncDisposable {
   readonly checkpoint: Checkpoint | undefined;
   readonly #retention: Retention;
   readonly #metrics: MetricsFile;
+  readonly #events: EventsFile;
   readonly #lock: AsyncDisposable;
 
   private constructor(
@@ -62,6 +64,7 @@ export class RunDirectory implements AsyncDisposable {
     this.checkpoint = parts.checkpoint;
     this.#retention = parts.retention;
     this.#metrics = parts.metrics;
+    this.#events = new EventsFile(path);
     this.#lock = parts.lock;
   }
 
@@ -123,12 +126,15 @@ export class RunDirectory implements AsyncDisposable {
     return new RunDirectory(path, { checkpoint, retention, metrics, lock });
   }
 
-  /** Records one step. @throws {Failure} `output`: disk full */
+  /** Records one step, also for TensorBoard. @throws {Failure} `output`: disk full */
   appendMetrics(line: MetricsLine): void {
+    let path = join(this.path, METRICS_FILE);
     try {
       this.#metrics.append(line);
+      path = this.#events.path;
+      this.#events.append(line);
     } catch (error) {
-      throw outputFailure(join(this.path, METRICS_FILE), error);
+      throw outputFailure(path, error);
     }
   }
 
@@ -142,6 +148,7 @@ export class RunDirectory implements AsyncDisposable {
     state: { readonly step: number; readonly tensors: TensorRecord },
   ): Promise<Checkpoint> {
     await this.#metrics.sync();
+    await this.#events.sync();
     const checkpoint = await writeCheckpoint(this.path, state);
     await removeOldCheckpoints(this.path, this.#retention);
     return checkpoint;
@@ -149,6 +156,7 @@ export class RunDirectory implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#metrics[Symbol.dispose]();
+    this.#events[Symbol.dispose]();
     await this.#lock[Symbol.asyncDispose]();
   }
 }

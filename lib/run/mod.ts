@@ -1,5 +1,5 @@
 /**
- * The run directory: `config.json`, `metrics.jsonl`, `checkpoints/step-NNNNNNNN/`.
+ * The run directory: `config.json`, `metrics.jsonl`, `tensorboard/`, `checkpoints/step-NNNNNNNN/`.
  *
  * @module
  */
@@ -13,6 +13,7 @@ export {
   stateFile,
 } from "./checkpoints.ts";
 export { RunDirectory, type RunOptions } from "./directory.ts";
+export { EVENTS_FOLDER } from "./events.ts";
 export { finishRun, type RunSummary } from "./finish.ts";
 export { METRICS_FILE, type MetricsLine, WALL_CLOCK_FIELDS } from "./metrics.ts";
 export { readRun, type RunRecord, type SettingGroups, type WeightsOrigin } from "./record.ts";

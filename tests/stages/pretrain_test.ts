@@ -111,7 +111,13 @@ Deno.test("pretrain writes complete metrics, configuration with origins, checkpo
   assert.equal(origins["optimizer.beta2"], "default");
   assert.equal(config.run.batch, 8);
   const names = [...Deno.readDirSync(run)].map(({ name }) => name).sort();
-  assert.deepEqual(names, ["checkpoints", "config.json", "metrics.jsonl", "receipt.json"]);
+  assert.deepEqual(names, [
+    "checkpoints",
+    "config.json",
+    "metrics.jsonl",
+    "receipt.json",
+    "tensorboard",
+  ]);
   const kept = [...Deno.readDirSync(join(run, "checkpoints"))].map(({ name }) => name).sort();
   assert.deepEqual(kept, ["step-00000056", "step-00000060"]);
 });

@@ -1,0 +1,81 @@
+import { join } from "node:path";
+import {
+  eventsFileName,
+  scalarsRecord,
+  secondsOfEventsFile,
+  startRecord,
+  versionRecord,
+} from "../formats/tfevents.ts";
+import type { MetricsLine } from "./metrics.ts";
+
+/** Name of the folder for TensorBoard inside a run directory. */
+export const EVENTS_FOLDER = "tensorboard";
+
+/** What TensorBoard shows of a step, in groups. */
+export const TAGS: readonly (readonly [tag: string, column: keyof MetricsLine])[] = [
+  ["train/loss", "loss"],
+  ["schedule/lr", "lr"],
+  ["schedule/weight_decay", "weight_decay"],
+  ["schedule/ema_momentum", "ema_momentum"],
+  ["masks/context_tokens", "context_tokens"],
+  ["masks/target_tokens", "target_tokens"],
+  ["targets/std", "target_std"],
+  ["targets/cosine", "target_cosine"],
+  ["speed/images_per_second", "images_per_second"],
+  ["speed/data_wait_fraction", "data_wait_fraction"],
+];
+
+/** Stands where others have the name of the machine, which a stage has no permission to ask for. */
+const HOST = "ijepa";
+
+/** Later than those of all files that are there, so that the names sort in the order of writing. */
+function nextSeconds(folder: string): number {
+  const taken = [...Deno.readDirSync(folder)].map(({ name }) => secondsOfEventsFile(name) ?? 0);
+  return Math.max(Math.floor(Date.now() / 1000), ...taken.map((seconds) => seconds + 1));
+}
+
+/**
+ * The metrics of a run for TensorBoard, while they are written. Each process makes a file of its own, with its first
+ * step; one that finds nothing left to train makes none.
+ */
+export class EventsFile implements Disposable {
+  /** The folder of the files. */
+  readonly path: string;
+  #file: Deno.FsFile | undefined;
+
+  /** @param run the run directory */
+  constructor(run: string) {
+    this.path = join(run, EVENTS_FOLDER);
+  }
+
+  #open(step: number): Deno.FsFile {
+    Deno.mkdirSync(this.path, { recursive: true });
+    const name = eventsFileName(nextSeconds(this.path), HOST, Deno.pid);
+    this.#file = Deno.openSync(join(this.path, name), { write: true, createNew: true });
+    const now = Date.now() / 1000;
+    writeAll(this.#file, versionRecord(now));
+    writeAll(this.#file, startRecord(now, step));
+    return this.#file;
+  }
+
+  /** Adds one step. It reaches the operating system at once, so that TensorBoard sees it while the run goes on. */
+  append(line: MetricsLine): void {
+    const values = Object.fromEntries(TAGS.map(([tag, column]) => [tag, line[column]]));
+    const file = this.#file ?? this.#open(line.step);
+    writeAll(file, scalarsRecord(Date.now() / 1000, line.step, values));
+  }
+
+  /** Forces all steps to the disk. */
+  async sync(): Promise<void> {
+    await this.#file?.sync();
+  }
+
+  [Symbol.dispose](): void {
+    this.#file?.close();
+  }
+}
+
+function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  let rest = bytes;
+  while (rest.length > 0) rest = rest.subarray(file.writeSync(rest));
+}
