@@ -1,0 +1,41 @@
+"""timm_encode.py STATE ENCODER PIXELS OUT: the target encoder of a run's checkpoint as timm's VisionTransformer.
+
+The weights are `target_encoder.*` of the checkpoint without the prefix. The position table, which training has fixed
+and no checkpoint holds, is that of the exported directory ENCODER, as are the sizes."""
+
+import json
+import pathlib
+import sys
+
+import complete_torchvision  # noqa: F401
+import timm
+import torch
+from safetensors.torch import load_file, save_file
+
+state, encoder, pixels, out = sys.argv[1:]
+prefix = "target_encoder."
+weights = {name[len(prefix):]: tensor for name, tensor in load_file(state).items() if name.startswith(prefix)}
+exported = load_file(pathlib.Path(encoder, "model.safetensors"))
+weights["pos_embed"] = exported["embeddings.position_embeddings"]
+sizes = json.loads(pathlib.Path(encoder, "config.json").read_text())
+model = timm.create_model(
+    "vit_base_patch16_224",
+    img_size=sizes["image_size"],
+    patch_size=sizes["patch_size"],
+    embed_dim=sizes["hidden_size"],
+    depth=sizes["num_hidden_layers"],
+    num_heads=sizes["num_attention_heads"],
+    mlp_ratio=sizes["intermediate_size"] / sizes["hidden_size"],
+    class_token=False,
+    global_pool="avg",
+    fc_norm=False,
+    num_classes=0,
+)
+model.load_state_dict(weights, strict=True)
+model.eval()
+with torch.no_grad():
+    images = load_file(pixels)["pixel_values"]
+    save_file({
+        "last_hidden_state": model.forward_features(images).contiguous(),
+        "pooler_output": model(images).contiguous(),
+    }, out)
