@@ -1,0 +1,122 @@
+/** The record of a run, from which another program repeats it, and the figure that compares them. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type Line, lineChart, type Panel } from "../../bench/twin/line_chart.ts";
+import { recordRun } from "../../bench/twin/record.ts";
+import { Failure } from "../../lib/failure.ts";
+import { readSafetensors } from "../../lib/formats/safetensors.ts";
+import { pictureFile, writeShards } from "../data/small_shards.ts";
+import { withFolder } from "../folder.ts";
+import { runStage } from "../run_stage.ts";
+
+const STEPS = 3, BATCH = 4;
+
+async function makeShards(path: string, images: number): Promise<void> {
+  const files = Array.from({ length: images }, (_, i) => pictureFile(i, [32, 32]));
+  await writeShards(path, await Promise.all(files), { perShard: images });
+}
+
+async function pretrain(run: string, shards: string): Promise<void> {
+  const size = ["--preset", "smoke", "--steps", String(STEPS), "--batch", String(BATCH)];
+  const { code, stderr } = await runStage("pretrain", ["--shards", shards, "--out", run, ...size]);
+  assert.equal(code, 0, stderr);
+}
+
+Deno.test("recordRun() writes the weights, batches and schedule values of every step", async () => {
+  await withFolder(async (folder) => {
+    const [run, shards, out] = ["run", "shards", "record"].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await makeShards(shards, 9);
+    await pretrain(run, shards);
+    await recordRun(run, { shards, out });
+
+    const record = JSON.parse(await Deno.readTextFile(join(out, "record.json")));
+    assert.deepEqual([record.steps, record.batch, record.model.width], [STEPS, BATCH, 32]);
+    const { tensors: weights } = await readSafetensors(join(out, "initial.safetensors"));
+    const { data } = weights["encoder.patch_embed.proj.weight"]!;
+    assert.deepEqual(weights["target_encoder.patch_embed.proj.weight"]!.data, data);
+    assert.ok(!Object.keys(weights).some((name) => name.startsWith("moment")));
+
+    const { tensors: steps } = await readSafetensors(join(out, "steps-00000000.safetensors"));
+    const lines = (await Deno.readTextFile(join(run, "metrics.jsonl"))).trimEnd().split("\n")
+      .map((line) => JSON.parse(line));
+    assert.deepEqual([...steps["learning_rate"]!.data], lines.map(({ lr }) => lr));
+    for (const [step, { context_tokens, target_tokens }] of lines.entries()) {
+      assert.deepEqual(steps[`${step}.images`]!.shape, [BATCH, 3, 32, 32]);
+      assert.deepEqual(steps[`${step}.context`]!.shape, [BATCH, context_tokens]);
+      assert.deepEqual(steps[`${step}.targets`]!.shape, [2 * BATCH, target_tokens]);
+    }
+    // Two full batches of nine images are an epoch: no image is in both, so no two batches are equal.
+    assert.notDeepEqual(steps["0.images"]!.data, steps["1.images"]!.data);
+    assert.equal(Object.keys(steps).length, 3 * STEPS + 3);
+  });
+});
+
+Deno.test("recordRun() refuses what would be another run", async () => {
+  await withFolder(async (folder) => {
+    const [run, shards, others] = ["run", "shards", "others"].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await makeShards(shards, 8);
+    await makeShards(others, 9);
+    await pretrain(run, shards);
+    const refused = (text: string, given: string) =>
+      assert.rejects(recordRun(run, { shards: given, out: join(folder, "record") }), (error) => {
+        assert.ok(error instanceof Failure);
+        assert.equal(error.kind, "data");
+        assert.equal(error.message.replaceAll(folder, "F"), text);
+        return true;
+      });
+    await refused(
+      'Cannot record the run "F/run": the shards in "F/others" are not those it has seen, ' +
+        "give the ones of its --shards",
+      others,
+    );
+    const path = join(run, "metrics.jsonl");
+    const lines = (await Deno.readTextFile(path)).split("\n");
+    const other = JSON.stringify({ ...JSON.parse(lines[1]!), lr: 1 });
+    await Deno.writeTextFile(path, [lines[0], other, ...lines.slice(2)].join("\n"));
+    const { lr } = JSON.parse(lines[1]!);
+    await refused(
+      `Cannot record the run "F/run": lr of step 1 is 1 in its metrics and ${lr} here, ` +
+        "record it with the version that made it",
+      shards,
+    );
+    await Deno.writeTextFile(path, lines.slice(0, 2).join("\n") + "\n");
+    await refused(
+      `Cannot record the run "F/run": wanted 3 lines in "F/run/metrics.jsonl", got 2, ` +
+        "finish the run first",
+      shards,
+    );
+  });
+});
+
+Deno.test("lineChart() draws each line to scale and names it once", () => {
+  const line = (name: string, values: number[]): Line => ({ name, values, ink: "blue" });
+  const shared = { title: "t", height: 100 };
+  const panels: Panel[] = [
+    {
+      ...shared,
+      scale: "linear",
+      bounds: [0, 2],
+      step: 1,
+      lines: [line("a", [0, 2, 1]), line("a", [1, 1, 1])],
+    },
+    { ...shared, scale: "log", bounds: [1e-2, 1], lines: [line("b", [1, 0.1, 0])] },
+  ];
+  const svg = lineChart(panels, { x: { name: "x", values: [1, 2, 3], ticks: [1] }, label: "l" });
+  // The plot goes from 62 to 702 across; panels are 180 high, their plots from 60 and 240 down.
+  const points = [...svg.matchAll(/points="([^"]+)"/g)].map(([, each]) => each);
+  assert.deepEqual(points, [
+    "62,160 382,60 702,110",
+    "62,110 382,110 702,110",
+    "62,240 382,290 702,340",
+  ]);
+  assert.equal([...svg.matchAll(/>a<\/text>/g)].length, 1);
+  for (const tick of ["0", "1", "2", "1e-2", "1e-1"]) assert.ok(svg.includes(`>${tick}</text>`));
+});
