@@ -24,7 +24,7 @@ import {
 } from "../../lib/training/config.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../../lib/training/order.ts";
 import { hyperOf, type StepHyper } from "../../lib/training/schedules.ts";
-import { initialState } from "../../lib/training/step.ts";
+import { initialState } from "../../lib/training/state.ts";
 
 const STEPS_PER_FILE = 50;
 

@@ -5,7 +5,7 @@ import { readEncoder, readEncoderSettings, writeEncoder } from "../../lib/encode
 import { preparedBatches } from "../../lib/features/mod.ts";
 import { readFeatures } from "../../lib/formats/arrow.ts";
 import { formatPreprocessor, type Preprocessing } from "../../lib/formats/huggingface.ts";
-import { POSITIONS, positionTable } from "../../lib/model/inference.ts";
+import { POSITIONS, positionTable } from "../../lib/model/positions.ts";
 import { encoderShapes, initialise } from "../../lib/model/parameters.ts";
 import { type FloatTensor, floatTensor } from "../../lib/tensor.ts";
 import { pictureFile, writeShards } from "../data/small_shards.ts";
