@@ -9,7 +9,7 @@
  * const { config } = resolveConfig({ preset: "smoke", flags: { batch: 2 } });
  * const step = stepConfigOf(config);
  * const runtime = await createRuntime("onnx", { threads: 1 });
- * const trainer = await createTrainer(runtime, step);
+ * const trainer = await Trainer.create(runtime, step);
  * trainer.write(initialState(step.model, { seed: 0, ...config.model }));
  *
  * const noise = new RandomStream({ seed: 0, purpose: "example" });
@@ -24,7 +24,7 @@
  *   const hyper = { learningRate: 1e-3, weightDecay: 0.05, emaMomentum: 0.996 };
  *   losses.push((await trainer.step({ images, masks, hyper, step: index })).loss);
  * }
- * trainer.dispose();
+ * trainer[Symbol.dispose]();
  * assert.ok(losses.every((loss) => loss > 0 && loss < 1));
  * ```
  *
@@ -93,13 +93,8 @@ export { type LoopParts, stepConfigOf, type StepReport, train } from "./lib/trai
 export { imagesOfStep, stepsPerEpochOf } from "./lib/training/order.ts";
 export { hyperAt, type StepHyper } from "./lib/training/schedules.ts";
 export { initialState, stateShapes } from "./lib/training/state.ts";
-export { type StepConfig, trainProgram } from "./lib/training/step.ts";
-export {
-  createTrainer,
-  type StepInput,
-  type StepResult,
-  type Trainer,
-} from "./lib/training/trainer.ts";
+export { gradientProgram, type StepConfig, updateProgram } from "./lib/training/step.ts";
+export { type StepInput, type StepResult, Trainer } from "./lib/training/trainer.ts";
 
 export {
   emitOnnx,

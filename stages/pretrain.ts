@@ -38,7 +38,7 @@ import { stepConfigOf, type StepReport, train } from "../lib/training/loop.ts";
 import { describeMemory, planMemory } from "../lib/training/memory.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../lib/training/order.ts";
 import { initialState, stateShapes } from "../lib/training/state.ts";
-import { createTrainer } from "../lib/training/trainer.ts";
+import { Trainer } from "../lib/training/trainer.ts";
 import { startFrom } from "../lib/start/mod.ts";
 
 const SPLIT = "train";
@@ -184,7 +184,7 @@ async function trainInto(run: RunDirectory, parts: {
 }): Promise<number> {
   const { options, config, plan, images, runtime, context } = parts;
   const { seed, batch } = config.run;
-  const trainer = await createTrainer(runtime, stepConfigOf(config));
+  using trainer = await Trainer.create(runtime, stepConfigOf(config));
   trainer.write(await stateOf(run, config, parts.weights));
   const firstStep = run.checkpoint?.step ?? 0;
   await using loader = new BatchLoader({
@@ -232,7 +232,6 @@ async function trainInto(run: RunDirectory, parts: {
     return end.step;
   } finally {
     progress.close();
-    trainer.dispose();
   }
 }
 
@@ -264,7 +263,9 @@ export async function pretrain(options: PretrainOptions, context: Context): Prom
   if (!finished) {
     for (const line of describePlan(resolved, { plan, images })) say(line);
     if (name === "onnx") {
-      for (const line of describeMemory(planMemory(config), await availableMemory())) say(line);
+      for (
+        const line of describeMemory(planMemory(config, runtime.threads), await availableMemory())
+      ) say(line);
     }
     say(description);
     if (run.checkpoint !== undefined) say(`going on after step ${run.checkpoint.step}`);

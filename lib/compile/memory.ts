@@ -4,14 +4,6 @@ import { sizeOf } from "../tensor.ts";
 import type { Graph, Value } from "./graph.ts";
 import { type Bindings, evaluate } from "./length.ts";
 
-/** Bytes of a graph's values, by how long they are there. */
-export interface MemoryUse {
-  /** Inputs, constants and results: all the time. A carried tensor counts twice, as what it is and what it becomes. */
-  readonly held: number;
-  /** What is computed between them: the most that is alive at once. */
-  readonly peak: number;
-}
-
 /** Operations that hand on the bytes of their operand under another shape. */
 const VIEWS: readonly string[] = ["Reshape", "ExpandDims"];
 
@@ -32,18 +24,19 @@ function ownersOf({ nodes, outputs: results }: Graph): (value: Value) => number 
 }
 
 /**
- * The memory of a graph whose nodes run one after the other, in their order. A value is there from the node that makes
- * it to the last one that needs it, and no operation writes over its operands.
+ * The most that is alive at once between inputs, constants and results, when the nodes run one after the other, in their
+ * order. A value is there from the node that makes it to the last one that needs it, and no operation writes over its
+ * operands.
  *
  * @param bindings values for the named lengths
+ * @returns bytes
  */
-export function memoryOf(graph: Graph, bindings: Bindings): MemoryUse {
+export function peakBytes(graph: Graph, bindings: Bindings): number {
   const ownerOf = ownersOf(graph);
-  const held = new Map<number, number>();
   const constants = graph.constants.map(({ value }) => value);
-  for (const value of [...graph.inputs.values(), ...constants, ...graph.outputs.values()]) {
-    held.set(ownerOf(value), bytesOf(value, bindings));
-  }
+  const held = new Set(
+    [...graph.inputs.values(), ...constants, ...graph.outputs.values()].map(ownerOf),
+  );
   const lastUse = new Map<number, number>();
   graph.nodes.forEach(({ inputs, outputs }, index) => {
     for (const value of [...inputs, ...outputs]) lastUse.set(ownerOf(value), index);
@@ -64,5 +57,5 @@ export function memoryOf(graph: Graph, bindings: Bindings): MemoryUse {
       alive.delete(owner);
     }
   });
-  return { held: [...held.values()].reduce((sum, bytes) => sum + bytes, 0), peak };
+  return peak;
 }

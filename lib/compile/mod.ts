@@ -8,6 +8,7 @@ export { fuse } from "./fuse.ts";
 export { type Graph, printGraph } from "./graph.ts";
 export { emitOnnx } from "./onnx/lower.ts";
 export type { Executable, Program, Runtime, Tensors, TensorSpec } from "./program.ts";
+export { overwritable } from "./overwrite.ts";
 export { simplify } from "./simplify.ts";
 export { traceProgram } from "./unify.ts";
 export { verifyGraph } from "./verify.ts";

@@ -45,11 +45,17 @@ export interface Runtime {
   readonly name: string;
   /** What runs the work, for people: library, version, device, threads. */
   readonly description: string;
+  /** Threads that work at the same time at most. */
+  readonly threads: number;
   /**
    * Prepares a program. One executable serves all lengths of the named axes.
    *
    * @param options `sharing`: another executable of this runtime; what stays in the runtime under the same name in both
-   * is one tensor. They must not run at the same time if one changes what the other reads
+   * is one tensor. They must not run at the same time if one changes what the other reads. `threads`: of this
+   * executable, all by default
    */
-  prepare(program: Program, options?: { readonly sharing?: Executable }): Promise<Executable>;
+  prepare(
+    program: Program,
+    options?: { readonly sharing?: Executable; readonly threads?: number },
+  ): Promise<Executable>;
 }

@@ -20,6 +20,7 @@ export async function createEagerRuntime(
   return {
     name,
     description,
+    threads: 1,
     prepare(program, { sharing } = {}) {
       const state = (sharing as EagerExecutable | undefined)?.state ?? new EagerState();
       return Promise.resolve(new EagerExecutable(program, { backend, state }));

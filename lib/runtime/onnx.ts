@@ -5,6 +5,7 @@ import {
   type Executable,
   fuse,
   type Graph,
+  overwritable,
   type Program,
   type Runtime,
   simplify,
@@ -36,12 +37,17 @@ export function createOnnxRuntime(options: OnnxRuntimeOptions): Runtime {
   return {
     name: "onnx",
     description: `ONNX Runtime ${library.version}, CPU, ${threads}, compiled`,
+    threads: options.threads,
     // deno-lint-ignore require-await
-    async prepare(program, { sharing } = {}) {
+    async prepare(program, { sharing, threads = options.threads } = {}) {
       const graph = fuse(simplify(traceProgram(program)));
       verifyGraph(graph);
       const shared = (sharing as OnnxExecutable | undefined)?.resident;
-      return new OnnxExecutable(library, program, { graph, settings: options, shared });
+      return new OnnxExecutable(library, program, {
+        graph,
+        settings: { ...options, threads },
+        shared,
+      });
     },
   };
 }
@@ -53,8 +59,8 @@ interface Buffer {
 }
 
 /**
- * A tensor that stays in the runtime, for one executable or for several that share it. A carried one has two buffers
- * that take turns as input and output.
+ * A tensor that stays in the runtime, for one executable or for several that share it. A carried one that cannot be
+ * updated in place has two buffers that take turns as input and output.
  */
 class Resident {
   readonly shape: readonly number[];
@@ -75,10 +81,10 @@ class Resident {
     return { data, value: this.#library.createValue(data, this.shape, "float32") };
   }
 
-  /** Counts a user. @param carried whether it writes the tensor when it runs */
-  use(carried: boolean): this {
+  /** Counts a user. @param doubled whether it still reads the tensor when it writes it */
+  use(doubled: boolean): this {
     this.#users++;
-    if (carried) this.#next ??= this.#reserve();
+    if (doubled) this.#next ??= this.#reserve();
     return this;
   }
 
@@ -92,12 +98,12 @@ class Resident {
   }
 
   get output(): Pointer {
-    return this.#next!.value;
+    return (this.#next ?? this.#now).value;
   }
 
   /** What was written becomes what is there. */
   turn(): void {
-    [this.#now, this.#next] = [this.#next!, this.#now];
+    if (this.#next !== undefined) [this.#now, this.#next] = [this.#next, this.#now];
   }
 
   release(): void {
@@ -139,10 +145,11 @@ class OnnxExecutable implements Executable {
     const model = encodeOnnx(emitOnnx(graph, { portable: false }));
     this.#session = library.createSession(model, settings);
     const names = residentNames(program);
+    const inPlace = overwritable(graph, program.carried);
     this.resident = new Map(names.map((name) => {
       const shape = program.inputs[name]!.shape as number[];
       const resident = shared?.get(name) ?? new Resident(library, shape);
-      return [name, resident.use(program.carried.includes(name))];
+      return [name, resident.use(program.carried.includes(name) && !inPlace.has(name))];
     }));
     this.#fed = [...graph.inputs.keys()].filter((name) => !this.resident.has(name));
     this.#results = [...graph.outputs.keys()].filter((name) => !program.carried.includes(name));

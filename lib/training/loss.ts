@@ -14,7 +14,8 @@ function meanOf(
     const difference = tf.sub(prediction, target);
     save([difference]);
     return {
-      value: tf.mean(value(difference)),
+      // Over features, then over rows: one sum of all terms would lose digits in float32.
+      value: tf.mean(tf.mean(value(difference), -1)),
       gradFunc: (dy, saved) => {
         const [difference] = saved as [tf.Tensor];
         return tf.mul(slope(difference), tf.div(dy, difference.size));

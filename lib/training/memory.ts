@@ -4,22 +4,24 @@
  */
 
 import { fuse, type Program, simplify, traceProgram } from "../compile/mod.ts";
-import { memoryOf } from "../compile/memory.ts";
+import { peakBytes } from "../compile/memory.ts";
 import { gridOf } from "../model/config.ts";
 import { maskTokenBounds } from "../model/masks.ts";
+import type { ShapeTable } from "../model/parameters.ts";
 import { sizeOf } from "../tensor.ts";
 import { stepConfigOf } from "./loop.ts";
 import type { PretrainConfig } from "./settings.ts";
-import { stateShapes } from "./state.ts";
-import { trainProgram } from "./step.ts";
+import { stateShapes, trainedShapes } from "./state.ts";
+import { gradientProgram, updateProgram } from "./step.ts";
+import { lanesOf } from "./trainer.ts";
 
 // Measured, see docs/performance.md. The runtime keeps freed memory in pieces for the next value that fits. When mask
 // sizes change not all fit, so it holds up to 1.45 times what is alive at once, mostly less than 1.2 times.
-const ARENA_FACTOR = 1.3;
+const ARENA_FACTOR = 1.25;
 /** Deno, the libraries, the threads that make batches. */
 const PROCESS_BYTES = 200e6;
 /** What one operation of the traced program takes, here and in the runtime. */
-const NODE_BYTES = 55e3;
+const NODE_BYTES = 35e3;
 
 /** Bytes that a run needs at most, decoded images that are kept for the next epoch aside. */
 export interface MemoryPlan {
@@ -31,7 +33,7 @@ export interface MemoryPlan {
   readonly targetTokens: number;
   /** The process with its libraries and the program. */
   readonly programBytes: number;
-  /** Weights and moments: as they are, as they become in a step, and a copy for the checkpoint. */
+  /** Weights and moments, a copy of them for the checkpoint, and gradients of every lane. */
   readonly stateBytes: number;
   /** Everything between images and update; grows with the batch. */
   readonly stepBytes: number;
@@ -46,24 +48,30 @@ function withLengths(program: Program, lengths: Readonly<Record<string, number>>
   return { ...program, inputs: Object.fromEntries(inputs) };
 }
 
-/** Plans for the longest masks of a configuration. */
-export function planMemory(config: PretrainConfig): MemoryPlan {
+function elements(shapes: ShapeTable): number {
+  return Object.values(shapes).reduce((sum, shape) => sum + sizeOf(shape), 0);
+}
+
+/** Plans for the longest masks of a configuration. @param threads of the runtime */
+export function planMemory(config: PretrainConfig, threads: number): MemoryPlan {
   const step = stepConfigOf(config);
-  const { batch, targetBlocks, model } = step;
+  const { batch, accumulate, targetBlocks, model } = step;
   const bounds = maskTokenBounds(config.masks, gridOf(model.encoder));
   const [contextTokens, targetTokens] = [bounds.contextTokens[1], bounds.targetTokens[1]];
   const longest = { context: contextTokens, targets: targetTokens };
-  const graph = fuse(simplify(traceProgram(withLengths(trainProgram(step), longest))));
-  const { held, peak } = memoryOf(graph, {});
-  const values = Object.values(stateShapes(model)).reduce((sum, shape) => sum + sizeOf(shape), 0);
+  const lanes = lanesOf(threads, batch / accumulate);
+  const laned = { ...step, lanes };
+  const graphOf = (program: Program) => fuse(simplify(traceProgram(withLengths(program, longest))));
+  const gradients = graphOf(gradientProgram(laned, 0)), update = graphOf(updateProgram(laned));
+  const nodes = lanes * gradients.nodes.length + update.nodes.length;
   return {
     batch,
     targetBlocks,
     contextTokens,
     targetTokens,
-    programBytes: PROCESS_BYTES + NODE_BYTES * graph.nodes.length,
-    stateBytes: held + 4 * values,
-    stepBytes: ARENA_FACTOR * peak,
+    programBytes: PROCESS_BYTES + NODE_BYTES * nodes,
+    stateBytes: 4 * (2 * elements(stateShapes(model)) + lanes * elements(trainedShapes(model))),
+    stepBytes: ARENA_FACTOR * lanes * peakBytes(gradients, {}),
   };
 }
 

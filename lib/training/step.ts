@@ -1,6 +1,6 @@
 /**
- * One training step of I-JEPA as pure functions of named tensors (method.md sections 0 and 5): in one program, or, where
- * a batch is worked through in parts, in two: gradients of a part, and the update from their sum.
+ * One training step of I-JEPA as pure functions of named tensors (method.md sections 0 and 5), in two programs: the
+ * gradients of a part of the batch, and the update from those of all parts.
  */
 
 import * as tf from "@tensorflow/tfjs";
@@ -32,6 +32,12 @@ export interface StepConfig {
   /** Target blocks per image, M. */
   readonly targetBlocks: number;
   readonly optimizer: AdamWConfig;
+}
+
+/** A step whose parts are shared out. */
+export interface LanedStep extends StepConfig {
+  /** Shares of equal size that a part is worked through in at the same time; divides it. */
+  readonly lanes: number;
 }
 
 const SCALAR: TensorSpec = { dtype: "float32", shape: [] };
@@ -140,94 +146,78 @@ function update(
   return updated;
 }
 
-function monitorsOf(pooled: tf.Tensor): Record<string, tf.Tensor> {
-  const { std, cosine } = targetMonitors(pooled);
-  return { target_std: std, target_cosine: cosine };
-}
-
-/**
- * The whole step: targets, loss, gradients, AdamW, EMA. Results besides the carried state: `loss`, `target_std`,
- * `target_cosine` (see {@link targetMonitors}).
- */
-export function trainProgram(config: StepConfig): Program {
-  const { model, optimizer, batch } = config;
-  const updated = updatedShapes(model), tables = tableShapes(model);
-  return {
-    name: "train",
-    carried: Object.keys(updated),
-    parameters: Object.keys(tables),
-    inputs: { ...batchSpecs(config, batch), ...HYPER, ...specsOf(updated), ...specsOf(tables) },
-    run(inputs) {
-      const { loss, gradients, pooled } = lossAndGradients(batchOf(inputs), inputs, config);
-      return { loss, ...monitorsOf(pooled), ...update(inputs, gradients, optimizer) };
-    },
-  };
-}
-
-/** Before the names of the sums of gradients. */
-export const GRADIENT = "gradient.";
-
-/**
- * Gradients of one part of a batch, added to those of the parts before it. `carry` is 0 for the first part and 1 for
- * the others. Results besides the carried sums: `loss` of the part, and `pooled_targets` [b T] for the update.
- */
-export function gradientProgram(config: StepConfig): Program {
-  const { model, batch, accumulate } = config;
-  const networks = networkShapes(model);
-  const sums = prefixed(GRADIENT, trainedShapes(model));
-  return {
-    name: "gradients",
-    carried: Object.keys(sums),
-    parameters: Object.keys(networks),
-    inputs: {
-      ...batchSpecs(config, batch / accumulate),
-      carry: SCALAR,
-      ...specsOf(networks),
-      ...specsOf(sums),
-    },
-    run(inputs) {
-      const { loss, gradients, pooled } = lossAndGradients(batchOf(inputs), inputs, config);
-      const added = Object.entries(gradients).map(([name, gradient]) => {
-        const before = tf.mul(inputs[GRADIENT + name]!, inputs["carry"]!);
-        return [GRADIENT + name, tf.add(before, gradient)];
-      });
-      return { loss, pooled_targets: pooled, ...Object.fromEntries(added) };
-    },
-  };
-}
-
 /** Shapes of all networks, position tables included. */
 function networkShapes(model: ModelConfig): ShapeTable {
   const all = { ...tableShapes(model), ...updatedShapes(model) };
   return Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith("moment")));
 }
 
+/** Shapes of the gradients of a lane; see {@link gradientProgram}. */
+export function gradientShapes({ model }: StepConfig, lane: number): ShapeTable {
+  return prefixed(`gradient.${lane}.`, trainedShapes(model));
+}
+
 /**
- * The update from the sum of the gradients of all parts. All parts are equally large, so the mean of their gradients is
- * the gradient of the batch. Results besides the carried state: `target_std`, `target_cosine`.
+ * Gradients of one part of a batch. Lanes are programs that may run at the same time, each with gradients of its own.
+ * Where a lane goes through several parts one after the other, it adds them up: `carry` is 0 for the first part and 1
+ * for the others. Results besides the gradients: `loss` of the part, and `pooled_targets` [b T] for the update.
  */
-export function updateProgram(config: StepConfig): Program {
-  const { model, batch, accumulate, optimizer } = config;
-  const updated = updatedShapes(model);
-  const sums = prefixed(GRADIENT, trainedShapes(model));
-  const width = config.objective.targets === "pixels"
-    ? 3 * model.encoder.patchSize ** 2
-    : model.encoder.width;
+export function gradientProgram(config: LanedStep, lane: number): Program {
+  const { model, batch, accumulate, lanes } = config;
+  const networks = networkShapes(model), sums = gradientShapes(config, lane);
   return {
-    name: "update",
-    carried: Object.keys(updated),
-    parameters: Object.keys(sums),
+    name: "gradients",
+    carried: Object.keys(sums),
+    parameters: Object.keys(networks),
     inputs: {
-      pooled_targets: { dtype: "float32", shape: [batch, width] },
-      ...HYPER,
-      ...specsOf(updated),
+      ...batchSpecs(config, batch / accumulate / lanes),
+      ...accumulate > 1 ? { carry: SCALAR } : {},
+      ...specsOf(networks),
       ...specsOf(sums),
     },
     run(inputs) {
-      const gradients = Object.entries(under(GRADIENT, inputs))
-        .map(([name, sum]) => [name, tf.mul(sum, 1 / accumulate)]);
+      const { loss, gradients, pooled } = lossAndGradients(batchOf(inputs), inputs, config);
+      const { carry } = inputs;
+      const summed = Object.keys(sums).map((name) => {
+        const gradient = gradients[name.slice(name.indexOf(".", "gradient.".length) + 1)]!;
+        const before = inputs[name]!;
+        return [name, carry ? tf.add(tf.mul(before, carry), gradient) : gradient];
+      });
+      return { loss, pooled_targets: pooled, ...Object.fromEntries(summed) };
+    },
+  };
+}
+
+/**
+ * The update from the gradients of all lanes. All parts are equally large, so the mean of their gradients is the
+ * gradient of the batch. Results besides the carried state: `target_std`, `target_cosine`.
+ */
+export function updateProgram(config: LanedStep): Program {
+  const { model, batch, accumulate, lanes, optimizer } = config;
+  const updated = updatedShapes(model);
+  const sums = Array.from({ length: lanes }, (_, lane) => gradientShapes(config, lane));
+  // It has no use for position tables; with them, it holds the whole state.
+  const shapes: ShapeTable = Object.assign({}, tableShapes(model), ...sums);
+  return {
+    name: "update",
+    carried: Object.keys(updated),
+    parameters: Object.keys(shapes),
+    inputs: {
+      pooled_targets: { dtype: "float32", shape: [batch, model.predictor.outputWidth] },
+      ...HYPER,
+      ...specsOf(updated),
+      ...specsOf(shapes),
+    },
+    run(inputs) {
+      const gradients = Object.keys(trainedShapes(model)).map((name) => {
+        const sum = sums.map((_, lane) => inputs[`gradient.${lane}.${name}`]!)
+          .reduce((a, b) => tf.add(a, b));
+        return [name, accumulate * lanes > 1 ? tf.mul(sum, 1 / (accumulate * lanes)) : sum];
+      });
+      const { std, cosine } = targetMonitors(inputs["pooled_targets"]!);
       return {
-        ...monitorsOf(inputs["pooled_targets"]!),
+        target_std: std,
+        target_cosine: cosine,
         ...update(inputs, Object.fromEntries(gradients), optimizer),
       };
     },

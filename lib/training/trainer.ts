@@ -1,16 +1,15 @@
 import type { Executable, Runtime } from "../compile/program.ts";
 import { type Masks, masksOfImages } from "../model/masks.ts";
-import { floatTensor, prefixed, type TensorRecord } from "../tensor.ts";
-import type { ShapeTable } from "../model/parameters.ts";
+import { floatTensor, type TensorRecord } from "../tensor.ts";
 import type { StepHyper } from "./schedules.ts";
-import { tableShapes, trainedShapes, updatedShapes } from "./state.ts";
+import { stateShapes } from "./state.ts";
 import {
   batchFeeds,
-  GRADIENT,
   gradientProgram,
+  gradientShapes,
   hyperFeeds,
+  type LanedStep,
   type StepConfig,
-  trainProgram,
   updateProgram,
 } from "./step.ts";
 
@@ -32,108 +31,89 @@ export interface StepResult {
   readonly targetCosine: number;
 }
 
-/** Networks and optimizer on a runtime, one update at a time. */
-export interface Trainer {
-  /** Sets the state, or parts of it. All of it must be set before the first step. */
-  write(state: TensorRecord): void;
-  step(input: StepInput): Promise<StepResult>;
-  /** A copy of the state. */
-  read(): Promise<TensorRecord>;
-  dispose(): void;
+/** What a part of a batch tells. */
+interface PartResult {
+  readonly loss: number;
+  /** [b T] */
+  readonly pooled: Float32Array;
 }
 
 function scalarOf(results: TensorRecord, name: string): number {
   return Number(results[name]!.data[0]);
 }
 
-/** Everything in one program. */
-class WholeTrainer implements Trainer {
-  readonly #config: StepConfig;
-  readonly #executable: Executable;
-
-  constructor(config: StepConfig, executable: Executable) {
-    this.#config = config;
-    this.#executable = executable;
-  }
-
-  write(state: TensorRecord): void {
-    this.#executable.write(state);
-  }
-
-  async step({ images, masks, hyper, step }: StepInput): Promise<StepResult> {
-    const config = this.#config;
-    const results = await this.#executable.run({
-      ...batchFeeds(images, masks, config),
-      ...hyperFeeds(hyper, { step, config }),
-    });
-    return {
-      loss: scalarOf(results, "loss"),
-      targetStd: scalarOf(results, "target_std"),
-      targetCosine: scalarOf(results, "target_cosine"),
-    };
-  }
-
-  read(): Promise<TensorRecord> {
-    return this.#executable.read();
-  }
-
-  dispose(): void {
-    this.#executable.dispose();
-  }
+function scalar(value: number): TensorRecord[string] {
+  return floatTensor([], Float32Array.of(value));
 }
 
-/** Gradients part by part, then one update: the same as the whole batch at once, in the memory of a part. */
-class AccumulatingTrainer implements Trainer {
-  readonly #config: StepConfig;
-  readonly #gradients: Executable;
-  readonly #update: Executable;
-  readonly #tables: ShapeTable;
+/**
+ * How many lanes work on a batch at the same time: one per thread, if its images can be shared out equally. Two sessions
+ * of one thread each are faster than one of two, whose threads wait for each other after every operation.
+ */
+export function lanesOf(threads: number, images: number): number {
+  for (let lanes = Math.min(threads, images); lanes > 1; lanes--) {
+    if (images % lanes === 0) return lanes;
+  }
+  return 1;
+}
 
-  constructor(
-    config: StepConfig,
-    { gradients, update }: { readonly gradients: Executable; readonly update: Executable },
+/** Networks and optimizer on a runtime, one update at a time. */
+export class Trainer implements Disposable {
+  readonly #config: LanedStep;
+  readonly #lanes: readonly Executable[];
+  readonly #update: Executable;
+
+  private constructor(
+    config: LanedStep,
+    { lanes, update }: { readonly lanes: readonly Executable[]; readonly update: Executable },
   ) {
     this.#config = config;
-    this.#gradients = gradients;
+    this.#lanes = lanes;
     this.#update = update;
-    this.#tables = tableShapes(config.model);
-    const zeros = Object.entries(prefixed(GRADIENT, trainedShapes(config.model)))
-      .map(([name, shape]) => [name, floatTensor(shape)]);
-    gradients.write(Object.fromEntries(zeros));
+    lanes.forEach((executable, lane) => {
+      const zeros = Object.entries(gradientShapes(config, lane))
+        .map(([name, shape]) => [name, floatTensor(shape)]);
+      executable.write(Object.fromEntries(zeros));
+    });
   }
 
+  /** Prepares the step of a configuration on a runtime. */
+  static async create(runtime: Runtime, config: StepConfig): Promise<Trainer> {
+    const lanes = lanesOf(runtime.threads, config.batch / config.accumulate);
+    const whole = { ...config, lanes };
+    const update = await runtime.prepare(updateProgram(whole));
+    const threads = Math.floor(runtime.threads / lanes);
+    const executables: Executable[] = [];
+    for (let lane = 0; lane < lanes; lane++) {
+      const program = gradientProgram(whole, lane);
+      executables.push(await runtime.prepare(program, { sharing: update, threads }));
+    }
+    return new Trainer(whole, { lanes: executables, update });
+  }
+
+  /** Sets the state, or parts of it. All of it must be set before the first step. */
   write(state: TensorRecord): void {
-    const entries = Object.entries(state);
-    const isTable = ([name]: readonly [string, unknown]) => name in this.#tables;
-    this.#gradients.write(Object.fromEntries(entries.filter(isTable)));
-    this.#update.write(Object.fromEntries(entries.filter((entry) => !isTable(entry))));
+    this.#update.write(state);
   }
 
+  /** One update. After an error the state is undefined. */
   async step({ images, masks, hyper, step }: StepInput): Promise<StepResult> {
     const config = this.#config;
-    const { batch, accumulate, targetBlocks } = config;
-    const size = batch / accumulate;
-    const pooled: Float32Array[] = [];
-    let loss = 0;
-    for (let part = 0; part < accumulate; part++) {
-      const first = part * size;
-      const span = images.length / accumulate;
-      const results = await this.#gradients.run({
-        ...batchFeeds(
-          images.subarray(part * span, (part + 1) * span),
-          masksOfImages(masks, { first, count: size, blocks: targetBlocks }),
-          config,
-        ),
-        carry: floatTensor([], Float32Array.of(part === 0 ? 0 : 1)),
-      });
-      loss += scalarOf(results, "loss") / accumulate;
-      pooled.push(results["pooled_targets"]!.data as Float32Array);
+    const { batch, accumulate, model: { predictor: { outputWidth } } } = config;
+    const pooled = floatTensor([batch, outputWidth]);
+    let loss = 0, filled = 0;
+    for (let round = 0; round < accumulate; round++) {
+      const parts = await Promise.all(
+        this.#lanes.map((_, lane) => this.#runPart({ images, masks, round, lane })),
+      );
+      for (const part of parts) {
+        loss += part.loss / (accumulate * parts.length);
+        pooled.data.set(part.pooled, filled);
+        filled += part.pooled.length;
+      }
     }
-    const width = pooled[0]!.length / size;
-    const together = floatTensor([batch, width]);
-    pooled.forEach((rows, part) => together.data.set(rows, part * rows.length));
     const results = await this.#update.run({
-      pooled_targets: together,
+      pooled_targets: pooled,
       ...hyperFeeds(hyper, { step, config }),
     });
     return {
@@ -143,24 +123,35 @@ class AccumulatingTrainer implements Trainer {
     };
   }
 
-  async read(): Promise<TensorRecord> {
-    const { model } = this.#config;
-    const tables = await this.#gradients.read(Object.keys(tableShapes(model)));
-    return { ...tables, ...await this.#update.read(Object.keys(updatedShapes(model))) };
+  async #runPart(
+    { images, masks, round, lane }: Pick<StepInput, "images" | "masks"> & {
+      readonly round: number;
+      readonly lane: number;
+    },
+  ): Promise<PartResult> {
+    const config = this.#config;
+    const { batch, accumulate, lanes, targetBlocks } = config;
+    const count = batch / accumulate / lanes;
+    const first = (round * lanes + lane) * count;
+    const imageLength = images.length / batch;
+    const results = await this.#lanes[lane]!.run({
+      ...batchFeeds(
+        images.subarray(first * imageLength, (first + count) * imageLength),
+        masksOfImages(masks, { first, count, blocks: targetBlocks }),
+        config,
+      ),
+      ...accumulate > 1 ? { carry: scalar(round === 0 ? 0 : 1) } : {},
+    });
+    const pooled = results["pooled_targets"]!.data as Float32Array;
+    return { loss: scalarOf(results, "loss"), pooled };
   }
 
-  dispose(): void {
-    this.#gradients.dispose();
-    this.#update.dispose();
+  /** A copy of the state. */
+  read(): Promise<TensorRecord> {
+    return this.#update.read(Object.keys(stateShapes(this.#config.model)));
   }
-}
 
-/** Prepares the step of a configuration on a runtime. */
-export async function createTrainer(runtime: Runtime, config: StepConfig): Promise<Trainer> {
-  if (config.accumulate === 1) {
-    return new WholeTrainer(config, await runtime.prepare(trainProgram(config)));
+  [Symbol.dispose](): void {
+    for (const executable of [...this.#lanes, this.#update]) executable.dispose();
   }
-  const update = await runtime.prepare(updateProgram(config));
-  const gradients = await runtime.prepare(gradientProgram(config), { sharing: update });
-  return new AccumulatingTrainer(config, { gradients, update });
 }

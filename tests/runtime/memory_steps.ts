@@ -9,7 +9,7 @@ import { RandomStream } from "../../lib/random/mod.ts";
 import { createRuntime } from "../../lib/runtime/mod.ts";
 import { initialState } from "../../lib/training/state.ts";
 import type { StepConfig } from "../../lib/training/step.ts";
-import { createTrainer, type StepInput } from "../../lib/training/trainer.ts";
+import { type StepInput, Trainer } from "../../lib/training/trainer.ts";
 
 const MODEL: ModelConfig = {
   encoder: { imageSize: [32, 32], patchSize: 4, width: 32, depth: 1, heads: 2, mlpWidth: 128 },
@@ -43,7 +43,7 @@ function inputOf(step: number, images: Float32Array<ArrayBuffer>): StepInput {
 }
 
 const runtime = await createRuntime("onnx", { threads: 1 });
-const trainer = await createTrainer(runtime, CONFIG);
+const trainer = await Trainer.create(runtime, CONFIG);
 trainer.write(initialState(MODEL, { seed: 1, initStd: 0.02, patchEmbedStd: 0.1 }));
 const images = new Float32Array(4 * 3 * 32 * 32).fill(0.5);
 let settled = 0;
@@ -53,6 +53,6 @@ for (let step = 0; step < 2000; step++) {
   if (step === 400) settled = Deno.memoryUsage().rss;
 }
 const grown = Deno.memoryUsage().rss - settled;
-trainer.dispose();
+trainer[Symbol.dispose]();
 console.log(grown);
 Deno.exit(0);

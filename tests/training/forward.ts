@@ -8,10 +8,9 @@ import { createRuntime } from "../../lib/runtime/mod.ts";
 import { encodeWhole, predictTargets, targetsOf } from "../../lib/training/objective.ts";
 import {
   batchFeeds,
-  hyperFeeds,
+  gradientProgram,
   lossAndGradients,
   type StepConfig,
-  trainProgram,
 } from "../../lib/training/step.ts";
 import type { StepInput } from "../../lib/training/trainer.ts";
 import { type HostTensor, type TensorRecord, under } from "../../lib/tensor.ts";
@@ -23,18 +22,21 @@ export function floats(tensor: HostTensor | undefined): Float32Array<ArrayBuffer
 }
 
 /**
- * A program that returns, beside the state unchanged:
+ * A program that returns:
  * - `patch_embed` patches through the embedding of the target encoder, without positions, [B N, D]
  * - `target_full` output of the target encoder, [B N, D]; `targets` normalised and gathered, [M B Kt, D]
  * - `context` [B Kc, D] and `predictions` [M B Kt, D]
  * - `grad.NAME` of every trained tensor
  */
 export function forwardProgram(config: StepConfig): Program {
-  const train = trainProgram(config);
+  const { inputs, parameters } = gradientProgram({ ...config, accumulate: 1, lanes: 1 }, 0);
+  const taken = Object.entries(inputs).filter(([name]) => !name.startsWith("gradient."));
   const { model } = config;
   return {
-    ...train,
     name: "forward",
+    carried: [],
+    parameters: parameters!,
+    inputs: Object.fromEntries(taken),
     run(inputs) {
       const batch = {
         images: inputs["images"]!,
@@ -49,9 +51,7 @@ export function forwardProgram(config: StepConfig): Program {
       const patches = patchify(batch.images, model.encoder);
       const weight = tf.reshape(target["patch_embed.proj.weight"]!, [model.encoder.width, -1]);
       const { gradients } = lossAndGradients(batch, inputs, config);
-      const state = train.carried.map((name) => [name, tf.clone(inputs[name]!)]);
       return {
-        ...Object.fromEntries(state),
         patch_embed: linear(patches, weight, target["patch_embed.proj.bias"]!),
         target_full: encodeWhole(batch.images, target, model),
         targets: targetsOf(batch, target, config).rows,
@@ -71,11 +71,9 @@ export async function runForward(
   const runtime = await createRuntime(name, { threads: 2 });
   const executable = await runtime.prepare(forwardProgram(config));
   try {
-    executable.write(state);
-    return await executable.run({
-      ...batchFeeds(input.images, input.masks, config),
-      ...hyperFeeds(input.hyper, { step: input.step, config }),
-    });
+    const networks = Object.entries(state).filter(([name]) => !name.startsWith("moment"));
+    executable.write(Object.fromEntries(networks));
+    return await executable.run(batchFeeds(input.images, input.masks, config));
   } finally {
     executable.dispose();
   }

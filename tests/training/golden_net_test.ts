@@ -12,7 +12,7 @@ import { encoderShapes, predictorShapes, type ShapeTable } from "../../lib/model
 import { createRuntime } from "../../lib/runtime/mod.ts";
 import { initialState } from "../../lib/training/state.ts";
 import type { StepConfig } from "../../lib/training/step.ts";
-import { createTrainer, type StepInput } from "../../lib/training/trainer.ts";
+import { type StepInput, Trainer } from "../../lib/training/trainer.ts";
 import { floatTensor, prefixed, sizeOf, type TensorRecord } from "../../lib/tensor.ts";
 import { floats, runForward } from "./forward.ts";
 
@@ -169,7 +169,7 @@ for (const runtime of ["cpu", "onnx"]) {
   });
 
   Deno.test(`${runtime}: five steps of the golden net`, async () => {
-    const trainer = await createTrainer(await createRuntime(runtime), CONFIG);
+    const trainer = await Trainer.create(await createRuntime(runtime), CONFIG);
     trainer.write(startState());
     for (const [step, wanted] of LOSSES.entries()) {
       const { loss } = await trainer.step(inputOf(step));
@@ -184,15 +184,15 @@ for (const runtime of ["cpu", "onnx"]) {
         assertNear(floats(state[name]), [values[column]!], { tolerance: 3e-8, what });
       }
     }
-    trainer.dispose();
+    trainer[Symbol.dispose]();
   });
 
   Deno.test(`${runtime}: squared error of the golden net`, async () => {
     const config = { ...CONFIG, objective: { ...CONFIG.objective, loss: "l2" as const } };
-    const trainer = await createTrainer(await createRuntime(runtime), config);
+    const trainer = await Trainer.create(await createRuntime(runtime), config);
     trainer.write(startState());
     const { loss } = await trainer.step(inputOf(0));
     assertNear([loss], [0.964038011019], { tolerance: 2e-7, what: "loss" });
-    trainer.dispose();
+    trainer[Symbol.dispose]();
   });
 }

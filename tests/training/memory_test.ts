@@ -14,8 +14,8 @@ const PLAN: MemoryPlan = {
 const LINE = "at most 58 context and 4 x 42 target tokens per image: about 2.4 GB of memory " +
   "(1.1 GB weights and moments, 0.8 GB a step, 0.5 GB the program), decoded images aside";
 
-function planOf(batch: number): MemoryPlan {
-  return planMemory(resolveConfig({ preset: "smoke", flags: { batch } }).config);
+function planOf(batch: number, threads = 1): MemoryPlan {
+  return planMemory(resolveConfig({ preset: "smoke", flags: { batch } }).config, threads);
 }
 
 Deno.test("planMemory() plans for the longest masks", () => {
@@ -25,15 +25,18 @@ Deno.test("planMemory() plans for the longest masks", () => {
 });
 
 Deno.test("planMemory() grows with the batch by what a step takes, and by nothing else", () => {
-  const [one, eight, sixteen] = [planOf(1), planOf(8), planOf(16)];
-  assert.equal(eight.programBytes, one.programBytes);
-  // Weights and moments are the same, but images and indices are held with them.
-  const images = 7 * 4 * (3 * 32 * 32);
-  const grown = eight.stateBytes - one.stateBytes;
-  assert.ok(grown > images && grown < 1.02 * images, `${grown}`);
+  const [eight, sixteen, many] = [planOf(8), planOf(16), planOf(64)];
+  assert.deepEqual([many.programBytes, many.stateBytes], [eight.programBytes, eight.stateBytes]);
   const perImage = (sixteen.stepBytes - eight.stepBytes) / 8;
-  assert.ok(Math.abs(perImage * 7 / (eight.stepBytes - one.stepBytes) - 1) < 0.02);
+  assert.ok(Math.abs((many.stepBytes - sixteen.stepBytes) / 48 / perImage - 1) < 0.02);
   assert.ok(Math.abs(sixteen.stepBytes / eight.stepBytes - 2) < 0.05);
+});
+
+Deno.test("planMemory() shares the batch out to lanes, which have gradients of their own", () => {
+  const [one, four] = [planOf(32), planOf(32, 4)];
+  assert.ok(Math.abs(four.stepBytes / one.stepBytes - 1) < 0.1);
+  const { encoder, predictor } = { encoder: 31_584, predictor: 4_464 };
+  assert.equal(four.stateBytes - one.stateBytes, 3 * 4 * (encoder + predictor));
 });
 
 Deno.test("describeMemory() says what a run needs, and what to change when there is less", () => {

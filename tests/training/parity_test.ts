@@ -6,7 +6,7 @@ import type { ModelConfig } from "../../lib/model/config.ts";
 import { createRuntime } from "../../lib/runtime/mod.ts";
 import { stateShapes } from "../../lib/training/state.ts";
 import type { StepConfig } from "../../lib/training/step.ts";
-import { createTrainer, type StepInput } from "../../lib/training/trainer.ts";
+import { type StepInput, Trainer } from "../../lib/training/trainer.ts";
 import { floatTensor, type HostTensor, type TensorRecord } from "../../lib/tensor.ts";
 import { relativeError } from "../compare.ts";
 import { floats, runForward } from "./forward.ts";
@@ -99,7 +99,7 @@ for (const name of ["cpu", "onnx"]) {
 
   Deno.test(`${name}: six steps follow the reference's losses and weights`, async () => {
     const runtime = await createRuntime(name, { threads: 2 });
-    const trainer = await createTrainer(runtime, CONFIG);
+    const trainer = await Trainer.create(runtime, CONFIG);
     trainer.write(await initialStateOfFixture());
     for (let index = 0; index < 6; index++) {
       const { loss } = await trainer.step(inputOf(await read(`step${index}`), index));
@@ -108,7 +108,7 @@ for (const name of ["cpu", "onnx"]) {
       assert.ok(error < 1e-5, `loss of step ${index}: off by ${error}`);
     }
     const final = await trainer.read();
-    trainer.dispose();
+    trainer[Symbol.dispose]();
     const reference = await read("final");
     const totalRate = fixture.steps.reduce((sum: number, { lr }: { lr: number }) => sum + lr, 0);
     let compared = 0;

@@ -9,7 +9,7 @@ import { createRuntime } from "../../lib/runtime/mod.ts";
 import type { ObjectiveConfig } from "../../lib/training/objective.ts";
 import { initialState } from "../../lib/training/state.ts";
 import type { StepConfig } from "../../lib/training/step.ts";
-import { createTrainer, type StepInput } from "../../lib/training/trainer.ts";
+import { type StepInput, Trainer } from "../../lib/training/trainer.ts";
 import type { TensorRecord } from "../../lib/tensor.ts";
 import { relativeError } from "../compare.ts";
 
@@ -57,14 +57,14 @@ interface Ran {
 
 async function runFiveSteps(name: string, config = CONFIG): Promise<Ran> {
   const runtime = await createRuntime(name, { threads: 2 });
-  const trainer = await createTrainer(runtime, config);
+  const trainer = await Trainer.create(runtime, config);
   trainer.write(startOf(config));
   const losses: number[] = [];
   for (let step = 0; step < 5; step++) {
     losses.push((await trainer.step(inputOfStep(step))).loss);
   }
   const state = await trainer.read();
-  trainer.dispose();
+  trainer[Symbol.dispose]();
   return { losses, state };
 }
 
