@@ -32,6 +32,13 @@ export function outputFailure(path: string, error: unknown): unknown {
       { cause: error },
     );
   }
+  if (error instanceof Deno.errors.AlreadyExists || code === "EEXIST") {
+    return new Failure(
+      "output",
+      `Cannot write "${path}": something else is in its place, remove that or give another --out`,
+      { cause: error },
+    );
+  }
   return error;
 }
 
