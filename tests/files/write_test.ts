@@ -49,6 +49,7 @@ Deno.test("outputFailure() has a sentence for a full disk, a limit and a read-on
     EDQUOT: 'Cannot write "out": a size limit is reached (EDQUOT)',
     EROFS:
       'Cannot write "out": the place is not writable, give another --out or change its permissions',
+    EEXIST: 'Cannot write "out": something else is in its place, remove that or give another --out',
   };
   for (const [code, text] of Object.entries(texts)) {
     const failure = of(code);
