@@ -1,7 +1,7 @@
 """timm_encode.py STATE ENCODER PIXELS OUT: the target encoder of a run's checkpoint as timm's VisionTransformer.
 
-The weights are `target_encoder.*` of the checkpoint without the prefix. The position table, which training has fixed
-and no checkpoint holds, is that of the exported directory ENCODER, as are the sizes."""
+The weights are `target_encoder.*` of the checkpoint without the prefix. The sizes are those of the exported directory
+ENCODER."""
 
 import json
 import pathlib
@@ -15,8 +15,6 @@ from safetensors.torch import load_file, save_file
 state, encoder, pixels, out = sys.argv[1:]
 prefix = "target_encoder."
 weights = {name[len(prefix):]: tensor for name, tensor in load_file(state).items() if name.startswith(prefix)}
-exported = load_file(pathlib.Path(encoder, "model.safetensors"))
-weights["pos_embed"] = exported["embeddings.position_embeddings"]
 sizes = json.loads(pathlib.Path(encoder, "config.json").read_text())
 model = timm.create_model(
     "vit_base_patch16_224",
