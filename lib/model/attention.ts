@@ -8,18 +8,26 @@ export interface AttentionShape {
   readonly tokens: number;
   /** Heads H. */
   readonly heads: number;
+  /** Tokens at the end of each sequence that ask, m; what the others would be told is not needed. @default n */
+  readonly asking?: number | undefined;
 }
 
 /** Rows [B n, S H d] to one matrix per section, sequence and head, [S, B H, n, d]. */
-function splitHeads(rows: tf.Tensor, shape: AttentionShape, sections: number): tf.Tensor {
-  const { batch, tokens, heads } = shape;
+function splitHeads(
+  rows: tf.Tensor,
+  { batch, tokens, heads }: AttentionShape,
+  sections: number,
+): tf.Tensor {
   const split = tf.reshape(rows, [batch, tokens, sections, heads, -1]); // [B n S H d]
   return tf.reshape(tf.transpose(split, [2, 0, 3, 1, 4]), [sections, batch * heads, tokens, -1]);
 }
 
 /** The inverse of {@link splitHeads}. */
-function mergeHeads(matrices: tf.Tensor, shape: AttentionShape, sections: number): tf.Tensor {
-  const { batch, tokens, heads } = shape;
+function mergeHeads(
+  matrices: tf.Tensor,
+  { batch, tokens, heads }: AttentionShape,
+  sections: number,
+): tf.Tensor {
   const split = tf.reshape(matrices, [sections, batch, heads, tokens, -1]); // [S B H n d]
   return tf.reshape(tf.transpose(split, [1, 3, 0, 2, 4]), [batch * tokens, -1]);
 }
@@ -31,23 +39,32 @@ function section(matrices: tf.Tensor, index: number): tf.Tensor {
   return tf.reshape(taken, [batchHeads, tokens, depth]);
 }
 
+/** The last `count` tokens of matrices [B H, n, d]. */
+function lastTokens(matrices: tf.Tensor, count: number): tf.Tensor {
+  const [batchHeads, tokens, depth] = matrices.shape as [number, number, number];
+  return tf.slice(matrices, [0, tokens - count, 0], [batchHeads, count, depth]);
+}
+
 /**
  * Multi-head self-attention between the two projections: softmax(q kᵀ / √d) v.
  *
  * @param qkv rows [B n, 3D]: queries, keys and values of all heads side by side
- * @returns rows [B n, D]
+ * @returns rows [B m, D] of the tokens that ask
  */
 export function attention(qkv: tf.Tensor, shape: AttentionShape): tf.Tensor {
   const scale = Math.sqrt(3 * shape.heads / qkv.shape[1]!); // 1 / √d with d = 3D / (3H)
+  const { asking } = shape;
+  const told = { ...shape, tokens: asking ?? shape.tokens };
   const apply = tf.customGrad((...args) => {
     const [qkv, save] = args as [tf.Tensor, tf.GradSaveFunc];
     const parts = splitHeads(qkv, shape, 3);
-    const query = section(parts, 0), key = section(parts, 1), value = section(parts, 2);
-    const scores = tf.mul(tf.matMul(query, key, false, true), scale); // [B H, n, n]
+    const all = section(parts, 0), key = section(parts, 1), value = section(parts, 2);
+    const query = asking === undefined ? all : lastTokens(all, asking);
+    const scores = tf.mul(tf.matMul(query, key, false, true), scale); // [B H, m, n]
     const weights = tf.softmax(scores);
     save([query, key, value, weights]);
     return {
-      value: mergeHeads(tf.matMul(weights, value), shape, 1),
+      value: mergeHeads(tf.matMul(weights, value), told, 1),
       gradFunc: (dy, saved) => {
         const [query, key, value, weights] = saved as tf.Tensor[] as [
           tf.Tensor,
@@ -55,11 +72,14 @@ export function attention(qkv: tf.Tensor, shape: AttentionShape): tf.Tensor {
           tf.Tensor,
           tf.Tensor,
         ];
-        const dOutput = section(splitHeads(dy, shape, 1), 0); // [B H, n, d]
+        const dOutput = section(splitHeads(dy, told, 1), 0); // [B H, m, d]
         const dWeights = tf.mul(tf.matMul(dOutput, value, false, true), weights);
         const dScores = tf.sub(dWeights, tf.mul(weights, tf.sum(dWeights, -1, true)));
+        const dQuery = tf.mul(tf.matMul(dScores, key), scale);
         const dParts = tf.concat([
-          tf.mul(tf.matMul(dScores, key), scale),
+          asking === undefined
+            ? dQuery
+            : tf.pad(dQuery, [[0, 0], [shape.tokens - asking, 0], [0, 0]]),
           tf.mul(tf.matMul(dScores, query, true, false), scale),
           tf.matMul(weights, dOutput, true, false),
         ], 0);

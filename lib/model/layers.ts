@@ -90,20 +90,22 @@ export function layerNorm(
 }
 
 const SQRT_HALF = Math.SQRT1_2;
-const NORMAL_DENSITY_AT_ZERO = 1 / Math.sqrt(2 * Math.PI);
+const LOG_SQRT_INVERSE_PI = -Math.log(Math.PI) / 2;
 
 /** The exact GELU, `x Φ(x)` with the normal distribution function Φ. */
 export function gelu(x: tf.Tensor): tf.Tensor {
   const apply = tf.customGrad((...args) => {
     const [x, save] = args as [tf.Tensor, tf.GradSaveFunc];
-    const distribution = tf.mul(tf.add(tf.erf(tf.mul(x, SQRT_HALF)), 1), 0.5);
-    save([x, distribution]);
+    const scaled = tf.mul(x, SQRT_HALF);
+    const distribution = tf.mul(tf.add(tf.erf(scaled), 1), 0.5);
+    save([scaled, distribution]);
     return {
       value: tf.mul(x, distribution),
       gradFunc: (dy, saved) => {
-        const [x, distribution] = saved as [tf.Tensor, tf.Tensor];
-        const density = tf.mul(tf.exp(tf.mul(tf.square(x), -0.5)), NORMAL_DENSITY_AT_ZERO);
-        return tf.mul(dy, tf.add(distribution, tf.mul(x, density)));
+        const [scaled, distribution] = saved as [tf.Tensor, tf.Tensor];
+        // x φ(x) with u = x / √2 is u exp(-u²) / √π; constants in the exponent save passes over memory.
+        const factor = tf.exp(tf.sub(LOG_SQRT_INVERSE_PI, tf.square(scaled)));
+        return tf.mul(dy, tf.add(distribution, tf.mul(scaled, factor)));
       },
     };
   });

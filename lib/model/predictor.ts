@@ -44,18 +44,13 @@ export function predict(
   const masked = tf.add(parameters["mask_token"]!, tf.gather(positions, targets)); // [M B, Kt, P]
   let rows = tf.reshape(tf.concat([given, masked], 1), [sequences * tokens, width]);
   for (let i = 0; i < depth; i++) {
-    const shape = { batch: sequences, tokens, heads };
+    // Nothing after the last block needs the context tokens: what it would make of them is not computed.
+    const asking = i === depth - 1 ? asked : undefined;
+    const shape = { batch: sequences, tokens, heads, asking };
     rows = block(rows, parameters, { name: `predictor_blocks.${i}`, shape });
   }
-  // Only the target tokens go on: the norm acts on each row alone, so taking them first saves work.
-  const last = tf.slice(
-    tf.reshape(rows, [sequences, tokens, width]),
-    [0, kept, 0],
-    [sequences, asked, width],
-  );
-  const asRows = tf.reshape(last, [sequences * asked, width]);
   return linearLayer(
-    layerNorm(asRows, layer(parameters, "predictor_norm")),
+    layerNorm(rows, layer(parameters, "predictor_norm")),
     parameters,
     "predictor_proj",
   );

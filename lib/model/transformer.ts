@@ -17,12 +17,22 @@ export function linearLayer(x: tf.Tensor, parameters: Parameters, name: string):
   return linear(x, weight, bias);
 }
 
+/** The rows of the tokens that ask. @param x rows [B n, D] */
+function lastRows(x: tf.Tensor, { batch, tokens, asking }: AttentionShape): tf.Tensor {
+  if (asking === undefined) return x;
+  const width = x.shape[1]!;
+  const sequences = ops.reshape(x, [batch, tokens, width]);
+  const last = ops.slice(sequences, [0, tokens - asking, 0], [batch, asking, width]);
+  return ops.reshape(last, [batch * asking, width]);
+}
+
 /**
- * One pre-norm transformer block: attention, then MLP, each added to its input.
+ * One pre-norm transformer block: attention, then MLP, each added to its input. Where only some tokens ask (see
+ * {@link AttentionShape}), only they go on.
  *
  * @param x rows [B n, D]
  * @param options `name`: prefix of the block's tensors, for example `blocks.3`; `epsilon` of its LayerNorms
- * @returns rows [B n, D]
+ * @returns rows [B m, D]
  */
 export function block(
   x: tf.Tensor,
@@ -39,7 +49,7 @@ export function block(
     `${name}.attn.qkv`,
   );
   const attended = linearLayer(attention(qkv, shape), parameters, `${name}.attn.proj`);
-  const middle = ops.add(x, attended);
+  const middle = ops.add(lastRows(x, shape), attended);
   const hidden = gelu(
     linearLayer(
       layerNorm(middle, layer(parameters, `${name}.norm2`), epsilon),
