@@ -24,6 +24,7 @@ import {
   probeTable,
   probeWeights,
 } from "../lib/probe/mod.ts";
+import { createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
 
 const FLAGS = {
   train: {
@@ -65,6 +66,7 @@ const FLAGS = {
     max: 0xffffffff,
     help: "decides which training rows are held out, and the resamples of the intervals",
   },
+  ...RUNTIME_FLAGS,
   force: { type: "boolean", help: "replace a probe that was made from something else" },
 } as const;
 
@@ -79,8 +81,8 @@ const COMMAND = {
     "deno task probe --train train.arrow --test test.arrow --out probe --label shape --method knn",
   ],
   details:
-    `Classes: logistic (multinomial, L2, C from 1e-5 to 1e2 in half decades) and knn (cosine, votes exp(s / 0.07),
-k of 10, 20, 100, 200). Numbers: ridge (alpha from 1e-6 to 1e2 per row in half decades) and knn. C, k and alpha
+    `Classes: logistic (multinomial, L2, C from 1e-5 to 1e4 in half decades) and knn (cosine, votes exp(s / 0.07),
+k of 10, 20, 100, 200). Numbers: ridge (alpha from 1e-8 to 1e2 per row in half decades) and knn. C, k and alpha
 are chosen on a fifth of the training features; test features are scored once. A star marks the method that did
 best on that fifth. Intervals are 95 % bootstrap intervals over test rows.
 Writes metrics.json, predictions.csv, weights.safetensors (linear maps on the embeddings) and receipt.json.`,
@@ -162,6 +164,7 @@ async function showResults(directory: string): Promise<void> {
 /** Fits and scores the probes; see `lib/probe`. */
 export async function probe(options: ProbeStageOptions, _context: Context): Promise<Outcome> {
   const { train: trainPath, test: testPath, out, label, task, method, seed, force } = options;
+  const { runtime: runtimeName, threads } = options;
   await expectFile(trainPath);
   await expectFile(testPath);
   const spec = {
@@ -169,7 +172,7 @@ export async function probe(options: ProbeStageOptions, _context: Context): Prom
     version: VERSION,
     path: out,
     kind: "directory",
-    config: { label: label ?? null, task: task ?? null, method, seed },
+    config: { label: label ?? null, task: task ?? null, method, seed, runtime: runtimeName },
     inputs: [
       { path: trainPath, sha256: await sha256File(trainPath) },
       { path: testPath, sha256: await sha256File(testPath) },
@@ -180,9 +183,11 @@ export async function probe(options: ProbeStageOptions, _context: Context): Prom
     const train = await readNamed(trainPath), test = await readNamed(testPath);
     const { rows, width } = train.features;
     say(`${rows} training and ${test.features.rows} test rows of width ${width}`);
+    const runtime = await createRuntime(runtimeName, threads === undefined ? {} : { threads });
     const run = await probeFeatures(train, test, {
       wish: { label, task, method: method === "all" ? undefined : method },
       seed,
+      runtime,
       onStep: say,
       onProgress: showProgress(),
     });

@@ -39,7 +39,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "lib/runtime": [...BASE, "lib/files", "lib/formats", "lib/compile"],
   "lib/run": [...BASE, "lib/files", "lib/formats"],
   "lib/start": [...BASE, "lib/files", "lib/formats", "lib/model", "lib/run"],
-  "lib/probe": [...BASE, "lib/random", "lib/files", "lib/formats"],
+  "lib/probe": [...BASE, "lib/random", "lib/files", "lib/formats", "lib/compile"],
   "lib/encoder": [
     ...BASE,
     "lib/random",
@@ -71,6 +71,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     "lib/model",
     "lib/training",
     "lib/compile",
+    "lib/probe",
     "lib/runtime",
     "tests",
     "bench",

@@ -1,4 +1,6 @@
+import type { Runtime } from "../compile/mod.ts";
 import type { Features } from "../formats/arrow.ts";
+import { CompiledLoss } from "./compiled_loss.ts";
 import { type FeatureRows, knnVotes } from "./knn.ts";
 import type { ClassLabel, Method } from "./labels.ts";
 import { fitLogistic, logisticScores, sampleCovariance } from "./logistic.ts";
@@ -75,7 +77,7 @@ function softmax(scores: Float64Array, classCount: number): Float64Array {
 }
 
 /** Logistic regression with its strength chosen on held-out training rows, then fitted to all of them. */
-export async function probeLogistic(problem: ClassProblem): Promise<MethodRun> {
+export async function probeLogistic(problem: ClassProblem, runtime: Runtime): Promise<MethodRun> {
   const { train, test, label, seed } = problem;
   const { width } = train, { classCount } = label;
   const { fit, heldOut } = holdOut(label.train, { seed });
@@ -94,15 +96,22 @@ export async function probeLogistic(problem: ClassProblem): Promise<MethodRun> {
   };
   const heldFeatures = features.subarray(fit.length * width);
   const heldClasses = classes.subarray(fit.length);
-  const tuned = await tune<Float64Array>(LOGISTIC_STRENGTHS, (strength, before) => {
+  using losses = await CompiledLoss.create(runtime, whole);
+  const shared = { covariance, loss: losses.of(fitted) };
+  const tuned = await tune<Float64Array>(LOGISTIC_STRENGTHS, async (strength, before) => {
     const start = before ? { start: before.fit } : {};
-    const { parameters } = fitLogistic(fitted, { strength, covariance, ...start });
+    const { parameters } = await fitLogistic(fitted, { strength, ...shared, ...start });
     const scores = logisticScores(heldFeatures, parameters, { width });
     const validationScore = accuracy(largestScores(scores, classCount), heldClasses);
     return { validationScore, fit: parameters };
   });
   const { strength: value, validationScore, fit: start } = tuned.best;
-  const { parameters } = fitLogistic(whole, { strength: value, covariance, start });
+  const { parameters } = await fitLogistic(whole, {
+    strength: value,
+    covariance,
+    loss: losses.of(whole),
+    start,
+  });
   const scores = new Float64Array(label.testRows.length * classCount);
   for (let first = 0; first < label.testRows.length; first += SCORED_ROWS) {
     const rows = label.testRows.subarray(first, first + SCORED_ROWS);

@@ -1,5 +1,5 @@
 /** The value at a point; its gradient is written into `gradient`. */
-export type Objective = (point: Float64Array, gradient: Float64Array) => number;
+export type Objective = (point: Float64Array, gradient: Float64Array) => number | Promise<number>;
 
 /** How hard to try. */
 export interface MinimiseOptions {
@@ -11,6 +11,8 @@ export interface MinimiseOptions {
   readonly memory?: number;
   /** Multiplies a vector in place by an approximation of the inverse Hessian. @default identity */
   readonly precondition?: (vector: Float64Array) => void;
+  /** How far rounding may put a value off, as a part of one plus the value. */
+  readonly noise: number;
 }
 
 /** Where the search ended. */
@@ -30,8 +32,6 @@ interface Pair {
 
 const SUFFICIENT_DECREASE = 1e-4;
 const MAX_HALVINGS = 40;
-/** Below this relative change, values differ by rounding alone. */
-const VALUE_NOISE = 4e-15;
 
 function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0;
@@ -77,16 +77,16 @@ function descentDirection(
  * Minimises a smooth convex function by L-BFGS (Nocedal and Wright, algorithm 7.5). A convex function needs no
  * curvature condition, so the line search only backtracks, by quadratic interpolation.
  */
-export function minimise(
+export async function minimise(
   objective: Objective,
   start: Float64Array,
   options: MinimiseOptions,
-): Minimum {
-  const { tolerance, maxIterations = 1000, memory = 10 } = options;
+): Promise<Minimum> {
+  const { tolerance, maxIterations = 1000, memory = 10, noise } = options;
   const pairs: Pair[] = [];
   let point = start.slice();
   let gradient = new Float64Array(point.length);
-  let value = objective(point, gradient);
+  let value = await objective(point, gradient);
   let iterations = 0, evaluations = 1;
   while (largest(gradient) > tolerance && iterations < maxIterations) {
     let direction = descentDirection(gradient, pairs, options);
@@ -104,9 +104,9 @@ export function minimise(
     for (let tries = 0; tries < MAX_HALVINGS; tries++) {
       const tried = point.map((x, i) => x + length * direction[i]!);
       const gradientThere = new Float64Array(point.length);
-      const valueThere = objective(tried, gradientThere);
+      const valueThere = await objective(tried, gradientThere);
       evaluations++;
-      const allowed = SUFFICIENT_DECREASE * length * slope + VALUE_NOISE * Math.abs(value);
+      const allowed = SUFFICIENT_DECREASE * length * slope + noise * (1 + Math.abs(value));
       if (valueThere <= value + allowed) {
         accepted = { point: tried, gradient: gradientThere, value: valueThere };
         break;

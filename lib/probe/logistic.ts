@@ -5,13 +5,21 @@ import { gramMatrix, type MatrixProducts, PLAIN_PRODUCTS } from "./products.ts";
 /** Standardised features with their classes. */
 export interface ClassifiedRows {
   /** [R D], standardised */
-  readonly features: Float32Array;
+  readonly features: Float32Array<ArrayBuffer>;
   /** Class of every row, 0 to C - 1. */
   readonly classes: Int32Array;
   /** D */
   readonly width: number;
   /** C */
   readonly classCount: number;
+}
+
+/** The cross-entropy of some rows, summed. */
+export interface SummedLoss {
+  /** Value and gradient at weights [C D] followed by biases [C]. */
+  readonly evaluate: Objective;
+  /** How far rounding may put a value off, as a part of the number of rows plus the value. */
+  readonly noise: number;
 }
 
 /** Settings of a fit. */
@@ -22,7 +30,8 @@ export interface LogisticOptions {
   readonly start?: Float64Array;
   /** Largest element of the gradient of the mean loss at the end. @default 1e-5 */
   readonly tolerance?: number;
-  readonly products?: MatrixProducts;
+  /** The loss of the same data. @default `plainLoss` */
+  readonly loss?: SummedLoss;
   /** Covariance of the features, [D D]; saves computing it. */
   readonly covariance?: Float64Array;
 }
@@ -39,6 +48,8 @@ export interface LogisticFit {
 
 /** Rows that are scored at a time. */
 const BLOCK_ROWS = 1024;
+/** Rounding in float64, with room for sums. */
+const PLAIN_NOISE = 4e-15;
 /** A preconditioner need not be exact, so its covariance comes from a sample. */
 const COVARIANCE_ROWS = 2048;
 
@@ -87,16 +98,14 @@ function addBiases(scores: Float64Array, biases: Float64Array): void {
   }
 }
 
-/** Mean multinomial cross-entropy plus L2 penalty on the weights (not on the biases), and its gradient. */
-export function logisticObjective(
-  data: ClassifiedRows,
-  { strength, products = PLAIN_PRODUCTS }: LogisticOptions,
-): Objective {
-  const { features, classes, width, classCount } = data;
+/** Multinomial cross-entropy in float64 and plain TypeScript: the reference of `CompiledLoss`. */
+export function plainLoss(
+  { features, classes, width, classCount }: ClassifiedRows,
+  { products = PLAIN_PRODUCTS }: { readonly products?: MatrixProducts } = {},
+): SummedLoss {
   const rows = classes.length, size = classCount * width;
-  const penalty = penaltyOf(data, strength);
   const scratch = new Float64Array(Math.min(BLOCK_ROWS, rows) * classCount);
-  return (parameters, gradient) => {
+  const evaluate = (parameters: Float64Array, gradient: Float64Array) => {
     gradient.fill(0);
     const weights = parameters.subarray(0, size), biases = parameters.subarray(size);
     const sums = gradient.subarray(0, size), biasSums = gradient.subarray(size);
@@ -116,13 +125,27 @@ export function logisticObjective(
       products.accumulate({ ...shared, errors: scores, sums });
       for (let i = 0; i < scores.length; i++) biasSums[i % classCount]! += scores[i]!;
     }
+    return loss;
+  };
+  return { evaluate, noise: PLAIN_NOISE };
+}
+
+/** Mean cross-entropy plus L2 penalty on the weights (not on the biases), and its gradient. */
+export function logisticObjective(
+  data: ClassifiedRows,
+  { strength, loss = plainLoss(data) }: LogisticOptions,
+): Objective {
+  const rows = data.classes.length, size = data.classCount * data.width;
+  const penalty = penaltyOf(data, strength);
+  return async (parameters, gradient) => {
+    const sum = await loss.evaluate(parameters, gradient);
     let squares = 0;
+    for (let i = 0; i < gradient.length; i++) gradient[i]! /= rows;
     for (let i = 0; i < size; i++) {
-      squares += weights[i]! ** 2;
-      gradient[i] = gradient[i]! / rows + penalty * weights[i]!;
+      squares += parameters[i]! ** 2;
+      gradient[i]! += penalty * parameters[i]!;
     }
-    for (let c = 0; c < classCount; c++) biasSums[c]! /= rows;
-    return loss / rows + penalty / 2 * squares;
+    return sum / rows + penalty / 2 * squares;
   };
 }
 
@@ -148,12 +171,11 @@ export function sampleCovariance(
  */
 function preconditioner(
   data: ClassifiedRows,
-  { strength, products, covariance }: LogisticOptions,
+  { strength, covariance = sampleCovariance(data) }: LogisticOptions,
 ): (vector: Float64Array) => void {
   const { width, classCount } = data;
   const penalty = penaltyOf(data, strength);
-  const hessian = (covariance ?? sampleCovariance(data, products ? { products } : {}))
-    .map((value) => value / classCount);
+  const hessian = covariance.map((value) => value / classCount);
   // The sample may have less rank than the features: a trace of the identity keeps the factor well defined.
   for (let d = 0; d < width; d++) hessian[d * (width + 1)]! += penalty + 1e-9;
   const factor = choleskyFactor(hessian, width);
@@ -169,12 +191,20 @@ function preconditioner(
  * Multinomial logistic regression, the model of scikit-learn's `LogisticRegression` (lbfgs): golden test
  * against its coefficients.
  */
-export function fitLogistic(data: ClassifiedRows, options: LogisticOptions): LogisticFit {
-  const start = options.start ?? new Float64Array(data.classCount * (data.width + 1));
-  const { point, value, iterations, converged } = minimise(
-    logisticObjective(data, options),
+export async function fitLogistic(
+  data: ClassifiedRows,
+  options: LogisticOptions,
+): Promise<LogisticFit> {
+  const { start = new Float64Array(data.classCount * (data.width + 1)) } = options;
+  const loss = options.loss ?? plainLoss(data);
+  const { point, value, iterations, converged } = await minimise(
+    logisticObjective(data, { ...options, loss }),
     start,
-    { tolerance: options.tolerance ?? 1e-5, precondition: preconditioner(data, options) },
+    {
+      tolerance: options.tolerance ?? 1e-5,
+      precondition: preconditioner(data, options),
+      noise: loss.noise,
+    },
   );
   return { parameters: point, objective: value, iterations, converged };
 }

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import type { Runtime } from "../compile/mod.ts";
 import { Failure } from "../failure.ts";
 import { sha256 } from "../files/mod.ts";
 import { expectDisjoint, expectSameKind, expectUsable, type NamedFeatures } from "./checks.ts";
@@ -60,6 +61,8 @@ export interface ProbeRun {
 export interface ProbeOptions {
   readonly wish: Wish;
   readonly seed: number;
+  /** What computes the logistic regressions. */
+  readonly runtime: Runtime;
   /** Told what begins, for example `shape: logistic`. */
   readonly onStep?: (text: string) => void;
   readonly onProgress?: (doneQueries: number, totalQueries: number) => void;
@@ -113,7 +116,7 @@ async function probeLabel(
   label: ClassLabel | NumberLabel,
   { options, search }: { readonly options: ProbeOptions; readonly search: NeighbourSearch },
 ): Promise<LabelRun> {
-  const { wish, seed, onStep = () => {} } = options;
+  const { wish, seed, runtime, onStep = () => {} } = options;
   const features = { train: files.train.features, test: files.test.features, seed };
   const runs: MethodRun[] = [];
   for (const method of METHODS[label.task]) {
@@ -122,7 +125,9 @@ async function probeLabel(
     if (label.task === "classify") {
       const problem = { ...features, label };
       runs.push(
-        method === "knn" ? await probeKnnClasses(problem, search) : await probeLogistic(problem),
+        method === "knn"
+          ? await probeKnnClasses(problem, search)
+          : await probeLogistic(problem, runtime),
       );
     } else {
       const problem = { ...features, label };

@@ -26,12 +26,15 @@ export function halfDecades(from: number, to: number): number[] {
  */
 export async function tune<Fit>(
   strengths: readonly number[],
-  attempt: (strength: number, before: Trial<Fit> | undefined) => Omit<Trial<Fit>, "strength">,
+  attempt: (
+    strength: number,
+    before: Trial<Fit> | undefined,
+  ) => Omit<Trial<Fit>, "strength"> | Promise<Omit<Trial<Fit>, "strength">>,
 ): Promise<Tuned<Fit>> {
   let best: Trial<Fit> | undefined, before: Trial<Fit> | undefined;
   const grid = [];
   for (const strength of strengths) {
-    const trial: Trial<Fit> = { strength, ...attempt(strength, before) };
+    const trial: Trial<Fit> = { strength, ...await attempt(strength, before) };
     grid.push({ strength, validationScore: trial.validationScore });
     before = trial;
     if (!best || trial.validationScore > best.validationScore) best = trial;

@@ -18,8 +18,8 @@ function softmax(scores: Float64Array): Float64Array {
 }
 
 for (const { strength, coefficients, intercepts, probabilities } of sklearn.multinomial) {
-  Deno.test(`fitLogistic() finds scikit-learn's solution at C = ${strength}`, () => {
-    const { parameters, converged } = fitLogistic(DATA, { strength, tolerance: 1e-11 });
+  Deno.test(`fitLogistic() finds scikit-learn's solution at C = ${strength}`, async () => {
+    const { parameters, converged } = await fitLogistic(DATA, { strength, tolerance: 1e-11 });
     assert.ok(converged);
     assertNear(parameters.subarray(0, 3 * width), coefficients.flat(), { tolerance: 2e-6 });
     assertNear(parameters.subarray(3 * width), intercepts, { tolerance: 2e-6 });
@@ -32,9 +32,9 @@ for (const { strength, coefficients, intercepts, probabilities } of sklearn.mult
 }
 
 for (const { strength, coefficients, intercepts } of sklearn.binary) {
-  Deno.test(`fitLogistic() gives two classes the strength of scikit-learn, C = ${strength}`, () => {
+  Deno.test(`fitLogistic() gives two classes the strength of scikit-learn, C = ${strength}`, async () => {
     const data = { ...DATA, classes: DATA.classes.map((c) => Math.min(c, 1)), classCount: 2 };
-    const { parameters } = fitLogistic(data, { strength, tolerance: 1e-11 });
+    const { parameters } = await fitLogistic(data, { strength, tolerance: 1e-11 });
     const weights = Array.from(
       { length: width },
       (_, d) => parameters[width + d]! - parameters[d]!,
@@ -46,13 +46,13 @@ for (const { strength, coefficients, intercepts } of sklearn.binary) {
   });
 }
 
-Deno.test("fitLogistic() reaches the same solution from any start", () => {
-  const cold = fitLogistic(DATA, { strength: 1, tolerance: 1e-9 });
-  fc.assert(
-    fc.property(
+Deno.test("fitLogistic() reaches the same solution from any start", async () => {
+  const cold = await fitLogistic(DATA, { strength: 1, tolerance: 1e-9 });
+  await fc.assert(
+    fc.asyncProperty(
       fc.array(fc.double({ min: -5, max: 5, noNaN: true }), { minLength: 21, maxLength: 21 }),
-      (start) => {
-        const { objective } = fitLogistic(DATA, {
+      async (start) => {
+        const { objective } = await fitLogistic(DATA, {
           strength: 1,
           tolerance: 1e-9,
           start: Float64Array.from(start),
@@ -64,35 +64,39 @@ Deno.test("fitLogistic() reaches the same solution from any start", () => {
   );
 });
 
-Deno.test("logisticObjective() has the gradient that differences of its values show", () => {
+Deno.test("logisticObjective() has the gradient that differences of its values show", async () => {
   const point = fc.array(fc.double({ min: -2, max: 2, noNaN: true }), {
     minLength: 21,
     maxLength: 21,
   });
-  fc.assert(
-    fc.property(point, fc.double({ min: 0.001, max: 10, noNaN: true }), (at, strength) => {
-      const objective = logisticObjective(DATA, { strength });
-      const parameters = Float64Array.from(at);
-      const gradient = new Float64Array(21), ignored = new Float64Array(21);
-      objective(parameters, gradient);
-      const step = 1e-5;
-      for (let i = 0; i < 21; i++) {
-        const shifted = (by: number) =>
-          objective(parameters.map((x, j) => i === j ? x + by : x), ignored);
-        const slope = (shifted(step) - shifted(-step)) / (2 * step);
-        assertNear([gradient[i]!], [slope], { tolerance: 1e-7 * (1 + Math.abs(slope)) });
-      }
-    }),
+  await fc.assert(
+    fc.asyncProperty(
+      point,
+      fc.double({ min: 0.001, max: 10, noNaN: true }),
+      async (at, strength) => {
+        const objective = logisticObjective(DATA, { strength });
+        const parameters = Float64Array.from(at);
+        const gradient = new Float64Array(21), ignored = new Float64Array(21);
+        await objective(parameters, gradient);
+        const step = 1e-5;
+        for (let i = 0; i < 21; i++) {
+          const shifted = (by: number) =>
+            objective(parameters.map((x, j) => i === j ? x + by : x), ignored);
+          const slope = (await shifted(step) - await shifted(-step)) / (2 * step);
+          assertNear([gradient[i]!], [slope], { tolerance: 1e-7 * (1 + Math.abs(slope)) });
+        }
+      },
+    ),
     { numRuns: 20 },
   );
 });
 
-Deno.test("fitLogistic() needs few iterations when features are nearly the same", () => {
+Deno.test("fitLogistic() needs few iterations when features are nearly the same", async () => {
   // Columns 1 to 5 are column 0 plus a thousandth of themselves: condition number about 1e7.
   const features = DATA.features.map((value, i) =>
     i % width === 0 ? value : DATA.features[i - i % width]! + 1e-3 * value
   );
-  const { converged, iterations } = fitLogistic({ ...DATA, features }, {
+  const { converged, iterations } = await fitLogistic({ ...DATA, features }, {
     strength: 1000,
     tolerance: 1e-6,
   });
@@ -100,8 +104,8 @@ Deno.test("fitLogistic() needs few iterations when features are nearly the same"
   assert.ok(iterations < 60, `took ${iterations} iterations`);
 });
 
-Deno.test("fitLogistic() fits constant features and one row per class", () => {
-  const fit = fitLogistic(
+Deno.test("fitLogistic() fits constant features and one row per class", async () => {
+  const fit = await fitLogistic(
     {
       features: new Float32Array([0, 1, 0, -1]),
       classes: Int32Array.of(0, 1),

@@ -5,9 +5,11 @@ import type { Method, Wish } from "../../lib/probe/mod.ts";
 import { predictionsCsv, probeFeatures, probeWeights } from "../../lib/probe/mod.ts";
 import { bestMethod, type MethodRun } from "../../lib/probe/results.ts";
 import { RandomStream } from "../../lib/random/mod.ts";
+import { createRuntime } from "../../lib/runtime/mod.ts";
 import { madeFeatures, type MadeOptions } from "./made_features.ts";
 import { assertNear } from "./near.ts";
 
+const RUNTIME = await createRuntime("onnx", { threads: 1 });
 const ANYTHING: Wish = { label: undefined, task: undefined, method: undefined };
 
 function probe(
@@ -20,7 +22,7 @@ function probe(
   return probeFeatures(
     { path: "train.arrow", features: features(train) },
     { path: "test.arrow", features: features(test) },
-    { wish: { ...ANYTHING, ...wish }, seed },
+    { wish: { ...ANYTHING, ...wish }, seed, runtime: RUNTIME },
   );
 }
 

@@ -20,6 +20,7 @@ async function runStage(name: string, args: readonly string[], cwd: string): Pro
       "--no-prompt",
       "--allow-read",
       "--allow-write",
+      "--allow-ffi",
       join(ROOT, "stages", `${name}.ts`),
       ...args,
     ],
