@@ -51,8 +51,9 @@ export function expectUsable({ path, features }: NamedFeatures): void {
       `Cannot probe: "${path}" has no rows, make features of a split with images`,
     );
   }
-  const place = embeddings.findIndex((value) => !Number.isFinite(value));
-  if (place < 0) return;
+  let place = 0; // A loop: findIndex() takes three times as long, and there are millions of values.
+  while (place < embeddings.length && Number.isFinite(embeddings[place])) place++;
+  if (place === embeddings.length) return;
   const row = Math.floor(place / width);
   throw new Failure(
     "data",
