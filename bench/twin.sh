@@ -49,11 +49,7 @@ probe() {
 mkdir -p "$work"
 : >"$work/results.jsonl"
 
-if ! cmp -s bench/peers/requirements.txt "$python/requirements.txt"; then
-  python3 -m venv --clear "$python"
-  "$python/bin/pip" install --quiet --requirement bench/peers/requirements.txt
-  cp bench/peers/requirements.txt "$python/requirements.txt"
-fi
+bash bench/peers/environment.sh "$python"
 "$python/bin/python" bench/peers/check.py >&2
 
 stage scenes --out "$work/scenes" --count 6000 --size 32 --seed 0

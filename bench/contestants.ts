@@ -1,0 +1,149 @@
+/** Whoever does the measured work: processes of this project and of the peers, and how they take turns. */
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Failure } from "../lib/failure.ts";
+import type { Measured } from "./measure/measured.ts";
+
+/** Path of the repository. */
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** The environment of the Python programs; bench/twin.sh has the same. */
+export const PYTHON_FOLDER = join(ROOT, "runs/peers-python");
+
+/** A command that measures and prints one line of JSON. */
+export interface Contestant {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What a process measured, and the seconds from its start to its first result. */
+export interface Run extends Measured {
+  readonly first_useful_step_seconds: number;
+}
+
+/** A program of this project below `bench/measure`. */
+export function ours(program: string, args: readonly string[]): Contestant {
+  const grants = [
+    "--allow-read",
+    "--allow-ffi",
+    "--allow-run=grep",
+    "--allow-env=npm_package_config_libvips,MALLOC_ARENA_MAX",
+  ];
+  const script = join(ROOT, "bench/measure", program);
+  return {
+    name: "ours",
+    command: [Deno.execPath(), "run", "--no-prompt", ...grants, script, ...args],
+  };
+}
+
+/** A Python program below `bench/peers`. */
+export function peer(
+  name: string,
+  [program, ...args]: readonly [string, ...string[]],
+  env: Readonly<Record<string, string>> = {},
+): Contestant {
+  const python = join(PYTHON_FOLDER, "bin/python");
+  return { name, command: [python, join(ROOT, "bench/peers", program), ...args], env };
+}
+
+/** Runs a command that prints one line of JSON last. @throws {Failure} `unavailable` when it fails */
+export async function runForJson<T>({ name, command, env = {} }: Contestant): Promise<T> {
+  const [program, ...args] = command as [string, ...string[]];
+  const options = {
+    args,
+    env,
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  } as const;
+  const { success, code, stdout, stderr } = await new Deno.Command(program, options).output();
+  const text = new TextDecoder();
+  if (!success) {
+    throw new Failure(
+      "unavailable",
+      `Cannot measure "${name}": wanted that ${
+        args.find((each) => /\.(ts|py)$/.test(each))
+      } ends ` +
+        `with 0, got ${code}, see what it says:\n${text.decode(stderr).trimEnd()}`,
+    );
+  }
+  return JSON.parse(text.decode(stdout).trimEnd().split("\n").at(-1)!) as T;
+}
+
+async function runOnce(contestant: Contestant): Promise<Run> {
+  const start = Date.now() / 1000;
+  const measured = await runForJson<Measured>(contestant);
+  return { ...measured, first_useful_step_seconds: measured.first_result_at - start };
+}
+
+/** How often contestants take turns, and whom that is told. */
+export interface Turns {
+  readonly pairs: number;
+  /** Called before each round. */
+  before(): Promise<void>;
+  say(text: string): void;
+}
+
+/**
+ * Lets contestants run one after the other, again and again, so that what the machine does meanwhile meets all of them.
+ * Every other round goes backwards.
+ *
+ * @returns the runs of each contestant in the order of rounds
+ */
+export async function takeTurns(
+  contestants: readonly Contestant[],
+  { pairs, before, say }: Turns,
+): Promise<Readonly<Record<string, readonly Run[]>>> {
+  const runs: Record<string, Run[]> = Object.fromEntries(contestants.map(({ name }) => [name, []]));
+  for (let pair = 0; pair < pairs; pair++) {
+    await before();
+    for (const contestant of pair % 2 === 0 ? contestants : contestants.toReversed()) {
+      say(`round ${pair + 1} of ${pairs}: ${contestant.name}`);
+      runs[contestant.name]!.push(await runOnce(contestant));
+    }
+  }
+  return runs;
+}
+
+/** Fails unless all contestants have computed the same. @param tolerance relative */
+export function expectAgreement(
+  runs: Readonly<Record<string, readonly Run[]>>,
+  tolerance: number,
+): void {
+  const [[first, [{ check: wanted }]]] = Object.entries(runs) as [[string, [Run]]];
+  for (const [name, all] of Object.entries(runs)) {
+    for (const { check } of all) {
+      const index = check.findIndex((value, i) =>
+        !(Math.abs(value - wanted[i]!) <= tolerance * Math.abs(wanted[i]!))
+      );
+      if (index < 0) continue;
+      throw new Failure(
+        "data",
+        `Cannot compare "${name}" with "${first}": wanted ${
+          wanted[index]
+        } of repetition ${index}, ` +
+          `got ${check[index]}, they do not compute the same`,
+      );
+    }
+  }
+}
+
+/** Makes the Python environment of the peers unless it is there. @throws {Failure} `unavailable` */
+export async function preparePeers(): Promise<void> {
+  const { success, stderr } = await new Deno.Command("bash", {
+    args: [join(ROOT, "bench/peers/environment.sh"), PYTHON_FOLDER],
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  if (success) return;
+  throw new Failure(
+    "unavailable",
+    `Cannot make "${PYTHON_FOLDER}" for the peers: wanted Python 3.11 or later and its packages, got ` +
+      `"${
+        new TextDecoder().decode(stderr).trim().split("\n").at(-1)
+      }", give --alone to measure without them`,
+  );
+}

@@ -1,0 +1,203 @@
+/** The benchmark's numbers and files. No test looks at how fast anything was. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import {
+  expectAgreement,
+  ours,
+  peer,
+  PYTHON_FOLDER,
+  type Run,
+  runForJson,
+} from "../../bench/contestants.ts";
+import { machineSlug, newRunPath } from "../../bench/results.ts";
+import { median, peerReached } from "../../bench/statistics.ts";
+import { type StepCase, writeStepWork } from "../../bench/step_cases.ts";
+import denoJson from "../../deno.json" with { type: "json" };
+import { Failure } from "../../lib/failure.ts";
+import { withFolder } from "../folder.ts";
+import { ROOT } from "../run_stage.ts";
+
+const HAS_PEERS = await Deno.stat(join(PYTHON_FOLDER, "requirements.txt"))
+  .then(() => true, () => false);
+
+function run(seconds: readonly number[], peak: number): Run {
+  return {
+    first_result_at: 0,
+    seconds,
+    warm_up_seconds: [],
+    peak_memory_bytes: peak,
+    check: [],
+    library: "made up",
+    first_useful_step_seconds: 2 * seconds[0]!,
+  };
+}
+
+async function bench(...flags: readonly string[]) {
+  const args = [...denoJson.tasks.bench.command.split(" ").slice(1), ...flags];
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args,
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  }).output();
+  const text = new TextDecoder();
+  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+}
+
+Deno.test("median() takes the middle, or the mean of both middles", () => {
+  assert.equal(median([5, 1, 3]), 3);
+  assert.equal(median([8, 1, 2, 4]), 3);
+  assert.throws(() => median([]), new RangeError("Cannot take a median: wanted values, got none"));
+});
+
+Deno.test("peerReached() compares round by round", () => {
+  const our = [run([1, 2, 3], 100), run([4, 4, 4], 200), run([2, 2, 2], 150)];
+  const theirs = [run([2, 4, 9], 300), run([5, 5, 6], 250), run([8, 8, 8], 260)];
+  const work = { images: 8, flops: [16e9, 16e9, 16e9], gemmLimits: [8, 8, 4] };
+  assert.deepEqual(peerReached(theirs, our, work), {
+    images_per_second: 1.6,
+    gflops: 3.2,
+    gemm_share: 0.5,
+    peak_memory_bytes: 300,
+    first_useful_step_seconds: 10,
+    library: "made up",
+    ratios: [2, 1.25, 4],
+    ratio: 2,
+  });
+});
+
+Deno.test("expectAgreement() refuses a contestant that does not compute the same", () => {
+  const first = { ...run([1], 1), check: [1, 0.5] };
+  const close = { ...first, check: [1.00005, 0.5] };
+  expectAgreement({ ours: [first, first], eager: [close] }, 1e-4);
+  const other = { ...first, check: [1, 0.6] };
+  assert.throws(
+    () => expectAgreement({ ours: [first], eager: [close, other] }, 1e-4),
+    new Failure(
+      "data",
+      'Cannot compare "eager" with "ours": wanted 0.5 of repetition 1, got 0.6, they do not compute ' +
+        "the same",
+    ),
+  );
+});
+
+Deno.test("machineSlug() keeps what tells processors apart", () => {
+  const slug = (processor: string) => machineSlug({ processor, cores: 2 });
+  assert.equal(
+    slug("Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz"),
+    "intel-xeon-platinum-8481c-2-cores",
+  );
+  assert.equal(slug("Intel(R) Xeon(R) Processor"), "intel-xeon-2-cores");
+  assert.equal(slug("AMD EPYC 7763 64-Core Processor"), "amd-epyc-7763-2-cores");
+  assert.equal(slug("Apple M2"), "apple-m2-2-cores");
+});
+
+Deno.test("newRunPath() never gives the path of a file that is there", async () => {
+  await withFolder(async (folder) => {
+    const machine = { processor: "Apple M2", cores: 8, memory_bytes: 0, system: "" };
+    const now = new Date("2026-01-02T03:04:05Z");
+    const first = await newRunPath(folder, machine, now);
+    assert.equal(first, join(folder, "2026-01-02-apple-m2-8-cores.json"));
+    await Deno.writeTextFile(first, "");
+    assert.equal(await newRunPath(folder, machine, now), first.replace(".json", "-2.json"));
+  });
+});
+
+Deno.test("bench refuses a measure that it does not know", async () => {
+  const { code, stderr } = await bench("stepp");
+  assert.equal(code, 1);
+  assert.equal(stderr, 'bench: Cannot measure "stepp", did you mean "step"?\n');
+});
+
+Deno.test("bench step --quick --alone prints a line per case and keeps all that it measured", async () => {
+  await withFolder(async (folder) => {
+    const out = join(folder, "bench.json");
+    const flags = ["step", "--quick", "--alone", "--case", "32px", "--threads", "1", "--out", out];
+    const { code, stdout, stderr } = await bench(...flags);
+    assert.equal(code, 0, stderr);
+    const line = JSON.parse(stdout);
+    assert.deepEqual(Object.keys(line).sort(), [
+      "case",
+      "first_useful_step_seconds",
+      "gemm_limit_gflops",
+      "gemm_share",
+      "gflops",
+      "images_per_second",
+      "library",
+      "measure",
+      "pairs",
+      "peak_memory_bytes",
+      "peers",
+      "quick",
+      "threads",
+    ]);
+    const { measure, case: name, quick, threads, pairs, peers } = line;
+    assert.deepEqual([measure, name, quick, threads, pairs, peers], [
+      "step",
+      "32px",
+      true,
+      1,
+      1,
+      {},
+    ]);
+
+    const record = JSON.parse(await Deno.readTextFile(out));
+    assert.deepEqual([record.format, record.version], ["ijepa-bench", 1]);
+    assert.equal(record.command, ["deno task bench", ...flags].join(" "));
+    assert.match(record.commit, /^[0-9a-f]{40}$/);
+    assert.deepEqual(Object.keys(record.machine), ["processor", "cores", "memory_bytes", "system"]);
+    const [{ result, runs, details }] = record.measures;
+    assert.deepEqual(result, line);
+    const [{ seconds, warm_up_seconds, check }] = runs.ours;
+    assert.deepEqual([seconds.length, warm_up_seconds.length, check.length], [2, 1, 3]);
+    assert.deepEqual(details.flops_per_repetition, [81_324_933_120, 81_324_933_120]);
+    // The line follows from what is kept.
+    assert.equal(line.images_per_second, 64 / ((seconds[0] + seconds[1]) / 2));
+    const [{ one_session_gflops: one, session_per_thread_gflops: each }] = details.products;
+    assert.equal(line.gemm_share, line.gflops / Math.max(one, each));
+    assert.ok(runs.ours[0].first_useful_step_seconds > warm_up_seconds[0]);
+  });
+});
+
+/** A step of a toy model, with masks whose sizes change. */
+const TOY: StepCase = {
+  name: "toy",
+  step: {
+    model: {
+      encoder: { imageSize: [16, 16], patchSize: 4, width: 16, depth: 2, heads: 2, mlpWidth: 64 },
+      predictor: { width: 8, outputWidth: 16, depth: 1, heads: 2, mlpWidth: 32 },
+    },
+    objective: { targets: "representations", targetMasking: "output", loss: "smoothL1" },
+    batch: 2,
+    accumulate: 1,
+    targetBlocks: 2,
+    optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+  },
+  timedSteps: 4,
+  masksOf(step) {
+    const contextTokens = 5 + step % 2, targetTokens = 3;
+    const indices = (count: number) => Int32Array.from({ length: count }, (_, i) => (7 * i) % 16);
+    return {
+      contextTokens,
+      targetTokens,
+      context: indices(2 * contextTokens),
+      targets: indices(4 * targetTokens),
+    };
+  },
+};
+
+Deno.test({
+  name: "the measured steps of this project and of PyTorch have the same losses" +
+    (HAS_PEERS ? "" : " (skipped: no runs/peers-python, deno task bench makes it)"),
+  ignore: !HAS_PEERS,
+  async fn() {
+    await withFolder(async (folder) => {
+      await writeStepWork(folder, TOY, { threads: 1, warmUpSteps: 2, timedSteps: 4 });
+      const our = await runForJson<Run>(ours("step.ts", [folder]));
+      const eager = await runForJson<Run>(peer("eager", ["step.py", folder, "eager"]));
+      assert.deepEqual(Object.keys(eager).sort(), Object.keys(our).sort());
+      assert.deepEqual([eager.seconds.length, eager.warm_up_seconds.length], [4, 2]);
+      expectAgreement({ ours: [our], eager: [eager] }, 1e-5);
+    });
+  },
+});
