@@ -22,6 +22,12 @@ const MEASURES: Readonly<Record<string, (settings: Settings) => AsyncIterable<Ke
 const FLAGS = {
   pairs: { type: "integer", min: 1, default: 5, help: "rounds in which contestants take turns" },
   threads: { type: "integer", min: 1, default: 2, help: "threads of every contestant" },
+  patience: {
+    type: "integer",
+    min: 0,
+    default: 0,
+    help: "seconds to wait for a quiet machine before each round",
+  },
   case: { type: "list", help: "only these cases of a measure, all by default" },
   quick: { type: "boolean", help: "one round of few repetitions, to see that it works" },
   alone: { type: "boolean", help: "without peers" },
@@ -41,40 +47,50 @@ function parseCommandLine(args: readonly string[]) {
   return { names, options: parseFlags(FLAGS, args.slice(end)) };
 }
 
+/** Where the results go; quick ones are kept only where that is asked for. */
+async function pathOf(
+  { out, quick }: { readonly out: string | undefined; readonly quick: boolean },
+  started: Date,
+): Promise<string | undefined> {
+  if (out !== undefined || quick) return out;
+  const folder = join(ROOT, "bench/runs");
+  await Deno.mkdir(folder, { recursive: true });
+  return await newRunPath(folder, thisMachine(), started);
+}
+
 async function bench(args: readonly string[]): Promise<void> {
   const { names, options: { out, ...options } } = parseCommandLine(args);
-  const machine = thisMachine(), started = new Date();
-  const code = await thisCommit();
+  const started = new Date();
+  const record = {
+    format: "ijepa-bench",
+    version: 1,
+    date: started.toISOString(),
+    ...await thisCommit(),
+    command: ["deno task bench", ...args].join(" "),
+    deno: Deno.version.deno,
+    machine: thisMachine(),
+  };
+  const path = await pathOf({ out, quick: options.quick }, started);
   if (!options.alone) await preparePeers();
   const folder = await Deno.makeTempDir({ prefix: "ijepa-bench-" });
-  const kept: Kept[] = [];
+  const measures: Kept[] = [];
   try {
     const pairs = options.quick ? 1 : options.pairs;
     for (const name of names) {
       const say = (text: string) => console.error(`bench: ${name}: ${text}`);
       for await (const each of MEASURES[name]!({ ...options, pairs, folder, say })) {
-        kept.push(each);
+        measures.push(each);
         console.log(JSON.stringify(each.result));
         console.error(resultTable(each.result) + "\n");
+        if (path === undefined) continue;
+        // After each case: whoever stops the command keeps what is done.
+        await writeFileAtomically(path, JSON.stringify({ ...record, measures }, null, 1) + "\n");
       }
     }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-  if (out === undefined && options.quick) return;
-  const path = out ?? await newRunPath(join(ROOT, "bench/runs"), machine, started);
-  const record = {
-    format: "ijepa-bench",
-    version: 1,
-    date: started.toISOString(),
-    ...code,
-    command: ["deno task bench", ...args].join(" "),
-    deno: Deno.version.deno,
-    machine,
-    measures: kept,
-  };
-  await writeFileAtomically(path, JSON.stringify(record, null, 1) + "\n");
-  console.error(`bench: wrote "${path}"`);
+  if (path !== undefined) console.error(`bench: wrote "${path}"`);
 }
 
 if (import.meta.main) {

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Failure } from "../lib/failure.ts";
 import type { Measured } from "./measure/measured.ts";
+import { otherCores } from "./quiet.ts";
 
 /** Path of the repository. */
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -20,6 +21,8 @@ export interface Contestant {
 /** What a process measured, and the seconds from its start to its first result. */
 export interface Run extends Measured {
   readonly first_useful_step_seconds: number;
+  /** Cores that other programs took just before and just after; `null` where the system does not tell. */
+  readonly other_cores: readonly [before: number | null, after: number | null];
 }
 
 /** A program of this project below `bench/measure`. */
@@ -73,9 +76,14 @@ export async function runForJson<T>({ name, command, env = {} }: Contestant): Pr
 }
 
 async function runOnce(contestant: Contestant): Promise<Run> {
+  const before = await otherCores();
   const start = Date.now() / 1000;
   const measured = await runForJson<Measured>(contestant);
-  return { ...measured, first_useful_step_seconds: measured.first_result_at - start };
+  return {
+    ...measured,
+    first_useful_step_seconds: measured.first_result_at - start,
+    other_cores: [before, await otherCores()],
+  };
 }
 
 /** How often contestants take turns, and whom that is told. */

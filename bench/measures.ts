@@ -1,14 +1,17 @@
 /** What all measures have in common. */
 import { type Contestant, ours, type Run, runForJson, takeTurns } from "./contestants.ts";
 import type { ProductRates } from "./measure/products.ts";
-import type { Kept } from "./results.ts";
-import { median, peerReached, reached } from "./statistics.ts";
+import { isQuiet, waitForQuiet } from "./quiet.ts";
+import type { Kept, Result } from "./results.ts";
+import { median, peerReached, type Reached, reached } from "./statistics.ts";
 
 /** How to measure. */
 export interface Settings {
   readonly pairs: number;
   readonly threads: number;
   readonly quick: boolean;
+  /** How long to wait for a quiet machine before each round, seconds. */
+  readonly patience: number;
   /** Without peers. */
   readonly alone: boolean;
   /** Names of cases; empty for all. */
@@ -42,32 +45,63 @@ async function productRates({ threads, quick }: Settings): Promise<ProductRates>
   return await runForJson<ProductRates>(ours("products.ts", [`${threads}`, `${seconds}`]));
 }
 
+type Runs = Readonly<Record<string, readonly Run[]>>;
+
+/** Numbers of the rounds in which nothing else took part of the machine. */
+export function quietRounds(runs: Runs): readonly number[] {
+  const all = Object.values(runs);
+  return all[0]!.map((_, round) => round)
+    .filter((round) => all.every((each) => each[round]!.other_cores.every(isQuiet)));
+}
+
+/** What follows from the quiet rounds, or from all where none was quiet. */
+function summarise(
+  { images, flops, better }: Task,
+  runs: Runs,
+  gemmLimits: readonly number[],
+): Pick<Result, keyof Reached | "quiet_pairs" | "gemm_limit_gflops" | "peers"> {
+  const quiet = quietRounds(runs);
+  const rounds = quiet.length > 0 ? quiet : gemmLimits.map((_, round) => round);
+  const limits = rounds.map((round) => gemmLimits[round]!);
+  const work = { images, flops, gemmLimits: limits };
+  const used = Object.entries(runs)
+    .map(([name, each]) => [name, rounds.map((round) => each[round]!)] as const);
+  const our = used[0]![1];
+  const peers = used.slice(1)
+    .map(([name, theirs]) => [name, peerReached(theirs, our, work, better)]);
+  return {
+    quiet_pairs: quiet.length,
+    ...reached(our, work),
+    gemm_limit_gflops: median(limits),
+    peers: Object.fromEntries(peers),
+  };
+}
+
 /** Rounds of all contestants, with the rate of large matrix products measured before each. */
 export async function measureTask(task: Task, settings: Settings): Promise<Kept> {
-  const { pairs, threads, quick, say } = settings;
+  const { pairs, threads, quick, patience, say } = settings;
+  const sayOfCase = (text: string) => say(`${task.case}, ${text}`);
   const products: ProductRates[] = [];
   const runs = await takeTurns(task.contestants, {
     pairs,
-    before: async () => void products.push(await productRates(settings)),
-    say: (text) => say(`${task.case}, ${text}`),
+    async before() {
+      await waitForQuiet(patience, sayOfCase);
+      products.push(await productRates(settings));
+    },
+    say: sayOfCase,
   });
   task.expectSame(runs);
   const gemmLimits = products.map((each) =>
     Math.max(each.one_session_gflops, each.session_per_thread_gflops)
   );
-  const work = { images: task.images, flops: task.flops, gemmLimits };
-  const { ours: our = [], ...others } = runs;
-  const peers = Object.entries(others)
-    .map(([name, theirs]) => [name, peerReached(theirs, our, work, task.better)]);
-  const result = {
-    measure: task.measure,
-    case: task.case,
+  const { measure, case: name, flops } = task;
+  const result: Result = {
+    measure,
+    case: name,
     quick,
     threads,
     pairs,
-    ...reached(our, work),
-    gemm_limit_gflops: median(gemmLimits),
-    peers: Object.fromEntries(peers),
+    ...summarise(task, runs, gemmLimits),
   };
-  return { result, runs, details: { products, flops_per_repetition: task.flops } };
+  return { result, runs, details: { products, flops_per_repetition: flops } };
 }

@@ -13,6 +13,8 @@ export interface Result extends Reached {
   readonly quick: boolean;
   readonly threads: number;
   readonly pairs: number;
+  /** Rounds in which other programs left the machine alone. The others count only where there are none of these. */
+  readonly quiet_pairs: number;
   readonly gemm_limit_gflops: number;
   readonly peers: Readonly<Record<string, PeerReached>>;
 }
@@ -92,7 +94,8 @@ function columns(rows: readonly (readonly string[])[]): string {
 
 /** A measure as a table: a row for this project and for each peer. */
 export function resultTable({ peers, ...our }: Result): string {
-  const title = `${our.measure} ${our.case}, ${our.threads} threads, ${our.pairs} rounds` +
+  const title =
+    `${our.measure} ${our.case}, ${our.threads} threads, ${our.quiet_pairs} of ${our.pairs} rounds quiet` +
     `${our.quick ? ", quick: the numbers mean nothing" : ""}; large products: ` +
     `${our.gemm_limit_gflops.toFixed(0)} GFLOP/s`;
   const row = (name: string, each: Reached, ratio: string) => [

@@ -9,6 +9,8 @@ import {
   type Run,
   runForJson,
 } from "../../bench/contestants.ts";
+import { quietRounds } from "../../bench/measures.ts";
+import { parseTicks } from "../../bench/quiet.ts";
 import { machineSlug, newRunPath } from "../../bench/results.ts";
 import { median, peerReached } from "../../bench/statistics.ts";
 import { type StepCase, writeStepWork } from "../../bench/step_cases.ts";
@@ -29,6 +31,7 @@ function run(seconds: readonly number[], peak: number): Run {
     check: [],
     library: "made up",
     first_useful_step_seconds: 2 * seconds[0]!,
+    other_cores: [0, 0],
   };
 }
 
@@ -64,6 +67,21 @@ Deno.test("peerReached() compares round by round", () => {
     ratios: [2, 1.25, 4],
     ratio: 2,
   });
+});
+
+Deno.test("quietRounds() are those in which others took nothing before and after any run", () => {
+  const other = (before: number | null, after: number | null): Run => ({
+    ...run([1], 1),
+    other_cores: [before, after],
+  });
+  const our = [other(0.02, 0.1), other(0, 0), other(0, 0), other(null, null)];
+  const eager = [other(0.1, 0.25), other(0, 0.3), other(1.4, 0), other(null, null)];
+  assert.deepEqual(quietRounds({ ours: our, eager }), [0, 3]);
+});
+
+Deno.test("parseTicks() counts all but idle time and waiting for disks as busy", () => {
+  const line = "cpu  100 10 30 800 50 1 2 7 40 0\n";
+  assert.deepEqual(parseTicks(line), { busy: 150, total: 1000 });
 });
 
 Deno.test("expectAgreement() refuses a contestant that does not compute the same", () => {
@@ -129,6 +147,7 @@ Deno.test("bench step --quick --alone prints a line per case and keeps all that 
       "peak_memory_bytes",
       "peers",
       "quick",
+      "quiet_pairs",
       "threads",
     ]);
     const { measure, case: name, quick, threads, pairs, peers } = line;
