@@ -10,6 +10,7 @@
  */
 import { join } from "node:path";
 import { makeFeatures } from "./probe/features.ts";
+import { median } from "./statistics.ts";
 
 const PYTHON = "runs/probe-python/bin/python";
 /** Made features: axes of all the same variance, and variances that fall like 1/i, as those of networks do. */
@@ -54,11 +55,6 @@ async function theirs(directory: string, flags: readonly string[]): Promise<Time
   const { iterations, unconverged, fitSeconds } = report;
   console.error(JSON.stringify({ peer: { fitSeconds, iterations, unconverged } }));
   return { seconds, score: report.score, validationScore: report.validationScore };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b), middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 const [root = "runs/bench-probe", count = "3", ...flags] = Deno.args;

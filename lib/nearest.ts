@@ -1,3 +1,5 @@
+/** What a person may have meant: the nearest known word or fitting number, for messages. */
+
 /** Levenshtein distance between two words. */
 function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
@@ -39,4 +41,17 @@ export function suggestion(word: string, candidates: readonly string[]): string 
   return close === undefined
     ? `, expected one of ${candidates.map((c) => `"${c}"`).join(", ")}`
     : `, did you mean "${close}"?`;
+}
+
+/** `a or b`: the multiples of `step` on either side of a number that is none. The lower is never zero. */
+export function nearestMultiples(value: number, step: number): string {
+  const below = value - value % step;
+  return [below, below + step].filter((multiple) => multiple > 0).join(" or ");
+}
+
+/** `a or b`: the divisors of a number on either side of one that is none. */
+export function nearestDivisors(whole: number, value: number): string {
+  const divisors = Array.from({ length: whole }, (_, i) => i + 1).filter((n) => whole % n === 0);
+  const around = [divisors.findLast((n) => n < value), divisors.find((n) => n > value)];
+  return around.filter((divisor) => divisor !== undefined).join(" or ");
 }

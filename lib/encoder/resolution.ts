@@ -1,6 +1,7 @@
 import { Failure } from "../failure.ts";
 import { gridOf } from "../model/config.ts";
 import { POSITIONS, resizePositions } from "../model/positions.ts";
+import { nearestMultiples } from "../nearest.ts";
 import type { Preprocessing } from "../formats/huggingface.ts";
 import type { Encoder } from "./directory.ts";
 
@@ -56,9 +57,10 @@ export function settingsAt(
   const patch = config.patchSize;
   for (const pixels of imageSize) {
     if (pixels % patch === 0) continue;
-    const below = pixels - pixels % patch;
-    const fitting = below === 0 ? `${patch}` : `${below} or ${below + patch}`;
-    refuse(`${pixels} pixels are no multiple of the encoder's patches of ${patch}, use ${fitting}`);
+    refuse(
+      `${pixels} pixels are no multiple of the encoder's patches of ${patch}, ` +
+        `use ${nearestMultiples(pixels, patch)}`,
+    );
   }
   const { filter, mean, std, shorterSide, size } = preprocessing;
   const resize: Resize = shorterSide === undefined

@@ -39,10 +39,10 @@ function section(matrices: tf.Tensor, index: number): tf.Tensor {
   return tf.reshape(taken, [batchHeads, tokens, depth]);
 }
 
-/** The last `count` tokens of matrices [B H, n, d]. */
-function lastTokens(matrices: tf.Tensor, count: number): tf.Tensor {
-  const [batchHeads, tokens, depth] = matrices.shape as [number, number, number];
-  return tf.slice(matrices, [0, tokens - count, 0], [batchHeads, count, depth]);
+/** The last `count` tokens of sequences or matrices [S, n, d]. */
+export function lastTokens(matrices: tf.Tensor, count: number): tf.Tensor {
+  const [sequences, tokens, depth] = matrices.shape as [number, number, number];
+  return tf.slice(matrices, [0, tokens - count, 0], [sequences, count, depth]);
 }
 
 /**

@@ -2,15 +2,13 @@
 
 import { type FloatTensor, floatTensor } from "../tensor.ts";
 import { type EncoderConfig, gridOf, type ModelConfig } from "./config.ts";
+import type { Grid } from "./masks/types.ts";
 
 /** Name of an encoder's position table, [1 N D]. */
 export const POSITIONS = "pos_embed";
 
 /** Name of a predictor's position table, [1 N P]. */
 export const PREDICTOR_POSITIONS = "predictor_pos_embed";
-
-/** Rows and columns of the patch grid, `[Hp Wp]`. */
-type Grid = readonly [rows: number, columns: number];
 
 /**
  * The fixed two-dimensional sine-cosine position table. The first half of each row encodes the column, the second half

@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import * as ops from "@tensorflow/tfjs";
-import { attention, type AttentionShape } from "./attention.ts";
+import { attention, type AttentionShape, lastTokens } from "./attention.ts";
 import { gelu, layerNorm, linear } from "./layers.ts";
 
 /** The tensors of a network under their official names. */
@@ -21,8 +21,7 @@ export function linearLayer(x: tf.Tensor, parameters: Parameters, name: string):
 function lastRows(x: tf.Tensor, { batch, tokens, asking }: AttentionShape): tf.Tensor {
   if (asking === undefined) return x;
   const width = x.shape[1]!;
-  const sequences = ops.reshape(x, [batch, tokens, width]);
-  const last = ops.slice(sequences, [0, tokens - asking, 0], [batch, asking, width]);
+  const last = lastTokens(ops.reshape(x, [batch, tokens, width]), asking);
   return ops.reshape(last, [batch * asking, width]);
 }
 

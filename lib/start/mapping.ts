@@ -3,10 +3,11 @@
 import { Failure } from "../failure.ts";
 import { fromHuggingFace, huggingFaceShapes } from "../formats/huggingface.ts";
 import { gridOf, type ModelConfig } from "../model/config.ts";
+import type { Grid } from "../model/masks.ts";
 import { encoderShapes, predictorShapes, type ShapeTable } from "../model/parameters.ts";
 import { POSITIONS, PREDICTOR_POSITIONS } from "../model/positions.ts";
 import { prefixed, type TensorRecord } from "../tensor.ts";
-import { fitTable, type FoundTensor, type Grid, TABLE_NAMES, toFloat32 } from "./tables.ts";
+import { fitTable, type FoundTensor, TABLE_NAMES, toFloat32 } from "./tables.ts";
 
 /** Weights under the names that a run has for them, and what to tell a person about them. */
 export interface MappedWeights {

@@ -4,9 +4,9 @@ import { sha256File } from "../files/mod.ts";
 import { parseConfig } from "../formats/huggingface.ts";
 import { readSafetensors } from "../formats/safetensors.ts";
 import { isTorchFile, readTorch } from "../formats/torch.ts";
+import type { Grid } from "../model/masks.ts";
 import { latestCheckpoint, readRun, type SettingGroups, stateFile } from "../run/mod.ts";
 import type { TensorRecord } from "../tensor.ts";
-import type { Grid } from "./tables.ts";
 
 /** Where weights are, once the path that a person gave is understood. */
 export interface WeightsSource {

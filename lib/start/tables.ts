@@ -1,11 +1,9 @@
 /** Position tables of other people's weights: resized where they are for another grid of patches. */
 
 import { huggingFaceNames } from "../formats/huggingface.ts";
+import type { Grid } from "../model/masks.ts";
 import { POSITIONS, PREDICTOR_POSITIONS, resizePositions } from "../model/positions.ts";
 import { type FloatTensor, floatTensor, type HostTensor } from "../tensor.ts";
-
-/** Rows and columns of a grid of patches. */
-export type Grid = readonly [rows: number, columns: number];
 
 /** Names that a position table may have. */
 export const TABLE_NAMES: readonly string[] = [

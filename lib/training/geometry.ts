@@ -1,6 +1,7 @@
 import { Failure } from "../failure.ts";
 import { gridOf } from "../model/config.ts";
 import { checkMaskGeometry } from "../model/masks.ts";
+import { nearestDivisors, nearestMultiples } from "../nearest.ts";
 import { imageSizeOf, modelConfigOf, type PretrainConfig } from "./settings.ts";
 
 function refuse(text: string): never {
@@ -14,11 +15,9 @@ function checkPatches(config: PretrainConfig): void {
   const patch = config.model.patchSize;
   for (const pixels of imageSizeOf(config.data)) {
     if (pixels % patch === 0) continue;
-    const below = pixels - (pixels % patch);
-    const fitting = below === 0 ? [patch] : [below, below + patch];
     refuse(
       `data.imageSize ${pixels} is no multiple of model.patchSize ${patch}, ` +
-        `set data.imageSize to ${fitting.join(" or ")}, or change model.patchSize`,
+        `set data.imageSize to ${nearestMultiples(pixels, patch)}, or change model.patchSize`,
     );
   }
   const [height, width] = imageSizeOf(config.data);
@@ -36,20 +35,15 @@ function checkWidth(
   { width, heads }: { readonly width: number; readonly heads: number },
 ): void {
   if (width % 4 !== 0) {
-    const above = width + 4 - (width % 4);
-    const fitting = width > 4 ? `${above - 4} or ${above}` : `${above}`;
     refuse(
       `${names.width} ${width} is no multiple of 4, which position tables need, ` +
-        `set it to ${fitting}`,
+        `set it to ${nearestMultiples(width, 4)}`,
     );
   }
   if (width % heads !== 0) {
-    const divisors = Array.from({ length: width }, (_, i) => i + 1).filter((n) => width % n === 0);
-    const below = divisors.findLast((n) => n < heads)!;
-    const above = divisors.find((n) => n > heads);
     refuse(
       `${names.width} ${width} is no multiple of ${names.heads} ${heads}, ` +
-        `set ${names.heads} to ${[below, above].filter((n) => n !== undefined).join(" or ")}`,
+        `set ${names.heads} to ${nearestDivisors(width, heads)}`,
     );
   }
 }
@@ -64,13 +58,10 @@ function checkObjective({ objective: { targets, targetMasking } }: PretrainConfi
 
 function checkParts({ run: { batch, accumulate } }: PretrainConfig): void {
   if (batch % accumulate === 0) return;
-  const divisors = Array.from({ length: batch }, (_, i) => i + 1).filter((n) => batch % n === 0);
-  const below = divisors.findLast((n) => n < accumulate)!;
-  const above = divisors.find((n) => n > accumulate);
   throw new Failure(
     "usage",
     `Cannot part the batch: run.batch ${batch} is no multiple of run.accumulate ${accumulate}, ` +
-      `set --accumulate to ${[below, above].filter((n) => n !== undefined).join(" or ")}`,
+      `set --accumulate to ${nearestDivisors(batch, accumulate)}`,
   );
 }
 

@@ -19,7 +19,7 @@ import {
   targetsOf,
 } from "./objective.ts";
 import type { StepHyper } from "./schedules.ts";
-import { tableShapes, trainedShapes, updatedShapes } from "./state.ts";
+import { stateShapes, tableShapes, trainedShapes, updatedShapes } from "./state.ts";
 
 /** What fixes the shape of a step. */
 export interface StepConfig {
@@ -148,8 +148,10 @@ function update(
 
 /** Shapes of all networks, position tables included. */
 function networkShapes(model: ModelConfig): ShapeTable {
-  const all = { ...tableShapes(model), ...updatedShapes(model) };
-  return Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith("moment")));
+  const networks = Object.entries(stateShapes(model)).filter(([name]) =>
+    !name.startsWith("moment")
+  );
+  return Object.fromEntries(networks);
 }
 
 /** Shapes of the gradients of a lane; see {@link gradientProgram}. */

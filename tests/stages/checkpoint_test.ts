@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { readEncoder } from "../../lib/encoder/mod.ts";
 import { readSafetensors } from "../../lib/formats/safetensors.ts";
-import { POSITIONS, positionTable, resizePositions } from "../../lib/model/positions.ts";
+import { POSITIONS, resizePositions } from "../../lib/model/positions.ts";
 import { runOnnxFile } from "../../lib/runtime/onnx_file.ts";
-import { type FloatTensor, floatTensor, type TensorRecord } from "../../lib/tensor.ts";
+import { type FloatTensor, floatTensor, type TensorRecord, under } from "../../lib/tensor.ts";
 import {
   MANIFEST_SHA256,
   MODEL,
@@ -39,15 +39,6 @@ function exportTo(
   });
 }
 
-/** The weights that an encoder directory should hold. */
-function networkOf(state: TensorRecord, prefix: string): TensorRecord {
-  const own = Object.entries(state).filter(([name]) => name.startsWith(prefix));
-  return {
-    [POSITIONS]: positionTable(MODEL.encoder),
-    ...Object.fromEntries(own.map(([name, tensor]) => [name.slice(prefix.length), tensor])),
-  };
-}
-
 async function filesIn(directory: string): Promise<string[]> {
   const names: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(directory)) {
@@ -72,7 +63,7 @@ Deno.test("checkpoint exports the target encoder of the newest checkpoint", asyn
   ]);
   const encoder = await readEncoder(directory);
   assert.deepEqual(encoder.config, MODEL.encoder);
-  assert.deepEqual(encoder.weights, networkOf(stateOfStep(20), "target_encoder."));
+  assert.deepEqual(encoder.weights, under("target_encoder.", stateOfStep(20)));
   assert.deepEqual(encoder.preprocessing, {
     resize: "shorter-side",
     shorterSide: 16,
@@ -140,7 +131,7 @@ Deno.test("checkpoint --step and --encoder choose step and network, and the file
   const { code, stderr } = await exportTo("context", ["--step", "10", "--encoder", "context"]);
   assert.equal(code, 0, stderr);
   const { weights, network, step } = await readEncoder(join(root, "context"));
-  assert.deepEqual(weights, networkOf(stateOfStep(10), "encoder."));
+  assert.deepEqual(weights, under("encoder.", stateOfStep(10)));
   assert.deepEqual([network, step], ["context", 10]);
   const card = await Deno.readTextFile(join(root, "context/README.md"));
   assert.ok(card.includes("The context encoder (the weights that the optimiser works on)"));
@@ -150,7 +141,7 @@ Deno.test("checkpoint --step 0 exports the random initialisation, which no run h
   const { code, stderr } = await exportTo("random", ["--step", "0"]);
   assert.equal(code, 0, stderr);
   const { weights, step } = await readEncoder(join(root, "random"));
-  assert.deepEqual(weights, networkOf(stateOfStart(), "target_encoder."));
+  assert.deepEqual(weights, under("target_encoder.", stateOfStart()));
   assert.equal(step, 0);
   const card = await Deno.readTextFile(join(root, "random/README.md"));
   assert.ok(card.includes("at random initialisation (step 0): a baseline, it has learned nothing"));
@@ -327,7 +318,7 @@ Deno.test("checkpoint --image-size exports for other images: positions resized, 
   const { config, preprocessing, weights } = await readEncoder(join(root, "wide"));
   assert.deepEqual(config, { ...MODEL.encoder, imageSize: [24, 32] });
   assert.deepEqual([preprocessing.resize, preprocessing.size], ["stretch", [24, 32]]);
-  const own = networkOf(stateOfStep(20), "target_encoder.") as Record<string, FloatTensor>;
+  const own = under("target_encoder.", stateOfStep(20)) as Record<string, FloatTensor>;
   const positions = resizePositions(own[POSITIONS]!, { from: [4, 4], to: [6, 8] });
   assert.deepEqual(weights, { ...own, [POSITIONS]: positions });
 

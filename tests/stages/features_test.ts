@@ -2,13 +2,18 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import sharp from "sharp";
 import { decodeImage, openShards } from "../../lib/data/mod.ts";
-import { type Encoder, encoderAt, readEncoder, writeEncoder } from "../../lib/encoder/mod.ts";
+import {
+  type Encoder,
+  encoderAt,
+  type EncoderWeights,
+  readEncoder,
+  writeEncoder,
+} from "../../lib/encoder/mod.ts";
 import { type Features, readFeatures } from "../../lib/formats/arrow.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/formats/safetensors.ts";
 import { encoderProgram } from "../../lib/model/inference.ts";
-import { POSITIONS, positionTable } from "../../lib/model/positions.ts";
 import { createRuntime } from "../../lib/runtime/mod.ts";
-import { type FloatTensor, floatTensor, type TensorRecord } from "../../lib/tensor.ts";
+import { floatTensor, type TensorRecord, under } from "../../lib/tensor.ts";
 import { pictureFile, writeShards } from "../data/small_shards.ts";
 import { CONFIG, MODEL, stateOfStep } from "../encoder/made_run.ts";
 import { withFolder } from "../folder.ts";
@@ -21,10 +26,7 @@ let root = "";
 let encoder: Encoder;
 
 function madeEncoder(): Encoder {
-  const prefix = "target_encoder.";
-  const weights = Object.entries(stateOfStep(5))
-    .filter(([name]) => name.startsWith(prefix))
-    .map(([name, tensor]) => [name.slice(prefix.length), tensor as FloatTensor] as const);
+  const weights = under("target_encoder.", stateOfStep(5)) as EncoderWeights;
   const { mean, std } = CONFIG.data;
   return {
     config: MODEL.encoder,
@@ -36,7 +38,7 @@ function madeEncoder(): Encoder {
       mean,
       std,
     },
-    weights: { [POSITIONS]: positionTable(MODEL.encoder), ...Object.fromEntries(weights) },
+    weights,
     network: "context",
     step: 5,
   };
