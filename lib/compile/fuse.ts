@@ -139,8 +139,13 @@ function apply(graph: Graph, rewrite: Rewrite): Graph {
   return removeUnused({ ...graph, nodes: unique.reverse() });
 }
 
+/** Joins products with their scale and bias, and nothing else. */
+export function fuseProducts(graph: Graph): Graph {
+  // The scale goes first: a product with a bias is no longer scaled as a whole.
+  return [intoProduct, intoProduct].reduce(apply, graph);
+}
+
 /** Joins operations where a faster one does the same work. */
 export function fuse(graph: Graph): Graph {
-  // The scale goes first: a product with a bias is no longer scaled as a whole.
-  return [intoProduct, intoProduct, intoNormalise, intoLayerNorm, intoGelu].reduce(apply, graph);
+  return [intoNormalise, intoLayerNorm, intoGelu].reduce(apply, fuseProducts(graph));
 }

@@ -30,6 +30,30 @@ export function evaluate(length: Length, bindings: Bindings): number {
   return total;
 }
 
+/** The product of lengths; 1 of none. */
+export function productOf(lengths: readonly Length[]): Length {
+  return lengths.reduce<Length>((a, b) => {
+    if (typeof a === "number" && typeof b === "number") return a * b;
+    const terms = new Map<string, number>();
+    for (const [left, x] of termsOf(a)) {
+      for (const [right, y] of termsOf(b)) {
+        const product = `${left} ${right}`.split(" ").filter(Boolean).sort().join(" ");
+        terms.set(product, (terms.get(product) ?? 0) + x * y);
+      }
+    }
+    return lengthOf(terms);
+  }, 1);
+}
+
+function termsOf(length: Length): Polynomial {
+  return typeof length === "number" ? new Map([["", length]]) : length;
+}
+
+/** Whether two lengths are the same for all values of the names. */
+export function sameLength(a: Length, b: Length): boolean {
+  return a === b || printLength(a) === printLength(b);
+}
+
 /** The text of a length: `64`, `context`, `4 context + 16`. */
 export function printLength(length: Length): string {
   if (typeof length === "number") return String(length);

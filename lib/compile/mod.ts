@@ -4,7 +4,7 @@
  * @module
  */
 export { bindInputs } from "./bind.ts";
-export { fuse } from "./fuse.ts";
+export { fuse, fuseProducts } from "./fuse.ts";
 export { type Graph, printGraph } from "./graph.ts";
 export { emitOnnx } from "./onnx/lower.ts";
 export type { Executable, Program, Runtime, Tensors, TensorSpec } from "./program.ts";

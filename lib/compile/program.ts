@@ -51,11 +51,16 @@ export interface Runtime {
    * Prepares a program. One executable serves all lengths of the named axes.
    *
    * @param options `sharing`: another executable of this runtime; what stays in the runtime under the same name in both
-   * is one tensor. They must not run at the same time if one changes what the other reads. `threads`: of this
-   * executable, all by default
+   * is one tensor. They must not run at the same time if one changes what the other reads. `sharedName`: under which
+   * name the other has a tensor, its own by default. `threads`: of this executable, all by default. Preparing the same
+   * program again costs less
    */
   prepare(
     program: Program,
-    options?: { readonly sharing?: Executable; readonly threads?: number },
+    options?: {
+      readonly sharing?: Executable;
+      sharedName?(name: string): string;
+      readonly threads?: number;
+    },
   ): Promise<Executable>;
 }

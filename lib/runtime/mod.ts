@@ -21,6 +21,8 @@ type Create = (options: RuntimeOptions) => Promise<Runtime>;
 
 // Each runtime is imported when it is asked for: the others' packages cost nothing then.
 const RUNTIMES: Readonly<Record<string, Create>> = {
+  native: async ({ threads = navigator.hardwareConcurrency }) =>
+    (await import("./native/runtime.ts")).createNativeRuntime({ threads }),
   onnx: async ({ threads = navigator.hardwareConcurrency, arena = true }) =>
     (await import("./onnx.ts")).createOnnxRuntime({ threads, arena }),
   cpu: async () => {

@@ -30,19 +30,28 @@ function address(pointer: Pointer): bigint {
   return BigInt(Deno.UnsafePointer.value(pointer));
 }
 
+/** The checked graph of a program, ready to be emitted. */
+function graphOf(program: Program): Graph {
+  const graph = fuse(simplify(traceProgram(program)));
+  verifyGraph(graph);
+  return graph;
+}
+
 /** The runtime on a loaded library. */
 export function createOnnxRuntime(options: OnnxRuntimeOptions): Runtime {
   const library = new OnnxRuntimeLibrary(options.library);
+  const graphs = new WeakMap<Program, Graph>();
   const threads = `${options.threads} thread${options.threads === 1 ? "" : "s"}`;
   return {
     name: "onnx",
     description: `ONNX Runtime ${library.version}, CPU, ${threads}, compiled`,
     threads: options.threads,
     // deno-lint-ignore require-await
-    async prepare(program, { sharing, threads = options.threads } = {}) {
-      const graph = fuse(simplify(traceProgram(program)));
-      verifyGraph(graph);
-      const shared = (sharing as OnnxExecutable | undefined)?.resident;
+    async prepare(program, { sharing, sharedName = (name: string) => name, threads = options.threads } = {}) {
+      const graph = graphs.get(program) ?? graphOf(program);
+      graphs.set(program, graph);
+      const others = (sharing as OnnxExecutable | undefined)?.resident;
+      const shared = (name: string) => others?.get(sharedName(name));
       return new OnnxExecutable(library, program, {
         graph,
         settings: { ...options, threads },
@@ -136,7 +145,7 @@ class OnnxExecutable implements Executable {
     { graph, settings, shared }: {
       readonly graph: Graph;
       readonly settings: SessionSettings;
-      readonly shared: ReadonlyMap<string, Resident> | undefined;
+      shared(name: string): Resident | undefined;
     },
   ) {
     this.#library = library;
@@ -148,7 +157,7 @@ class OnnxExecutable implements Executable {
     const inPlace = overwritable(graph, program.carried);
     this.resident = new Map(names.map((name) => {
       const shape = program.inputs[name]!.shape as number[];
-      const resident = shared?.get(name) ?? new Resident(library, shape);
+      const resident = shared(name) ?? new Resident(library, shape);
       return [name, resident.use(program.carried.includes(name) && !inPlace.has(name))];
     }));
     this.#fed = [...graph.inputs.keys()].filter((name) => !this.resident.has(name));

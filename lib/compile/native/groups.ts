@@ -1,0 +1,148 @@
+/**
+ * Which operations run together: those that work element by element or row by row on tensors of the same rows and
+ * columns become one kernel, which goes over the rows once.
+ */
+
+import type { Graph, Node, Value } from "../graph.ts";
+import { type Length, printLength } from "../length.ts";
+import {
+  columnsOf,
+  isFusible,
+  makersOf,
+  reducesRows,
+  rowsOf,
+  sourceOf,
+  sumsColumns,
+} from "./operations.ts";
+
+/** Nodes that run as one: fusible ones, or a single one of another kind. */
+export interface Unit {
+  readonly nodes: readonly Node[];
+  readonly fused: boolean;
+  /** Of a fused unit. */
+  readonly rows: Length;
+  readonly columns: Length;
+}
+
+/** A unit while it grows. */
+interface Draft {
+  readonly index: number;
+  readonly nodes: Node[];
+  readonly fused: boolean;
+  readonly rows: Length;
+  columns: Length;
+  /** Indices of the drafts that must run before. */
+  readonly before: Set<number>;
+}
+
+/** How far back a unit that reads the same tensors may lie; farther ones would keep tensors alive for long. */
+const NEIGHBOURS = 24;
+
+/** Rows and columns that a fusible node goes over. */
+function spaceOf(node: Node): { rows: Length; columns: Length } {
+  const over = reducesRows(node) || sumsColumns(node) ? node.inputs[0]! : node.outputs[0]!;
+  return { rows: rowsOf(over), columns: columnsOf(over) };
+}
+
+class Grouping {
+  readonly #makers: ReadonlyMap<number, Node>;
+  readonly #drafts: Draft[] = [];
+  readonly #draftOf = new Map<Node, Draft>();
+
+  constructor(graph: Graph) {
+    this.#makers = makersOf(graph);
+    for (const node of graph.nodes) this.#place(node);
+  }
+
+  #draftThatMakes(value: Value): Draft | undefined {
+    const maker = this.#makers.get(value.id);
+    return maker && this.#draftOf.get(maker);
+  }
+
+  #place(node: Node): void {
+    const fused = isFusible(node);
+    // Kernels read the rows that a reshape was made of.
+    const operands = fused
+      ? node.inputs.map((value) => sourceOf(value, this.#makers))
+      : node.inputs;
+    const suppliers = new Set(
+      operands.map((value) => this.#draftThatMakes(value)).filter((draft) => draft !== undefined),
+    );
+    const draft = fused ? this.#candidates(node).find((each) => this.#fits(node, each, suppliers)) : undefined;
+    if (draft === undefined) {
+      const { rows, columns } = fused ? spaceOf(node) : { rows: 1, columns: 1 };
+      const before = new Set<number>();
+      for (const supplier of suppliers) this.#follow(before, supplier);
+      const fresh = { index: this.#drafts.length, nodes: [node], fused, rows, columns, before };
+      this.#drafts.push(fresh);
+      this.#draftOf.set(node, fresh);
+      return;
+    }
+    draft.nodes.push(node);
+    this.#draftOf.set(node, draft);
+    if (draft.columns === 1) draft.columns = spaceOf(node).columns;
+    const added = new Set<number>();
+    for (const supplier of suppliers) if (supplier !== draft) this.#follow(added, supplier);
+    for (const each of this.#drafts) {
+      if (each !== draft && !each.before.has(draft.index)) continue;
+      for (const index of added) each.before.add(index);
+    }
+  }
+
+  #follow(before: Set<number>, supplier: Draft): void {
+    before.add(supplier.index);
+    for (const index of supplier.before) before.add(index);
+  }
+
+  /** Units that a node could join: those that make its operands, then those that read the same ones, the latest first. */
+  #candidates(node: Node): readonly Draft[] {
+    const sources = node.inputs.map((value) => sourceOf(value, this.#makers));
+    const makers = sources.map((value) => this.#draftThatMakes(value))
+      .filter((draft) => draft !== undefined && draft.fused) as Draft[];
+    const read = new Set(sources.filter(({ shape }) => shape.length > 1).map(({ id }) => id));
+    const readers = this.#drafts.slice(-NEIGHBOURS).filter((draft) =>
+      draft.fused && draft.nodes.some(({ inputs }) =>
+        inputs.some((value) => read.has(sourceOf(value, this.#makers).id))
+      )
+    );
+    const byIndex = (a: Draft, b: Draft) => b.index - a.index;
+    return [...new Set([...makers.toSorted(byIndex), ...readers.toSorted(byIndex)])];
+  }
+
+  #fits(node: Node, draft: Draft, suppliers: ReadonlySet<Draft>): boolean {
+    const { rows, columns } = spaceOf(node);
+    if (printLength(rows) !== printLength(draft.rows)) return false;
+    const same = printLength(columns) === printLength(draft.columns);
+    // One value per row goes with rows of any length.
+    const perRow = columns === 1 && !reducesRows(node) && !sumsColumns(node) &&
+      node.outputs[0]!.shape.length > 1;
+    if (!same && !perRow) return false;
+    for (const supplier of suppliers) {
+      if (supplier !== draft && supplier.before.has(draft.index)) return false;
+    }
+    return node.inputs.every((value) => {
+      const maker = this.#makers.get(sourceOf(value, this.#makers).id);
+      // A column sum is known when all rows are done.
+      return maker === undefined || this.#draftOf.get(maker) !== draft || !sumsColumns(maker);
+    });
+  }
+
+  /** The units, each after those whose results it needs; otherwise in the order of their first nodes. */
+  ordered(): readonly Unit[] {
+    const done = new Set<number>();
+    const open = [...this.#drafts];
+    const units: Unit[] = [];
+    while (open.length > 0) {
+      const next = open.findIndex(({ before }) => [...before].every((index) => done.has(index)));
+      const [draft] = open.splice(next, 1);
+      done.add(draft!.index);
+      units.push(draft!);
+    }
+    return units;
+  }
+}
+
+/** Groups the nodes of a graph. */
+export function groupNodes(graph: Graph): readonly Unit[] {
+  return new Grouping(graph).ordered();
+}

@@ -1,0 +1,330 @@
+/** C code of fused units: one function that goes over rows, in as many passes over each as its sums need. */
+
+import type { Constant, Node, Value } from "../graph.ts";
+import { type Length, productOf, sameLength } from "../length.ts";
+import type { Unit } from "./groups.ts";
+import type { Keeping } from "./kept.ts";
+import {
+  CHEAP,
+  columnsOf,
+  cType,
+  ELEMENTWISE,
+  floatLiteral,
+  reducesRows,
+  sumsColumns,
+} from "./operations.ts";
+
+/** What a kernel is told: a length, or where a tensor lies that it reads or writes. */
+export type KernelArgument =
+  | { readonly length: Length }
+  | { readonly value: Value; readonly written: boolean };
+
+/** A function body, the same text for units that do the same. */
+export interface FusedKernel {
+  readonly body: string;
+  readonly arguments: readonly KernelArgument[];
+  readonly rows: Length;
+  /** Whether one thread must work on all rows: it sums them up. */
+  readonly serial: boolean;
+  /** Whether all operands of an element are read before a result of it is written, and never after. */
+  readonly singlePass: boolean;
+}
+
+/** How a value varies: with every element, from row to row, from column to column, or not at all. */
+type Variation = "all" | "row" | "column" | "none";
+
+/** A value inside of the function. */
+interface Local {
+  readonly value: Value;
+  readonly node: Node;
+  readonly name: string;
+  readonly variation: "all" | "row" | "columnSum";
+  /** The pass in which it is known; of a value per row the pass before which it is. */
+  readonly pass: number;
+}
+
+const SUM_BLOCK = 32;
+
+class KernelWriter {
+  readonly #unit: Unit;
+  readonly #keeping: Keeping;
+  readonly #constants: ReadonlyMap<number, Constant>;
+  readonly #arguments: KernelArgument[] = [];
+  readonly #argumentNames = new Map<string, string>();
+  readonly #declarations: string[] = [];
+  /** At the start of each row. */
+  readonly #rowStarts: string[] = [];
+  readonly #rowNames = new Map<string, string>();
+  readonly #locals = new Map<number, Local>();
+  readonly #buffered = new Set<number>();
+  readonly #results: ReadonlySet<number>;
+  #count = 0;
+
+  constructor(unit: Unit, keeping: Keeping, constants: ReadonlyMap<number, Constant>) {
+    this.#unit = unit;
+    this.#keeping = keeping;
+    this.#constants = constants;
+    this.#results = new Set(keeping.resultsOf(unit).map(({ id }) => id));
+  }
+
+  write(): FusedKernel {
+    for (const result of this.#keeping.resultsOf(this.#unit)) this.#local(result);
+    const locals = [...this.#locals.values()];
+    const passes = 1 + Math.max(...locals.map((local) => this.#lastPassOf(local)));
+    const columns = this.#argument({ length: this.#unit.columns });
+    const bodies = Array.from({ length: passes }, (_, pass) => this.#pass(pass, columns));
+    const sums = locals.filter(({ variation }) => variation === "columnSum");
+    const body = [
+      ...this.#declarations,
+      ...sums.map(({ name }) => `float ${name}_block[${columns}];`),
+      ...sums.map(({ name }) => `memset(${name}_block, 0, sizeof ${name}_block);`),
+      ...sums.map(({ name }) => `if (begin == 0) memset(${name}, 0, sizeof ${name}_block);`),
+      ...[...this.#buffered].map((id) =>
+        `${this.#typeOf(id)} ${this.#locals.get(id)!.name}_row[${columns}];`
+      ),
+      "for (word r = begin; r < end; r++) {",
+      ...this.#rowStarts,
+      ...bodies.flat(),
+      ...sums.flatMap(({ name }) => [
+        `if (r % ${SUM_BLOCK} == ${SUM_BLOCK - 1} || r == end - 1) {`,
+        "#pragma omp simd",
+        `for (word c = 0; c < ${columns}; c++) { ${name}[c] += ${name}_block[c]; ${name}_block[c] = 0; }`,
+        "}",
+      ]),
+      "}",
+    ].join("\n");
+    const { rows } = this.#unit;
+    return { body, arguments: this.#arguments, rows, serial: sums.length > 0, singlePass: passes === 1 };
+  }
+
+  #typeOf(id: number): string {
+    return cType(this.#locals.get(id)!.value.type);
+  }
+
+  /** The name of an argument, the same for the same one. */
+  #argument(argument: KernelArgument): string {
+    const key = "length" in argument
+      ? `length ${JSON.stringify(argument.length instanceof Map ? [...argument.length] : argument.length)}`
+      : `${argument.written} ${argument.value.id}`;
+    const known = this.#argumentNames.get(key);
+    if (known !== undefined) return known;
+    const index = this.#arguments.length, name = `a${index}`;
+    this.#arguments.push(argument);
+    this.#argumentNames.set(key, name);
+    const type = "length" in argument
+      ? undefined
+      : `${argument.written ? "" : "const "}${cType(argument.value.type)} *`;
+    this.#declarations.push(
+      type === undefined ? `const word ${name} = a[${index}];` : `${type}${name} = (${type})a[${index}];`,
+    );
+    return name;
+  }
+
+  /** A value that the unit computes, with what it needs. */
+  #local(value: Value): Local {
+    const known = this.#locals.get(value.id);
+    if (known) return known;
+    const node = this.#keeping.maker(value)!;
+    const operands = node.inputs.map((each) => this.#keeping.source(each))
+      .filter((each) => this.#keeping.computes(this.#unit, each))
+      .map((each) => this.#local(each));
+    const before = Math.max(0, ...operands.map(({ pass }) => pass));
+    const variation = sumsColumns(node)
+      ? "columnSum"
+      : reducesRows(node) || !sameLength(columnsOf(value), this.#unit.columns)
+      ? "row"
+      : "all";
+    const pass = reducesRows(node) ? before + 1 : before;
+    const name = sumsColumns(node)
+      ? this.#argument({ value, written: true })
+      : `t${this.#count++}`;
+    const local: Local = { value, node, name, variation, pass };
+    this.#locals.set(value.id, local);
+    return local;
+  }
+
+  /** The pass in which a value is last worked on. */
+  #lastPassOf({ node, pass }: Local): number {
+    return reducesRows(node) ? pass - 1 : pass;
+  }
+
+  /** The statements of one pass over a row, and those before it. */
+  #pass(pass: number, columns: string): readonly string[] {
+    const locals = [...this.#locals.values()];
+    const lines: string[] = [], stores: string[] = [], reductions: string[] = [];
+    const present = new Set<number>();
+    const starts: string[] = [];
+    const element = (operand: Value, node: Node): string => {
+      const value = this.#keeping.source(operand);
+      const local = this.#locals.get(value.id);
+      if (local === undefined) return this.#outside(operand, value, node);
+      if (local.variation === "row") return local.name;
+      this.#recall(local, pass, { lines, present, element });
+      return local.name;
+    };
+    const ends: string[] = [];
+    for (const local of locals) {
+      const { node, name, variation, value } = local;
+      if (reducesRows(node)) {
+        if (local.pass !== pass + 1) continue;
+        const x = element(node.inputs[0]!, node);
+        starts.push(`float ${name} = ${node.op === "Max" ? "-INFINITY" : "0.0f"};`);
+        if (node.op === "Max") {
+          reductions.push(`reduction(max: ${name})`);
+          stores.push(`${name} = ${name} < ${x} ? ${x} : ${name};`);
+        } else {
+          reductions.push(`reduction(+: ${name})`);
+          stores.push(`${name} += ${x};`);
+        }
+        if (node.op === "Mean") ends.push(`${name} = ${name} / (float)${columns};`);
+        ends.push(...this.#storeRow(local));
+      } else if (local.pass === pass && variation === "columnSum") {
+        stores.push(`${name}_block[c] += ${element(node.inputs[0]!, node)};`);
+      } else if (local.pass === pass && variation === "all") {
+        this.#recall(local, pass, { lines, present, element });
+        if (this.#results.has(value.id)) {
+          const to = this.#argument({ value, written: true });
+          stores.push(`${to}[r * ${columns} + c] = ${name};`);
+        } else if (this.#isNeededAfter(local, pass)) {
+          this.#buffered.add(value.id);
+          stores.push(`${name}_row[c] = ${name};`);
+        }
+      } else if (local.pass === pass && variation === "row") {
+        const operands = node.inputs.map((each) => this.#rowOperand(each, node));
+        this.#rowLines.push({ pass, text: `${cType(value.type)} ${name} = ${expression(node, operands)};` });
+        this.#rowLines.push(...this.#storeRow(local).map((text) => ({ pass, text })));
+      }
+    }
+    const rowLines = this.#rowLines.filter((line) => line.pass === pass).map(({ text }) => text);
+    const loop = lines.length + stores.length === 0 ? [] : [
+      `#pragma omp simd ${reductions.join(" ")}`.trimEnd(),
+      `for (word c = 0; c < ${columns}; c++) {`,
+      ...lines,
+      ...stores,
+      "}",
+    ];
+    return [...rowLines, ...starts, ...loop, ...ends];
+  }
+
+  readonly #rowLines: { readonly pass: number; readonly text: string }[] = [];
+
+  #storeRow({ value, name }: Local): string[] {
+    if (!this.#results.has(value.id)) return [];
+    return [`${this.#argument({ value, written: true })}[r] = ${name};`];
+  }
+
+  #rowOperand(operand: Value, node: Node): string {
+    const value = this.#keeping.source(operand);
+    return this.#locals.get(value.id)?.name ?? this.#outside(operand, value, node);
+  }
+
+  /** Makes a value that varies with every element known in a pass: computed, or read where an earlier pass left it. */
+  #recall(
+    local: Local,
+    pass: number,
+    { lines, present, element }: {
+      lines: string[];
+      present: Set<number>;
+      element(operand: Value, node: Node): string;
+    },
+  ): void {
+    const { value, node, name } = local;
+    if (present.has(value.id)) return;
+    const type = cType(value.type);
+    if (local.pass < pass && !this.#isComputedAgain(local)) {
+      const from = this.#results.has(value.id)
+        ? `${this.#argument({ value, written: true })}[r * ${this.#argument({ length: this.#unit.columns })} + c]`
+        : `${name}_row[c]`;
+      lines.push(`${type} ${name} = ${from};`);
+    } else {
+      const operands = node.inputs.map((each) => element(each, node));
+      lines.push(`${type} ${name} = ${expression(node, operands)};`);
+    }
+    present.add(value.id);
+  }
+
+  /** Whether later passes compute a value again: one cheap operation on what lies in memory. */
+  #isComputedAgain({ node }: Local): boolean {
+    return CHEAP.has(node.op) && node.inputs.every((each) => {
+      const local = this.#locals.get(this.#keeping.source(each).id);
+      return local === undefined || local.variation === "row";
+    });
+  }
+
+  #isNeededAfter(local: Local, pass: number): boolean {
+    if (this.#isComputedAgain(local)) return false;
+    return [...this.#locals.values()].some((user) =>
+      this.#lastPassOf(user) > pass &&
+      user.node.inputs.some((each) => this.#keeping.source(each).id === local.value.id)
+    );
+  }
+
+  /** An element of a tensor that lies in memory. */
+  #outside(operand: Value, value: Value, node: Node): string {
+    const constant = this.#constants.get(value.id)?.data;
+    if (constant && "data" in constant && constant.data.length === 1) {
+      const [number] = constant.data;
+      return constant.dtype === "float32" ? floatLiteral(number!) : String(number);
+    }
+    const over = node.op in ELEMENTWISE ? node.outputs[0]! : operand;
+    const name = this.#argument({ value, written: false });
+    const variation = variationOf(operand, over);
+    const column = variation.columns ? " + c" : "";
+    if (variation.rows === "none") return `${name}[0${column}]`;
+    return `${this.#rowOf(name, operand, over, variation.columns)}[0${column}]`;
+  }
+
+  /** The name of the pointer to an operand's row. */
+  #rowOf(name: string, operand: Value, over: Value, byColumn: boolean): string {
+    const width = byColumn ? ` * ${this.#argument({ length: columnsOf(operand) })}` : "";
+    const row = `(${this.#rowIndex(operand, over)})${width}`;
+    const key = `${name} + ${row}`;
+    const known = this.#rowNames.get(key);
+    if (known) return known;
+    const fresh = `p${this.#rowNames.size}`;
+    this.#rowNames.set(key, fresh);
+    const declared = this.#declarations.find((line) => line.includes(` *${name} = `))!;
+    const type = declared.startsWith("const float") ? "const float" : "const int32_t";
+    this.#rowStarts.push(`${type} *${fresh} = ${key};`);
+    return fresh;
+  }
+
+  /** Which row of an operand belongs to row `r`: the same, or the one that broadcasting gives. */
+  #rowIndex(operand: Value, over: Value): string {
+    const outer = over.shape.slice(0, -1);
+    const inner = operand.shape.slice(0, -1);
+    const missing = outer.length - inner.length;
+    if (missing === 0 && outer.every((length, axis) => sameLength(length, inner[axis]!))) return "r";
+    const terms = inner.flatMap((length, axis) => {
+      if (length === 1) return [];
+      const after = this.#argument({ length: productOf(outer.slice(missing + axis + 1)) });
+      const own = this.#argument({ length });
+      const step = this.#argument({ length: productOf(inner.slice(axis + 1)) });
+      return [`r / ${after} % ${own} * ${step}`];
+    });
+    return terms.join(" + ");
+  }
+}
+
+/** How an operand varies over the elements of what an operation goes over. */
+function variationOf(operand: Value, over: Value): { rows: Variation; columns: boolean } {
+  const varies = operand.shape.slice(0, -1).some((length) => length !== 1);
+  return {
+    rows: varies ? "row" : "none",
+    columns: operand.shape.length > 0 && (columnsOf(operand) !== 1 || columnsOf(over) === 1),
+  };
+}
+
+function expression(node: Node, operands: readonly string[]): string {
+  return ELEMENTWISE[node.op]!(operands, node.attributes);
+}
+
+/** The kernel of a fused unit; `undefined` when nobody needs its results. */
+export function writeKernel(
+  unit: Unit,
+  keeping: Keeping,
+  constants: ReadonlyMap<number, Constant>,
+): FusedKernel | undefined {
+  if (keeping.resultsOf(unit).length === 0) return undefined;
+  return new KernelWriter(unit, keeping, constants).write();
+}

@@ -1,0 +1,101 @@
+/** Plans as lists of numbers that the compiled loop works through: see `work` in kernels.c. */
+
+import type { Call, Plan } from "../../compile/native/lower.ts";
+import type { Address, Block } from "../../compile/native/storage.ts";
+
+/** Where things are in memory. */
+export interface Addresses {
+  /** Of a call's kernel. */
+  kernel(call: Call): number;
+  /** Of a block, in bytes. */
+  block(block: Block): number;
+}
+
+const HEADER = 4, ELEMENT = 4;
+
+/** Bytes of memory that a call reads or writes. */
+interface Span {
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** Decides where threads must wait for each other: before a call that touches what others may still work on. */
+class Meetings {
+  #reads: Span[] = [];
+  #writes: Span[] = [];
+  readonly #addresses: Addresses;
+
+  constructor(addresses: Addresses) {
+    this.#addresses = addresses;
+  }
+
+  /** Whether all must be done with the calls before this one. */
+  isDue({ reads, writes }: Call): boolean {
+    const span = (block: Block): Span => {
+      const begin = this.#addresses.block(block);
+      return { begin, end: begin + block.bytes };
+    };
+    const [ins, outs] = [reads.map(span), writes.map(span)];
+    const due = touch(ins, this.#writes) || touch(outs, this.#writes) || touch(outs, this.#reads);
+    if (due) [this.#reads, this.#writes] = [[], []];
+    this.#reads.push(...ins);
+    this.#writes.push(...outs);
+    return due;
+  }
+}
+
+function touch(some: readonly Span[], others: readonly Span[]): boolean {
+  return some.some((a) => others.some((b) => a.begin < b.end && b.begin < a.end));
+}
+
+/** Writes 64-bit numbers below 2^53, which JavaScript's own numbers hold exactly. */
+class WordWriter {
+  readonly words: BigUint64Array<ArrayBuffer>;
+  readonly #halves: Uint32Array;
+  #length = 0;
+
+  constructor(length: number) {
+    this.words = new BigUint64Array(length);
+    this.#halves = new Uint32Array(this.words.buffer);
+  }
+
+  /** The word that ends a list: -1. */
+  end(): void {
+    this.#halves.fill(0xffffffff, 2 * this.#length, 2 * this.#length + 2);
+    this.#length++;
+  }
+
+  write(...values: readonly number[]): void {
+    for (const value of values) {
+      this.#halves[2 * this.#length] = value;
+      this.#halves[2 * this.#length + 1] = Math.floor(value / 2 ** 32);
+      this.#length++;
+    }
+  }
+}
+
+/** The list of calls of each thread. */
+export function encodeCalls(
+  { calls }: Plan,
+  addresses: Addresses,
+  threads: number,
+): readonly BigUint64Array<ArrayBuffer>[] {
+  const size = calls.reduce((sum, call) => sum + 2 * HEADER + call.arguments.length, 1);
+  const writers = Array.from({ length: threads }, () => new WordWriter(size));
+  const meetings = new Meetings(addresses);
+  const address = (argument: number | Address) =>
+    typeof argument === "number" ? argument : addresses.block(argument.block) + ELEMENT * argument.offset;
+  for (const call of calls) {
+    const values = call.arguments.map(address), kernel = addresses.kernel(call);
+    const meets = threads > 1 && meetings.isDue(call);
+    writers.forEach((writer, thread) => {
+      if (meets) writer.write(0, 0, 0, 0);
+      const [begin, end] = call.serial
+        ? [0, thread === 0 ? call.count : 0]
+        : [thread, thread + 1].map((part) => Math.floor(call.count * part / threads)) as [number, number];
+      if (begin < end) writer.write(kernel, values.length, begin, end, ...values);
+    });
+  }
+  for (const writer of writers) writer.end();
+  return writers.map(({ words }) => words);
+}

@@ -1,0 +1,68 @@
+/** The compiled kernels, and how a list of calls is handed to them. */
+
+import { KERNEL_NAMES } from "../../compile/native/lower.ts";
+import { type Compiler, compiledLibrary } from "./compiler.ts";
+
+const read = (name: string) => Deno.readTextFile(new URL(name, import.meta.url));
+
+/** Addresses of functions in a table. */
+function functionsOf(table: Deno.PointerValue, count: number): readonly number[] {
+  const view = new Deno.UnsafePointerView(table!);
+  return Array.from({ length: count }, (_, i) => Number(view.getBigUint64(8 * i)));
+}
+
+/** The kernels that every program uses, and the function that runs a program. */
+export class KernelLibrary {
+  /** Addresses by name. */
+  readonly kernels: ReadonlyMap<string, number>;
+  /** Bytes of memory that each thread needs besides. */
+  readonly scratchBytes: number;
+  readonly #run: (programs: BigUint64Array, scratches: BigUint64Array, threads: bigint) => Promise<number>;
+  readonly #compiler: Compiler;
+  readonly #shared: string;
+
+  private constructor(compiler: Compiler, path: string, shared: string) {
+    const { symbols } = Deno.dlopen(path, {
+      run_programs: {
+        parameters: ["buffer", "buffer", "i64"],
+        result: "i32",
+        nonblocking: true,
+      },
+      scratch_length: { type: "i64" },
+      kernel_table: { type: "pointer" },
+    });
+    this.#run = symbols.run_programs as never;
+    this.scratchBytes = 4 * Number(symbols.scratch_length);
+    const addresses = functionsOf(symbols.kernel_table, KERNEL_NAMES.length);
+    this.kernels = new Map(KERNEL_NAMES.map((name, i) => [name, addresses[i]!]));
+    this.#compiler = compiler;
+    this.#shared = shared;
+  }
+
+  static async load(compiler: Compiler): Promise<KernelLibrary> {
+    const [shared, kernels] = await Promise.all([read("vector.h"), read("kernels.c")]);
+    const source = kernels.replace('#include "vector.h"', () => shared);
+    return new KernelLibrary(compiler, await compiledLibrary(compiler, source), shared);
+  }
+
+  /** Compiles a program's own kernels. @param bodies of functions @returns their addresses */
+  async compile(bodies: readonly string[]): Promise<readonly number[]> {
+    if (bodies.length === 0) return [];
+    const functions = bodies.map((body, i) =>
+      `static void fused_${i}(const word *a, word begin, word end, float *scratch) {\n(void)scratch;\n${body}\n}`
+    );
+    const names = bodies.map((_, i) => `fused_${i}`);
+    const table = `kernel *const fused_table[] = {${names.join(", ")}};`;
+    const source = [this.#shared, ...functions, table].join("\n\n") + "\n";
+    const { symbols } = Deno.dlopen(await compiledLibrary(this.#compiler, source), {
+      fused_table: { type: "pointer" },
+    });
+    return functionsOf(symbols.fused_table, bodies.length);
+  }
+
+  /** Works through a list of calls per thread. */
+  async run(programs: BigUint64Array, scratches: BigUint64Array): Promise<void> {
+    const error = await this.#run(programs, scratches, BigInt(programs.length));
+    if (error !== 0) throw new Error(`Cannot start a thread: the system says ${error}`);
+  }
+}

@@ -1,0 +1,46 @@
+/** Memory that compiled kernels read and write. */
+
+import { sizeOf } from "../../tensor.ts";
+
+const ALIGNMENT = 64;
+
+/** Bytes at an address that vectors can be read from at once. */
+export class Memory {
+  readonly #buffer: ArrayBuffer;
+  readonly #start: number;
+  readonly address: number;
+  readonly bytes: number;
+
+  constructor(bytes: number) {
+    this.#buffer = new ArrayBuffer(bytes + ALIGNMENT);
+    const pointer = Deno.UnsafePointer.of(new Uint8Array(this.#buffer));
+    const address = Number(Deno.UnsafePointer.value(pointer));
+    this.#start = (ALIGNMENT - address % ALIGNMENT) % ALIGNMENT;
+    this.address = address + this.#start;
+    this.bytes = bytes;
+  }
+
+  floats(offset: number, length: number): Float32Array<ArrayBuffer> {
+    return new Float32Array(this.#buffer, this.#start + offset, length);
+  }
+
+  integers(offset: number, length: number): Int32Array<ArrayBuffer> {
+    return new Int32Array(this.#buffer, this.#start + offset, length);
+  }
+}
+
+/** A tensor that stays in the runtime, for one executable or for several that share it. */
+export class Resident {
+  readonly shape: readonly number[];
+  readonly data: Float32Array<ArrayBuffer>;
+  readonly address: number;
+  isSet = false;
+
+  constructor(shape: readonly number[]) {
+    const length = sizeOf(shape);
+    const memory = new Memory(4 * length);
+    this.shape = shape;
+    this.data = memory.floats(0, length);
+    this.address = memory.address;
+  }
+}

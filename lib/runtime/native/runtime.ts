@@ -1,0 +1,234 @@
+/** The runtime that compiles programs for this machine: traced, fused, planned, and made to machine code by a C compiler. */
+
+import {
+  type Executable,
+  type Program,
+  type Runtime,
+  fuseProducts,
+  simplify,
+  traceProgram,
+  verifyGraph,
+} from "../../compile/mod.ts";
+import { evaluate } from "../../compile/length.ts";
+import { compileNative, type NativeProgram, type Plan, planNative } from "../../compile/native/lower.ts";
+import type { Block } from "../../compile/native/storage.ts";
+import { Failure } from "../../failure.ts";
+import { floatTensor, type HostTensor, sizeOf, type TensorRecord } from "../../tensor.ts";
+import { checkFeeds, checkResident, residentNames } from "../feeds.ts";
+import { encodeCalls } from "./calls.ts";
+import { findCompiler } from "./compiler.ts";
+import { KernelLibrary } from "./library.ts";
+import { Memory, Resident } from "./memory.ts";
+
+/** A program whose kernels are compiled. */
+interface Compiled {
+  readonly native: NativeProgram;
+  /** Addresses of the program's own kernels. */
+  readonly kernels: readonly number[];
+}
+
+/**
+ * The runtime on this machine's C compiler.
+ *
+ * @throws {Failure} `unavailable` when there is none
+ */
+export async function createNativeRuntime({ threads }: { readonly threads: number }): Promise<Runtime> {
+  const compiler = await findCompiler();
+  if (compiler === undefined) {
+    throw new Failure(
+      "unavailable",
+      'Cannot compile for this machine: wanted a C compiler as "cc", got none, install gcc or clang, or use --runtime onnx',
+    );
+  }
+  const library = await KernelLibrary.load(compiler);
+  const compiled = new WeakMap<Program, Promise<Compiled>>();
+  async function compile(program: Program): Promise<Compiled> {
+    const graph = fuseProducts(simplify(traceProgram(program)));
+    verifyGraph(graph);
+    const native = compileNative(graph);
+    return { native, kernels: await library.compile(native.bodies) };
+  }
+  return {
+    name: "native",
+    description: `compiled for this machine by ${compiler.identity.split("\n")[0]}, ${threads} thread${
+      threads === 1 ? "" : "s"
+    }`,
+    threads,
+    async prepare(program, { sharing, sharedName = (name: string) => name, threads: own = threads } = {}) {
+      const made = compiled.get(program) ?? compile(program);
+      compiled.set(program, made);
+      const others = (sharing as NativeExecutable | undefined)?.resident;
+      return new NativeExecutable(library, program, {
+        ...await made,
+        threads: own,
+        shared: (name) => others?.get(sharedName(name)),
+      });
+    },
+  };
+}
+
+/** A plan with the lists of calls of all threads. */
+interface Prepared {
+  readonly plan: Plan;
+  readonly calls: readonly BigUint64Array<ArrayBuffer>[];
+  readonly addresses: BigUint64Array<ArrayBuffer>;
+}
+
+/** Plans that are kept; lengths often come again. */
+const KEPT_PLANS = 64;
+
+function pointerTo(data: ArrayBufferView<ArrayBuffer>): bigint {
+  return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(data)));
+}
+
+class NativeExecutable implements Executable {
+  readonly resident: ReadonlyMap<string, Resident>;
+  readonly #library: KernelLibrary;
+  readonly #program: Program;
+  readonly #native: NativeProgram;
+  readonly #kernels: readonly number[];
+  readonly #threads: number;
+  readonly #constants = new Map<string, Memory>();
+  readonly #scratches: readonly Memory[];
+  readonly #scratchAddresses: BigUint64Array<ArrayBuffer>;
+  readonly #prepared = new Map<string, Prepared>();
+  #arena = new Memory(0);
+  #isRunning = false;
+
+  constructor(
+    library: KernelLibrary,
+    program: Program,
+    { native, kernels, threads, shared }: Compiled & {
+      readonly threads: number;
+      shared(name: string): Resident | undefined;
+    },
+  ) {
+    this.#library = library;
+    this.#program = program;
+    this.#native = native;
+    this.#kernels = kernels;
+    this.#threads = threads;
+    this.resident = new Map(
+      residentNames(program).map((name) => [
+        name,
+        shared(name) ?? new Resident(program.inputs[name]!.shape as number[]),
+      ]),
+    );
+    this.#scratches = Array.from({ length: threads }, () => new Memory(library.scratchBytes));
+    this.#scratchAddresses = BigUint64Array.from(this.#scratches, ({ address }) => BigInt(address));
+    for (const { value, data } of native.graph.constants) {
+      const memory = new Memory(4 * ("data" in data ? data.data.length : 1));
+      this.#constants.set(`constant ${value.id}`, memory);
+      if (!("data" in data)) continue;
+      if (data.dtype === "float32") memory.floats(0, data.data.length).set(data.data);
+      else memory.integers(0, data.data.length).set(data.data);
+    }
+  }
+
+  write(tensors: TensorRecord): void {
+    checkResident(this.#program, tensors);
+    for (const [name, { data }] of Object.entries(tensors)) {
+      const resident = this.resident.get(name)!;
+      resident.data.set(data as Float32Array);
+      resident.isSet = true;
+    }
+  }
+
+  async run(feeds: TensorRecord): Promise<TensorRecord> {
+    const bindings = checkFeeds(this.#program, feeds);
+    for (const [name, { isSet }] of this.resident) {
+      if (isSet) continue;
+      throw new RangeError(`Cannot run "${this.#program.name}": "${name}" was never set`);
+    }
+    if (this.#isRunning) throw new TypeError(`Cannot run "${this.#program.name}": it is running`);
+    const { plan, addresses } = this.#prepare(bindings);
+    for (const { value, data } of this.#native.graph.constants) {
+      // Lengths as numbers in a calculation.
+      if ("length" in data) {
+        const memory = this.#constants.get(`constant ${value.id}`)!;
+        const number = evaluate(data.length, bindings);
+        if (value.type === "float32") memory.floats(0, 1)[0] = number;
+        else memory.integers(0, 1)[0] = number;
+      }
+    }
+    for (const [name, { block, offset }] of plan.feeds) {
+      const { dtype, data } = feeds[name]!;
+      const at = plan.arena.offsets.get(block)! + 4 * offset;
+      if (dtype === "float32") this.#arena.floats(at, data.length).set(data as Float32Array);
+      else this.#arena.integers(at, data.length).set(data as Int32Array);
+    }
+    this.#isRunning = true;
+    try {
+      await this.#library.run(addresses, this.#scratchAddresses);
+    } finally {
+      this.#isRunning = false;
+    }
+    return Object.fromEntries(
+      [...plan.results].map(([name, { address: { block, offset }, value }]) => {
+        const shape = value.shape.map((length) => evaluate(length, bindings));
+        const at = this.#offsetOf(plan, block) + 4 * offset, size = sizeOf(shape);
+        const tensor: HostTensor = value.type === "float32"
+          ? floatTensor(shape, this.#arena.floats(at, size).slice())
+          : { dtype: "int32", shape, data: this.#arena.integers(at, size).slice() };
+        return [name, tensor];
+      }),
+    );
+  }
+
+  #offsetOf(plan: Plan, block: Block): number {
+    const offset = plan.arena.offsets.get(block);
+    if (offset === undefined) throw new TypeError(`a result lies in "${block.fixed}"`);
+    return offset;
+  }
+
+  #prepare(bindings: Readonly<Record<string, number>>): Prepared {
+    const key = Object.values(bindings).join();
+    const known = this.#prepared.get(key);
+    if (known !== undefined) {
+      this.#prepared.delete(key);
+      this.#prepared.set(key, known);
+      return known;
+    }
+    const plan = planNative(this.#native, bindings, {
+      resident: [...this.resident.keys()],
+      carried: this.#program.carried,
+    });
+    if (plan.arena.bytes > this.#arena.bytes) {
+      this.#arena = new Memory(plan.arena.bytes);
+      this.#prepared.clear();
+    }
+    const calls = encodeCalls(plan, {
+      kernel: ({ kernel }) =>
+        typeof kernel === "number" ? this.#kernels[kernel]! : this.#library.kernels.get(kernel)!,
+      block: (block) => this.#addressOf(plan, block),
+    }, this.#threads);
+    const prepared = { plan, calls, addresses: BigUint64Array.from(calls, pointerTo) };
+    this.#prepared.set(key, prepared);
+    if (this.#prepared.size > KEPT_PLANS) {
+      this.#prepared.delete(this.#prepared.keys().next().value!);
+    }
+    return prepared;
+  }
+
+  #addressOf(plan: Plan, block: Block): number {
+    const { fixed } = block;
+    if (fixed === undefined) return this.#arena.address + plan.arena.offsets.get(block)!;
+    if (fixed.startsWith("input ")) return this.resident.get(fixed.slice("input ".length))!.address;
+    return this.#constants.get(fixed)!.address;
+  }
+
+  // deno-lint-ignore require-await
+  async read(names: readonly string[] = [...this.resident.keys()]): Promise<TensorRecord> {
+    return Object.fromEntries(
+      names.map((name) => {
+        const { shape, data } = this.resident.get(name)!;
+        return [name, floatTensor(shape, data.slice())];
+      }),
+    );
+  }
+
+  dispose(): void {
+    this.#prepared.clear();
+    this.#arena = new Memory(0);
+  }
+}
