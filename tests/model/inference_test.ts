@@ -68,7 +68,7 @@ function near(got: ArrayLike<number>, wanted: ArrayLike<number>, tolerance: numb
   }
 }
 
-for (const name of ["cpu", "onnx"]) {
+for (const name of ["cpu", "onnx", "native"]) {
   Deno.test(`encoderProgram() gives the reference's values on ${name}`, async () => {
     const results = await run(name, encoderProgram(GOLDEN), {
       weights: goldenWeights(GOLDEN),
@@ -96,7 +96,7 @@ for (const name of ["cpu", "onnx"]) {
   });
 }
 
-for (const name of ["cpu", "onnx"]) {
+for (const name of ["cpu", "onnx", "native"]) {
   Deno.test(`encoderProgram() takes the epsilon of its configuration on ${name}`, async () => {
     const config = { ...GOLDEN, layerNormEpsilon: 0.1 };
     const results = await run(name, encoderProgram(config), {

@@ -42,7 +42,7 @@ function pointFor({ width, classCount }: ClassifiedRows): Float64Array {
   return Float64Array.from({ length: classCount * (width + 1) }, () => random.normal());
 }
 
-for (const name of ["onnx", "cpu"]) {
+for (const name of ["onnx", "cpu", "native"]) {
   Deno.test(`CompiledLoss has value and gradient of the plain loss, runtime ${name}`, async () => {
     const data = madeData({ apart: 1 }), point = pointFor(data);
     await withLoss(data, { name }, async (losses) => {

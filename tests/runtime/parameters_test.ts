@@ -29,7 +29,7 @@ const READER: Program = {
   run: ({ count }) => ({ seen: tf.add(count!, 0) }),
 };
 
-for (const name of ["onnx", "cpu"]) {
+for (const name of ["onnx", "cpu", "native"]) {
   Deno.test(`a parameter stays in the ${name} runtime as it was set`, async () => {
     const runtime = await createRuntime(name, { threads: 1 });
     const executable = await runtime.prepare(PROGRAM);

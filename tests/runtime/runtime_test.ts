@@ -22,7 +22,7 @@ function vector(...values: number[]) {
 }
 
 /** What every runtime does, whatever it runs on. */
-for (const name of ["onnx", "cpu", "wasm"]) {
+for (const name of ["onnx", "native", "cpu", "wasm"]) {
   Deno.test(`${name}: carried tensors stay between runs, other results come back`, async () => {
     const executable = await (await createRuntime(name, { threads: 1 })).prepare(COUNTER);
     executable.write({ total: floatTensor([], Float32Array.of(10)) });

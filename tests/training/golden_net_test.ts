@@ -122,7 +122,7 @@ const WEIGHTS = {
   "target_encoder.patch_embed.proj.weight": [0.055536179369, 0.054918982187],
 } as const;
 
-for (const runtime of ["cpu", "onnx"]) {
+for (const runtime of ["cpu", "onnx", "native"]) {
   Deno.test(`${runtime}: forward pass and losses of the golden net`, async () => {
     const results = await runForward(runtime, CONFIG, { state: startState(), input: inputOf(0) });
     for (const [what, row, wanted, tolerance] of ROWS) {

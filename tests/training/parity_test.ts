@@ -67,7 +67,7 @@ async function initialStateOfFixture(): Promise<TensorRecord> {
   );
 }
 
-for (const name of ["cpu", "onnx"]) {
+for (const name of ["cpu", "onnx", "native"]) {
   Deno.test(`${name}: step 0 has the reference's intermediates and gradients`, async () => {
     const step = await read("step0");
     const state = await initialStateOfFixture();

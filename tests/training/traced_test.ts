@@ -101,14 +101,14 @@ function expectSame({ losses, state }: Ran, wanted: Ran): void {
 
 const reference = await runFiveSteps("cpu");
 
-for (const name of ["onnx", "wasm"]) {
+for (const name of ["onnx", "native", "wasm"]) {
   Deno.test(`${name}: five steps with changing mask sizes equal eager cpu to 1e-5`, async () => {
     assert.ok(sizes.size >= 3, `mask sizes hardly change: ${[...sizes]}`);
     expectSame(await runFiveSteps(name), reference);
   });
 }
 
-for (const name of ["cpu", "onnx"]) {
+for (const name of ["cpu", "onnx", "native"]) {
   for (const accumulate of [2, 4]) {
     Deno.test(`${name}: a batch in ${accumulate} parts gives the update of the whole to 1e-5`, async () => {
       const before = tf.memory().numTensors;

@@ -6,7 +6,7 @@
 
 typedef float vector __attribute__((vector_size(4 * LANES), aligned(4)));
 
-enum { TILE_COLUMNS = 2 * LANES, PANEL_DEPTH = 384, PANEL_COLUMNS = 1024 };
+enum { TILE_COLUMNS = 2 * LANES, PANEL_DEPTH = 384, PANEL_COLUMNS = 1024, PACKED_TILES = 8 };
 
 /* The depth that is multiplied at a time, and what becomes of the sums. */
 struct tile {
@@ -18,7 +18,8 @@ struct tile {
 
 /* C[rows, 2 vectors] from rows of A and a packed panel of B. */
 #define DEFINE_TILE(ROWS)                                                                          \
-  static void tile_##ROWS(struct tile t) {                                                         \
+  static void tile_##ROWS(const struct tile *given) {                                                         \
+    const struct tile t = *given;                                                                  \
     vector sum[ROWS][2];                                                                           \
     const float *a = t.a, *b = t.b;                                                                \
     _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; i++) sum[i][0] = sum[i][1] = (vector){0};   \
@@ -58,7 +59,7 @@ DEFINE_TILE(2)
 DEFINE_TILE(1)
 
 /* Multiplies a tile of any height up to TILE_ROWS that is in the table below. */
-typedef void tile_kernel(struct tile);
+typedef void tile_kernel(const struct tile *);
 
 struct tile_size {
   word rows;
@@ -99,13 +100,52 @@ static void multiply_edge(struct tile_size size, struct tile t, word columns) {
   }
   t.c = copy[0];
   t.c_row = TILE_COLUMNS;
-  size.multiply(t);
+  size.multiply(&t);
   for (word i = 0; i < size.rows; i++) memcpy(c + i * c_row, copy[i], columns * sizeof *c);
+}
+
+typedef int32_t lanes __attribute__((vector_size(4 * LANES)));
+
+/* Swaps blocks of `step` lanes between rows that are `step` apart. */
+#define SWAP_BLOCKS(step)                                                                          \
+  for (int i = 0; i < LANES; i++) {                                                                \
+    if (i & step) continue;                                                                        \
+    vector a = row[i], b = row[i + step];                                                          \
+    row[i] = __builtin_shuffle(a, b, upper_##step);                                                \
+    row[i + step] = __builtin_shuffle(a, b, lower_##step);                                         \
+  }
+
+static lanes block_mask(int step, int lower) {
+  lanes mask;
+  for (int lane = 0; lane < LANES; lane++) {
+    int own = (lane & step) != 0;
+    mask[lane] = lower ? (own ? LANES + lane : lane + step) : (own ? LANES + lane - step : lane);
+  }
+  return mask;
+}
+
+/* A square of LANES rows and columns, mirrored. */
+static void transpose_square(const float *from, word from_row, float *to, word to_row) {
+  const lanes upper_1 = block_mask(1, 0), lower_1 = block_mask(1, 1);
+  const lanes upper_2 = block_mask(2, 0), lower_2 = block_mask(2, 1);
+  vector row[LANES];
+  for (int i = 0; i < LANES; i++) row[i] = *(const vector *)(from + i * from_row);
+  SWAP_BLOCKS(1)
+  SWAP_BLOCKS(2)
+#if LANES > 4
+  const lanes upper_4 = block_mask(4, 0), lower_4 = block_mask(4, 1);
+  SWAP_BLOCKS(4)
+#endif
+#if LANES > 8
+  const lanes upper_8 = block_mask(8, 0), lower_8 = block_mask(8, 1);
+  SWAP_BLOCKS(8)
+#endif
+  for (int i = 0; i < LANES; i++) *(vector *)(to + i * to_row) = row[i];
 }
 
 /* Columns of B side by side, [depth, TILE_COLUMNS] for each tile, with zeros after the last one. */
 static void pack_columns(const float *b, word row, word column, word depth, word columns, float *packed) {
-  for (word first = 0; first < columns; first += TILE_COLUMNS) {
+  for (word first = 0; first < columns; first += TILE_COLUMNS, packed += depth * TILE_COLUMNS) {
     word count = smaller(TILE_COLUMNS, columns - first);
     const float *from = b + first * column;
     if (count < TILE_COLUMNS) memset(packed, 0, depth * TILE_COLUMNS * sizeof *packed);
@@ -115,24 +155,33 @@ static void pack_columns(const float *b, word row, word column, word depth, word
       } else {
         for (word k = 0; k < depth; k++) memcpy(packed + k * TILE_COLUMNS, from + k * row, count * sizeof *packed);
       }
-    } else {
-      for (word block = 0; block < depth; block += 16) {
-        word end = smaller(depth, block + 16);
-        for (word j = 0; j < count; j++) {
-          for (word k = block; k < end; k++) packed[k * TILE_COLUMNS + j] = from[k * row + j * column];
-        }
+      continue;
+    }
+    word squares = row == 1 && count == TILE_COLUMNS ? depth / LANES * LANES : 0;
+    for (word k = 0; k < squares; k += LANES) {
+      for (word j = 0; j < TILE_COLUMNS; j += LANES) {
+        transpose_square(from + j * column + k, column, packed + k * TILE_COLUMNS + j, TILE_COLUMNS);
       }
     }
-    packed += depth * TILE_COLUMNS;
+    for (word k = squares; k < depth; k++) {
+      for (word j = 0; j < count; j++) packed[k * TILE_COLUMNS + j] = from[k * row + j * column];
+    }
   }
 }
 
-/* Rows of a transposed A side by side, [depth, rows]. */
-static void pack_rows(const float *a, word row, word step, word depth, word rows, float *packed) {
-  if (row == 1 && rows == TILE_ROWS) {
-    for (word k = 0; k < depth; k++) memcpy(packed + k * TILE_ROWS, a + k * step, TILE_ROWS * sizeof *packed);
-    return;
+/* Rows of a transposed A side by side, [depth, TILE_ROWS] for each full tile; @returns how many rows */
+static word pack_tiles(const float *a, word step, word depth, word rows, float *packed) {
+  word tiles = rows / TILE_ROWS;
+  for (word k = 0; k < depth; k++) {
+    for (word tile = 0; tile < tiles; tile++) {
+      memcpy(packed + (tile * depth + k) * TILE_ROWS, a + k * step + tile * TILE_ROWS, TILE_ROWS * sizeof *packed);
+    }
   }
+  return tiles * TILE_ROWS;
+}
+
+/* The same for fewer rows than a tile has, or rows that do not lie side by side. */
+static void pack_rows(const float *a, word row, word step, word depth, word rows, float *packed) {
   for (word k = 0; k < depth; k++) {
     for (word i = 0; i < rows; i++) packed[k * rows + i] = a[i * row + k * step];
   }
@@ -153,12 +202,22 @@ static void multiply(struct product p, word begin, word end, float *scratch) {
     for (word first = 0; first < p.n; first += PANEL_COLUMNS) {
       word columns = smaller(PANEL_COLUMNS, p.n - first);
       pack_columns(p.b + k * p.b_row + first * p.b_column, p.b_row, p.b_column, depth, columns, panel);
+      word packed_from = begin, packed = begin;
       for (word i = begin; i < end;) {
+        if (p.a_row == 1 && p.a_column != 1 && i == packed) {
+          const float *from = p.a + i + k * p.a_column;
+          packed_from = i;
+          packed += pack_tiles(from, p.a_column, depth, smaller(end - i, PACKED_TILES * TILE_ROWS), rows_of_a);
+        }
         struct tile_size size = tile_size_for(end - i);
         struct tile t = {
             .depth = depth, .a = p.a + i * p.a_row + k * p.a_column, .a_row = p.a_row, .a_depth = p.a_column,
             .c_row = p.c_row, .scale = p.scale, .first = k == 0, .last = k + depth == p.k};
-        if (p.a_column != 1) {
+        if (p.a_row == 1 && p.a_column != 1 && i < packed) {
+          t.a = rows_of_a + (i - packed_from) * depth;
+          t.a_row = 1;
+          t.a_depth = TILE_ROWS;
+        } else if (p.a_column != 1) {
           pack_rows(t.a, p.a_row, p.a_column, depth, size.rows, rows_of_a);
           t.a = rows_of_a;
           t.a_row = 1;
@@ -168,7 +227,7 @@ static void multiply(struct product p, word begin, word end, float *scratch) {
           t.b = panel + j * depth;
           t.c = p.c + i * p.c_row + first + j;
           t.bias = p.bias && t.last ? p.bias + first + j : NULL;
-          if (columns - j >= TILE_COLUMNS) size.multiply(t);
+          if (columns - j >= TILE_COLUMNS) size.multiply(&t);
           else multiply_edge(size, t, columns - j);
         }
         i += size.rows;
@@ -352,7 +411,7 @@ int run_programs(const word *const *programs, float *const *scratches, word thre
 }
 
 /* Floats of scratch memory that a thread needs. */
-const word scratch_length = PANEL_DEPTH * (PANEL_COLUMNS + TILE_ROWS);
+const word scratch_length = PANEL_DEPTH * (PANEL_COLUMNS + PACKED_TILES * TILE_ROWS);
 
 /* In the order of the names in kernel_library.ts. */
 kernel *const kernel_table[] = {matrix_products, copy_elements, fill_elements, gather_rows, reduce_middle};

@@ -20,6 +20,11 @@ export class Memory {
     this.bytes = bytes;
   }
 
+  /** Gives the memory back now; garbage collection would come too late for large pieces. */
+  release(): void {
+    this.#buffer.transfer(0);
+  }
+
   floats(offset: number, length: number): Float32Array<ArrayBuffer> {
     return new Float32Array(this.#buffer, this.#start + offset, length);
   }

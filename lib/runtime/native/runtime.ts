@@ -74,6 +74,9 @@ interface Prepared {
   readonly addresses: BigUint64Array<ArrayBuffer>;
 }
 
+/** How much larger an arena is made than it must be. */
+const ARENA_RESERVE = 1.1;
+
 /** Plans that are kept; lengths often come again. */
 const KEPT_PLANS = 64;
 
@@ -194,8 +197,10 @@ class NativeExecutable implements Executable {
       carried: this.#program.carried,
     });
     if (plan.arena.bytes > this.#arena.bytes) {
-      this.#arena = new Memory(plan.arena.bytes);
+      this.#arena.release();
       this.#prepared.clear();
+      // Masks of other sizes will need somewhat more.
+      this.#arena = new Memory(Math.ceil(ARENA_RESERVE * plan.arena.bytes));
     }
     const calls = encodeCalls(plan, {
       kernel: ({ kernel }) =>
@@ -229,6 +234,6 @@ class NativeExecutable implements Executable {
 
   dispose(): void {
     this.#prepared.clear();
-    this.#arena = new Memory(0);
+    this.#arena.release();
   }
 }
