@@ -103,14 +103,16 @@ for (const [op, make] of Object.entries(CASES)) {
   Deno.test(`${op} compiles to what it computes, at two lengths of one session`, async () => {
     const program = programOf(make);
     const reference = await (await createRuntime("cpu")).prepare(program);
-    const compiled = await (await createRuntime("onnx", { threads: 1 })).prepare(program);
-    for (const n of [2, 5]) {
-      const wanted = (await reference.run(feeds(n)))["result"]!;
-      const got = (await compiled.run(feeds(n)))["result"]!;
-      assert.deepEqual(got.shape, wanted.shape);
-      const error = relativeError(got.data as Float32Array, wanted.data as Float32Array);
-      assert.ok(error < 1e-6, `relative error ${error}`);
+    for (const runtime of ["onnx", "native"]) {
+      const compiled = await (await createRuntime(runtime, { threads: 1 })).prepare(program);
+      for (const n of [2, 5]) {
+        const wanted = (await reference.run(feeds(n)))["result"]!;
+        const got = (await compiled.run(feeds(n)))["result"]!;
+        assert.deepEqual(got.shape, wanted.shape);
+        const error = relativeError(got.data as Float32Array, wanted.data as Float32Array);
+        assert.ok(error < 1e-6, `${runtime}: relative error ${error}`);
+      }
+      compiled.dispose();
     }
-    compiled.dispose();
   });
 }

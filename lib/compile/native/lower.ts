@@ -408,12 +408,13 @@ class Lowering {
   #reduce({ op, inputs: [input], outputs: [output], attributes }: Node): void {
     const axes = this.#numbers(attributes["axis"]), shape = this.#shape(input!);
     const first = axes[0]!, last = axes.at(-1)!;
-    if (last - first !== axes.length - 1) {
-      throw new TypeError(`Cannot compile ${op} along axes ${axes} for this machine: they are apart`);
-    }
-    const from = this.#contiguous(input!), to = this.#newPlace(output!);
-    const outer = sizeOf(shape.slice(0, first)), inner = sizeOf(shape.slice(last + 1));
-    const reduced = sizeOf(shape.slice(first, last + 1));
+    const together = last - first === axes.length - 1;
+    // Axes that are apart are brought together at the end.
+    const from = together ? this.#contiguous(input!) : this.#axesLast(input!, axes);
+    const to = this.#newPlace(output!);
+    const reduced = sizeOf(axes.map((axis) => shape[axis]!));
+    const inner = together ? sizeOf(shape.slice(last + 1)) : 1;
+    const outer = sizeOf(shape) / reduced / inner;
     this.#call({
       kernel: "reduce_middle",
       arguments: [addressOf(from), addressOf(to), reduced, inner, REDUCTIONS[op]!],
@@ -421,6 +422,17 @@ class Lowering {
       reads: [from.block],
       writes: [to.block],
     });
+  }
+
+  /** A copy of a value with some axes behind all others. */
+  #axesLast(value: Value, axes: readonly number[]): Place {
+    const all = value.shape.map((_, axis) => axis);
+    const perm = [...all.filter((axis) => !axes.includes(axis)), ...axes];
+    const { block, layout } = this.#place(value);
+    const shape = perm.map((axis) => this.#shape(value)[axis]!);
+    const copy = newPlace(shape);
+    this.#copy({ block, layout: transpose(layout, perm) }, copy, shape);
+    return copy;
   }
 
   #product({ inputs: [a, b, bias], outputs: [output], attributes }: Node): void {

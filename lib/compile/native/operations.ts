@@ -38,7 +38,7 @@ export const ELEMENTWISE: Readonly<Record<string, Expression>> = {
   ZerosLike: () => "0",
   OnesLike: () => "1",
   Step: ([x], { alpha }) =>
-    `${x} > 0.0f ? 1.0f : ${x} != ${x} ? ${x} : ${floatLiteral(alpha as number)} * ${x}`,
+    `${x} > 0.0f ? 1.0f : ${x} != ${x} ? ${x} : ${floatLiteral(alpha as number)}`,
   Cast: ([x], { type }) => type === "bool" ? `${x} != 0` : `(${cType(type as string)})${x}`,
   Select: ([condition, t, e]) => `${condition} ? ${t} : ${e}`,
 };
