@@ -5,10 +5,10 @@
  *
  * @module
  */
+import { AxisTable, type ResampleFilter } from "./axis_table.ts";
 import type { RgbImage } from "./decode.ts";
 
-/** `bilinear`: triangle of radius 1; `bicubic`: Keys' cubic with a = -0.5, radius 2. Both as in PIL. */
-export type ResampleFilter = "bilinear" | "bicubic";
+export type { ResampleFilter } from "./axis_table.ts";
 
 /** A rectangle of whole pixels inside an image. */
 export interface Box {
@@ -46,74 +46,6 @@ export interface ResampleTarget {
   readonly at?: number;
 }
 
-function triangle(x: number): number {
-  return Math.max(0, 1 - Math.abs(x));
-}
-
-function cubic(x: number): number {
-  const a = -0.5, distance = Math.abs(x);
-  if (distance < 1) return ((a + 2) * distance - (a + 3)) * distance * distance + 1;
-  if (distance < 2) return (((distance - 5) * distance + 8) * distance - 4) * a;
-  return 0;
-}
-
-const FILTERS = {
-  bilinear: { radius: 1, weight: triangle },
-  bicubic: { radius: 2, weight: cubic },
-} as const;
-
-/** For each result pixel along one axis: the first source pixel, how many, and their weights. */
-class AxisTable {
-  readonly starts: Int32Array;
-  readonly counts: Int32Array;
-  weights = new Float64Array(0);
-  /** Distance between the weights of neighbouring result pixels. */
-  stride = 0;
-
-  constructor(length: number) {
-    this.starts = new Int32Array(length);
-    this.counts = new Int32Array(length);
-  }
-
-  /** Fills the table for a source of `source` pixels scaled to `scaled`, of which it covers those from `first`. */
-  fill(
-    filter: ResampleFilter,
-    axis: {
-      readonly source: number;
-      readonly scaled: number;
-      readonly first: number;
-      readonly flip: boolean;
-    },
-  ): void {
-    const { radius, weight } = FILTERS[filter];
-    const { source, scaled, first, flip } = axis;
-    const length = this.starts.length;
-    const scale = source / scaled;
-    const stretch = Math.max(1, scale);
-    const support = radius * stretch;
-    this.stride = Math.ceil(support) * 2 + 1;
-    if (this.weights.length < length * this.stride) {
-      this.weights = new Float64Array(length * this.stride);
-    }
-    for (let i = 0; i < length; i++) {
-      const center = (first + i + 0.5) * scale;
-      const start = Math.max(0, Math.trunc(center - support + 0.5));
-      const end = Math.min(source, Math.trunc(center + support + 0.5));
-      const at = flip ? length - 1 - i : i;
-      const base = at * this.stride;
-      let sum = 0;
-      for (let k = 0; k < end - start; k++) {
-        const value = weight((k + start - center + 0.5) / stretch);
-        this.weights[base + k] = value;
-        sum += value;
-      }
-      for (let k = 0; k < end - start; k++) this.weights[base + k]! /= sum;
-      this.starts[at] = start;
-      this.counts[at] = end - start;
-    }
-  }
-}
-
 /** The cubic filter overshoots at edges; as PIL, keep to the range after each pass. */
 function clamp(
   values: Float32Array,
@@ -125,6 +57,130 @@ function clamp(
     const value = values[i]!;
     if (value < low) values[i] = low;
     else if (value > high) values[i] = high;
+  }
+}
+
+/** Where a source row of bytes begins, and where its three result rows of floats do: `plane` apart. */
+interface RowPlace {
+  readonly from: number;
+  readonly to: number;
+  readonly plane: number;
+}
+
+/** Scales one row by any number of taps. Two per turn: the loop is bound by its own bookkeeping otherwise. */
+function scaleRow(
+  source: Uint8Array,
+  scratch: Float32Array,
+  { starts, counts, weights, stride }: AxisTable,
+  { from: rowStart, to, plane }: RowPlace,
+): void {
+  for (let x = 0; x < starts.length; x++) {
+    let red = 0, green = 0, blue = 0;
+    let from = rowStart + starts[x]! * 3;
+    let k = x * stride;
+    const end = k + counts[x]!;
+    for (; k + 1 < end; k += 2, from += 6) {
+      const first = weights[k]!, second = weights[k + 1]!;
+      red += first * source[from]! + second * source[from + 3]!;
+      green += first * source[from + 1]! + second * source[from + 4]!;
+      blue += first * source[from + 2]! + second * source[from + 5]!;
+    }
+    if (k < end) {
+      const last = weights[k]!;
+      red += last * source[from]!;
+      green += last * source[from + 1]!;
+      blue += last * source[from + 2]!;
+    }
+    scratch[to + x] = red;
+    scratch[to + plane + x] = green;
+    scratch[to + 2 * plane + x] = blue;
+  }
+}
+
+/** Scales one row where no result pixel has more than two taps: images that are enlarged. */
+function scaleRowByTwo(
+  source: Uint8Array,
+  scratch: Float32Array,
+  { starts, weights, stride }: AxisTable,
+  { from: rowStart, to, plane }: RowPlace,
+): void {
+  for (let x = 0; x < starts.length; x++) {
+    const from = rowStart + starts[x]! * 3, k = x * stride;
+    const first = weights[k]!, second = weights[k + 1]!;
+    scratch[to + x] = first * source[from]! + second * source[from + 3]!;
+    scratch[to + plane + x] = first * source[from + 1]! + second * source[from + 4]!;
+    scratch[to + 2 * plane + x] = first * source[from + 2]! + second * source[from + 5]!;
+  }
+}
+
+/** The same for three taps: images that are slightly reduced. */
+function scaleRowByThree(
+  source: Uint8Array,
+  scratch: Float32Array,
+  { starts, weights, stride }: AxisTable,
+  { from: rowStart, to, plane }: RowPlace,
+): void {
+  for (let x = 0; x < starts.length; x++) {
+    const from = rowStart + starts[x]! * 3, k = x * stride;
+    const first = weights[k]!, second = weights[k + 1]!, third = weights[k + 2]!;
+    scratch[to + x] = first * source[from]! + second * source[from + 3]! +
+      third * source[from + 6]!;
+    scratch[to + plane + x] = first * source[from + 1]! + second * source[from + 4]! +
+      third * source[from + 7]!;
+    scratch[to + 2 * plane + x] = first * source[from + 2]! + second * source[from + 5]! +
+      third * source[from + 8]!;
+  }
+}
+
+/** A result row and the source rows that it is a sum of. */
+interface RowSum {
+  /** Index of the first source row, and of the result row. */
+  readonly from: number;
+  readonly to: number;
+  readonly width: number;
+  /** One weight per source row, each times `factor`. */
+  readonly taps: Float64Array;
+  readonly factor: number;
+  /** What the sum starts from. */
+  readonly shift: number;
+}
+
+/** The sum of one or two source rows: all of them where an image is enlarged. */
+function addTwoRows(
+  source: Float32Array,
+  output: Float32Array,
+  { from, to, width, taps, factor, shift }: RowSum,
+): void {
+  const second = taps.length > 1 ? from + width : from;
+  const weight0 = factor * taps[0]!, weight1 = taps.length > 1 ? factor * taps[1]! : 0;
+  for (let x = 0; x < width; x++) {
+    output[to + x] = shift + weight0 * source[from + x]! + weight1 * source[second + x]!;
+  }
+}
+
+/** The sum of any number of source rows, four per turn. */
+function addRows(
+  source: Float32Array,
+  output: Float32Array,
+  { from, to, width, taps, factor, shift }: RowSum,
+): void {
+  output.fill(shift, to, to + width);
+  const count = taps.length;
+  for (let k = 0; k < count; k += 4) {
+    // Missing taps get weight 0 and read a row that is there.
+    const row0 = from + k * width;
+    const row1 = k + 1 < count ? row0 + width : row0;
+    const row2 = k + 2 < count ? row1 + width : row0;
+    const row3 = k + 3 < count ? row2 + width : row0;
+    const weight0 = factor * taps[k]!;
+    const weight1 = k + 1 < count ? factor * taps[k + 1]! : 0;
+    const weight2 = k + 2 < count ? factor * taps[k + 2]! : 0;
+    const weight3 = k + 3 < count ? factor * taps[k + 3]! : 0;
+    for (let x = 0; x < width; x++) {
+      output[to + x] = output[to + x]! + weight0 * source[row0 + x]! +
+        weight1 * source[row1 + x]! + weight2 * source[row2 + x]! +
+        weight3 * source[row3 + x]!;
+    }
   }
 }
 
@@ -172,70 +228,36 @@ export class Resampler {
     }
   }
 
-  /**
-   * Source rows to result width: `[rows, width 3]` bytes to `[3 rows width]` floats. Two taps per turn: the loop
-   * is bound by its own bookkeeping otherwise.
-   */
+  /** Source rows to result width: `[rows, width 3]` bytes to `[3 rows width]` floats. */
   #scaleRows(image: RgbImage, { top, left, height: rowCount }: Box): void {
-    const { starts, counts, weights, stride } = this.#columns;
-    const source = image.data, scratch = this.#scratch;
+    const table = this.#columns, taps = table.counts.reduce((a, b) => Math.max(a, b));
     const width = this.size[1], plane = rowCount * width;
+    const lastStart = table.starts.reduce((a, b) => Math.max(a, b));
     for (let row = 0; row < rowCount; row++) {
-      const rowStart = ((top + row) * image.width + left) * 3;
-      let to = row * width;
-      for (let x = 0; x < width; x++, to++) {
-        let red = 0, green = 0, blue = 0;
-        let from = rowStart + starts[x]! * 3;
-        let k = x * stride;
-        const end = k + counts[x]!;
-        for (; k + 1 < end; k += 2, from += 6) {
-          const first = weights[k]!, second = weights[k + 1]!;
-          red += first * source[from]! + second * source[from + 3]!;
-          green += first * source[from + 1]! + second * source[from + 4]!;
-          blue += first * source[from + 2]! + second * source[from + 5]!;
-        }
-        if (k < end) {
-          const last = weights[k]!;
-          red += last * source[from]!;
-          green += last * source[from + 1]!;
-          blue += last * source[from + 2]!;
-        }
-        scratch[to] = red;
-        scratch[to + plane] = green;
-        scratch[to + 2 * plane] = blue;
-      }
+      const from = ((top + row) * image.width + left) * 3;
+      const place = { from, to: row * width, plane };
+      // With a fixed number of taps those that are missing have weight 0, but must lie inside of the image.
+      const inside = from + 3 * (lastStart + 3) <= image.data.length;
+      if (taps <= 2 && inside) scaleRowByTwo(image.data, this.#scratch, table, place);
+      else if (taps <= 3 && inside) scaleRowByThree(image.data, this.#scratch, table, place);
+      else scaleRow(image.data, this.#scratch, table, place);
     }
   }
 
-  /** `[3 rows width]` to `[3 height width]`, normalised. Whole source rows are added, four at a time. */
+  /** `[3 rows width]` to `[3 height width]`, normalised. Whole source rows are added. */
   #scaleColumns(rowCount: number, output: Float32Array, at: number): void {
     const { starts, counts, weights, stride } = this.#rows;
-    const scratch = this.#scratch;
     const [height, width] = this.size;
-    const firstRow = starts[0]!;
     let to = at;
     for (let c = 0; c < 3; c++) {
-      const factor = this.#factor[c]!, shift = this.#shift[c]!;
+      const factor = this.#factor[c]!;
+      // Between turns the sum rests in `output`; so does where it starts from.
+      const shift = Math.fround(this.#shift[c]!);
       for (let y = 0; y < height; y++, to += width) {
-        output.fill(shift, to, to + width);
-        const count = counts[y]!, base = y * stride;
-        const rowStart = (c * rowCount + starts[y]! - firstRow) * width;
-        for (let k = 0; k < count; k += 4) {
-          // Missing taps get weight 0 and read a row that is there.
-          const row0 = rowStart + k * width;
-          const row1 = k + 1 < count ? row0 + width : row0;
-          const row2 = k + 2 < count ? row1 + width : row0;
-          const row3 = k + 3 < count ? row2 + width : row0;
-          const weight0 = factor * weights[base + k]!;
-          const weight1 = k + 1 < count ? factor * weights[base + k + 1]! : 0;
-          const weight2 = k + 2 < count ? factor * weights[base + k + 2]! : 0;
-          const weight3 = k + 3 < count ? factor * weights[base + k + 3]! : 0;
-          for (let x = 0; x < width; x++) {
-            output[to + x] = output[to + x]! + weight0 * scratch[row0 + x]! +
-              weight1 * scratch[row1 + x]! + weight2 * scratch[row2 + x]! +
-              weight3 * scratch[row3 + x]!;
-          }
-        }
+        const row = { from: (c * rowCount + starts[y]! - starts[0]!) * width, to, width };
+        const taps = weights.subarray(y * stride, y * stride + counts[y]!);
+        const add = taps.length <= 2 ? addTwoRows : addRows;
+        add(this.#scratch, output, { ...row, taps, factor, shift });
       }
     }
   }

@@ -111,6 +111,24 @@ Deno.test("Resampler.write() does not see pixels outside of the box", () => {
   assert.deepEqual(a, b);
 });
 
+Deno.test("Resampler.write() gives the same bits at the end of an image as inside of one", () => {
+  const image = pictureOf("smooth", [40, 40]);
+  const wider = { height: 44, width: 40, data: new Uint8Array(44 * 40 * 3).fill(9) };
+  wider.data.set(image.data);
+  for (const side of [13, 20, 21, 25, 40]) {
+    const box = { top: 40 - side, left: 40 - side, height: side, width: side };
+    for (const filter of ["bilinear", "bicubic"] as const) {
+      const resampler = new Resampler({ size: [20, 20], filter, ...PLAIN });
+      const [atEnd, inside] = [image, wider].map((each) => {
+        const output = new Float32Array(3 * 20 * 20);
+        resampler.write(each, { box, output });
+        return output;
+      });
+      assert.deepEqual(atEnd, inside);
+    }
+  }
+});
+
 Deno.test("Resampler gives the same values whatever it resampled before", () => {
   const image = pictureOf("hard", [40, 30]);
   const box = { top: 3, left: 1, height: 20, width: 17 };
