@@ -9,13 +9,17 @@ import { suggestion } from "../lib/nearest.ts";
 import { writeFileAtomically } from "../lib/files/mod.ts";
 import { preparePeers, ROOT } from "./contestants.ts";
 import { measureFeatures } from "./features.ts";
+import { measureLoaders } from "./loaders.ts";
 import type { Settings } from "./measures.ts";
+import { measureProbes } from "./probes.ts";
 import { type Kept, newRunPath, resultTable, thisCommit, thisMachine } from "./results.ts";
 import { measureStartUp, measureSteps } from "./steps.ts";
 
 const MEASURES: Readonly<Record<string, (settings: Settings) => AsyncIterable<Kept>>> = {
   step: measureSteps,
   features: measureFeatures,
+  loader: measureLoaders,
+  probe: measureProbes,
   "start-up": measureStartUp,
 };
 

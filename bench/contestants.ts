@@ -25,19 +25,29 @@ export interface Run extends Measured {
   readonly other_cores: readonly [before: number | null, after: number | null];
 }
 
-/** A program of this project below `bench/measure`. */
-export function ours(program: string, args: readonly string[]): Contestant {
+/** A program of this project below `bench/measure`. @param more what it may do that the others may not */
+export function ours(
+  program: string,
+  args: readonly string[],
+  more: readonly string[] = [],
+): Contestant {
   const grants = [
     "--allow-read",
     "--allow-ffi",
     "--allow-run=grep",
     "--allow-env=npm_package_config_libvips,MALLOC_ARENA_MAX",
+    ...more,
   ];
   const script = join(ROOT, "bench/measure", program);
   return {
     name: "ours",
     command: [Deno.execPath(), "run", "--no-prompt", ...grants, script, ...args],
   };
+}
+
+/** A stage of this project. */
+export function stage(name: string, args: readonly string[]): Contestant {
+  return { name, command: [Deno.execPath(), "task", "--quiet", name, ...args] };
 }
 
 /** A Python program below `bench/peers`. */
@@ -47,7 +57,21 @@ export function peer(
   env: Readonly<Record<string, string>> = {},
 ): Contestant {
   const python = join(PYTHON_FOLDER, "bin/python");
-  return { name, command: [python, join(ROOT, "bench/peers", program), ...args], env };
+  // For complete_torchvision, which the tests have too.
+  const modules = { PYTHONPATH: join(ROOT, "tests/interop/python") };
+  const command = [python, join(ROOT, "bench/peers", program), ...args];
+  return { name, command, env: { ...modules, ...env } };
+}
+
+/** Whether the peers' Python can import a package. */
+export async function hasPackage(name: string): Promise<boolean> {
+  const python = join(PYTHON_FOLDER, "bin/python");
+  const args = [
+    "-c",
+    `import importlib.util, sys; sys.exit(not importlib.util.find_spec("${name}"))`,
+  ];
+  const options = { args, stdin: "null", stdout: "null", stderr: "null" } as const;
+  return (await new Deno.Command(python, options).output()).success;
 }
 
 /** Runs a command that prints one line of JSON last. @throws {Failure} `unavailable` when it fails */
@@ -67,7 +91,7 @@ export async function runForJson<T>({ name, command, env = {} }: Contestant): Pr
     throw new Failure(
       "unavailable",
       `Cannot measure "${name}": wanted that ${
-        args.find((each) => /\.(ts|py)$/.test(each))
+        args.find((each) => /\.(ts|py|mjs)$/.test(each)) ?? args.join(" ")
       } ends ` +
         `with 0, got ${code}, see what it says:\n${text.decode(stderr).trimEnd()}`,
     );

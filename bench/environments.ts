@@ -1,7 +1,7 @@
-/** The programs that the tests compare with, each in a folder of its own below `.tmp/interop`. */
+/** Packages of other tools that tests and measures compare with, each list in a folder of its own below `.tmp/interop`. */
 import { join } from "node:path";
-import { sha256 } from "../../lib/files/mod.ts";
-import { ROOT } from "../run_stage.ts";
+import { sha256 } from "../lib/files/mod.ts";
+import { ROOT } from "./contestants.ts";
 
 /** Where a program is to be found, or why it is not. */
 export type Environment = { readonly path: string } | { readonly reason: string };
@@ -44,7 +44,7 @@ async function reuseOrMake(
 ): Promise<void> {
   const stamp = sha256(await Deno.readTextFile(list));
   if (await isStamped(folder, stamp)) return;
-  console.log(`interop: making "${folder}", which takes minutes the first time`);
+  console.error(`interop: making "${folder}", which takes minutes the first time`);
   await Deno.remove(folder, { recursive: true }).catch(() => {});
   await Deno.mkdir(folder, { recursive: true });
   await make();

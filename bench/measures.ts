@@ -27,8 +27,8 @@ export interface Task {
   readonly case: string;
   /** Images per repetition. */
   readonly images: number;
-  /** Operations of the matrix products of each timed repetition. */
-  readonly flops: readonly number[];
+  /** Operations of the matrix products of each timed repetition, where those are the work. */
+  readonly flops?: readonly number[];
   /** This project's first. */
   readonly contestants: readonly Contestant[];
   /** The larger, the better; images per second by default. */
@@ -61,9 +61,9 @@ function summarise(
   gemmLimits: readonly number[],
 ): Pick<Result, keyof Reached | "quiet_pairs" | "gemm_limit_gflops" | "peers"> {
   const quiet = quietRounds(runs);
-  const rounds = quiet.length > 0 ? quiet : gemmLimits.map((_, round) => round);
+  const rounds = quiet.length > 0 ? quiet : Object.values(runs)[0]!.map((_, round) => round);
   const limits = rounds.map((round) => gemmLimits[round]!);
-  const work = { images, flops, gemmLimits: limits };
+  const work = { images, products: flops && { flops, gemmLimits: limits } };
   const used = Object.entries(runs)
     .map(([name, each]) => [name, rounds.map((round) => each[round]!)] as const);
   const our = used[0]![1];
@@ -72,12 +72,12 @@ function summarise(
   return {
     quiet_pairs: quiet.length,
     ...reached(our, work),
-    gemm_limit_gflops: median(limits),
+    gemm_limit_gflops: flops ? median(limits) : null,
     peers: Object.fromEntries(peers),
   };
 }
 
-/** Rounds of all contestants, with the rate of large matrix products measured before each. */
+/** Rounds of all contestants; where the work is matrix products, with the rate of large ones measured before each. */
 export async function measureTask(task: Task, settings: Settings): Promise<Kept> {
   const { pairs, threads, quick, patience, say } = settings;
   const sayOfCase = (text: string) => say(`${task.case}, ${text}`);
@@ -86,7 +86,7 @@ export async function measureTask(task: Task, settings: Settings): Promise<Kept>
     pairs,
     async before() {
       await waitForQuiet(patience, sayOfCase);
-      products.push(await productRates(settings));
+      if (task.flops) products.push(await productRates(settings));
     },
     say: sayOfCase,
   });
@@ -103,5 +103,5 @@ export async function measureTask(task: Task, settings: Settings): Promise<Kept>
     pairs,
     ...summarise(task, runs, gemmLimits),
   };
-  return { result, runs, details: { products, flops_per_repetition: flops } };
+  return { result, runs, details: flops ? { products, flops_per_repetition: flops } : {} };
 }

@@ -15,7 +15,8 @@ export interface Result extends Reached {
   readonly pairs: number;
   /** Rounds in which other programs left the machine alone. The others count only where there are none of these. */
   readonly quiet_pairs: number;
-  readonly gemm_limit_gflops: number;
+  /** `null` where the work is not matrix products. */
+  readonly gemm_limit_gflops: number | null;
   readonly peers: Readonly<Record<string, PeerReached>>;
 }
 
@@ -94,15 +95,16 @@ function columns(rows: readonly (readonly string[])[]): string {
 
 /** A measure as a table: a row for this project and for each peer. */
 export function resultTable({ peers, ...our }: Result): string {
+  const limit = our.gemm_limit_gflops;
   const title =
     `${our.measure} ${our.case}, ${our.threads} threads, ${our.quiet_pairs} of ${our.pairs} rounds quiet` +
-    `${our.quick ? ", quick: the numbers mean nothing" : ""}; large products: ` +
-    `${our.gemm_limit_gflops.toFixed(0)} GFLOP/s`;
+    `${our.quick ? ", quick: the numbers mean nothing" : ""}` +
+    `${limit === null ? "" : `; large products: ${limit.toFixed(0)} GFLOP/s`}`;
   const row = (name: string, each: Reached, ratio: string) => [
     name,
-    each.images_per_second.toPrecision(4),
-    each.gflops.toFixed(1),
-    `${(100 * each.gemm_share).toFixed(0)} %`,
+    each.images_per_second.toFixed(each.images_per_second < 1000 ? 1 : 0),
+    each.gflops?.toFixed(1) ?? "-",
+    each.gemm_share === null ? "-" : `${(100 * each.gemm_share).toFixed(0)} %`,
     megabytes(each.peak_memory_bytes),
     each.first_useful_step_seconds.toFixed(1),
     ratio,

@@ -12,9 +12,10 @@ export function median(values: readonly number[]): number {
 /** What one contestant reached; medians over its runs, and of each run over its repetitions. */
 export interface Reached {
   readonly images_per_second: number;
-  readonly gflops: number;
+  /** `null` where the work is not matrix products. */
+  readonly gflops: number | null;
   /** `gflops` over the rate at which the machine multiplies large matrices. */
-  readonly gemm_share: number;
+  readonly gemm_share: number | null;
   /** Of the run that took most. */
   readonly peak_memory_bytes: number | null;
   readonly first_useful_step_seconds: number;
@@ -31,10 +32,13 @@ export interface PeerReached extends Reached {
 export interface Work {
   /** Images per repetition. */
   readonly images: number;
-  /** Operations of the matrix products of each timed repetition. */
-  readonly flops: readonly number[];
-  /** Measured rate of large matrix products before each round, 1e9 operations per second. */
-  readonly gemmLimits: readonly number[];
+  /** Of work that is matrix products. */
+  readonly products?: {
+    /** Operations of each timed repetition. */
+    readonly flops: readonly number[];
+    /** Measured rate of large products before each round, 1e9 operations per second. */
+    readonly gemmLimits: readonly number[];
+  } | undefined;
 }
 
 /** Median images per second of a run. */
@@ -42,14 +46,22 @@ export function imagesPerSecond({ seconds }: Pick<Run, "seconds">, images: numbe
   return images / median(seconds);
 }
 
-export function reached(runs: readonly Run[], work: Work): Reached {
-  const { images, flops, gemmLimits } = work;
+function productRate(
+  runs: readonly Run[],
+  { flops, gemmLimits }: NonNullable<Work["products"]>,
+): Pick<Reached, "gflops" | "gemm_share"> {
   const rates = runs.map(({ seconds }) => median(seconds.map((s, i) => flops[i]! / s / 1e9)));
+  return {
+    gflops: median(rates),
+    gemm_share: median(rates.map((rate, round) => rate / gemmLimits[round]!)),
+  };
+}
+
+export function reached(runs: readonly Run[], { images, products }: Work): Reached {
   const peaks = runs.map(({ peak_memory_bytes }) => peak_memory_bytes);
   return {
     images_per_second: median(runs.map((run) => imagesPerSecond(run, images))),
-    gflops: median(rates),
-    gemm_share: median(rates.map((rate, round) => rate / gemmLimits[round]!)),
+    ...products ? productRate(runs, products) : { gflops: null, gemm_share: null },
     peak_memory_bytes: peaks.includes(null) ? null : Math.max(...peaks as number[]),
     first_useful_step_seconds: median(runs.map((run) => run.first_useful_step_seconds)),
     library: runs[0]!.library,

@@ -6,6 +6,7 @@
 import sys
 from pathlib import Path
 
+import complete_torchvision  # noqa: F401
 import torch
 import transformers
 from measured import measure

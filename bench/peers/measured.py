@@ -16,7 +16,12 @@ def peak_memory_bytes() -> int | None:
 
 
 def measure(
-    repeat: Callable[[int], float], *, warm_up: int, timed: int, library: str
+    repeat: Callable[[int], float],
+    *,
+    warm_up: int,
+    timed: int,
+    library: str,
+    peak: Callable[[], int | None] = peak_memory_bytes,
 ) -> None:
     """Calls `repeat` with the number of each repetition; it returns a value to be compared."""
     seconds, check = [], []
@@ -31,7 +36,7 @@ def measure(
         "first_result_at": first_result_at,
         "seconds": seconds[warm_up:],
         "warm_up_seconds": seconds[:warm_up],
-        "peak_memory_bytes": peak_memory_bytes(),
+        "peak_memory_bytes": peak(),
         "check": check,
         "library": library,
     }

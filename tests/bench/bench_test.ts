@@ -11,10 +11,12 @@ import {
 } from "../../bench/contestants.ts";
 import { quietRounds } from "../../bench/measures.ts";
 import { parseTicks } from "../../bench/quiet.ts";
-import { machineSlug, newRunPath } from "../../bench/results.ts";
-import { median, peerReached } from "../../bench/statistics.ts";
+import { machineSlug, newRunPath, resultTable } from "../../bench/results.ts";
+import { median, peerReached, reached } from "../../bench/statistics.ts";
+import { writeLoaderWork } from "../../bench/loader_work.ts";
 import { type StepCase, writeStepWork } from "../../bench/step_cases.ts";
 import denoJson from "../../deno.json" with { type: "json" };
+import { openShards } from "../../lib/data/mod.ts";
 import { Failure } from "../../lib/failure.ts";
 import { withFolder } from "../folder.ts";
 import { ROOT } from "../run_stage.ts";
@@ -56,7 +58,8 @@ Deno.test("median() takes the middle, or the mean of both middles", () => {
 Deno.test("peerReached() compares round by round", () => {
   const our = [run([1, 2, 3], 100), run([4, 4, 4], 200), run([2, 2, 2], 150)];
   const theirs = [run([2, 4, 9], 300), run([5, 5, 6], 250), run([8, 8, 8], 260)];
-  const work = { images: 8, flops: [16e9, 16e9, 16e9], gemmLimits: [8, 8, 4] };
+  const products = { flops: [16e9, 16e9, 16e9], gemmLimits: [8, 8, 4] };
+  const work = { images: 8, products };
   assert.deepEqual(peerReached(theirs, our, work), {
     images_per_second: 1.6,
     gflops: 3.2,
@@ -67,6 +70,32 @@ Deno.test("peerReached() compares round by round", () => {
     ratios: [2, 1.25, 4],
     ratio: 2,
   });
+});
+
+Deno.test("reached() has no rate of products where the work is something else", () => {
+  const { gflops, gemm_share, images_per_second } = reached([run([1, 2, 4], 100)], { images: 8 });
+  assert.deepEqual([gflops, gemm_share, images_per_second], [null, null, 4]);
+});
+
+Deno.test("resultTable() leaves cells empty that a measure does not have", () => {
+  const our = reached([run([1, 2, 4], 2e6)], { images: 8 });
+  const table = resultTable({
+    measure: "loader",
+    case: "256px",
+    quick: false,
+    threads: 2,
+    pairs: 1,
+    quiet_pairs: 1,
+    gemm_limit_gflops: null,
+    ...our,
+    peers: { other: { ...our, ratios: [1.5], ratio: 1.5 } },
+  });
+  assert.deepEqual(table.split("\n"), [
+    "loader 256px, 2 threads, 1 of 1 rounds quiet",
+    "       images/s  GFLOP/s  share  peak  first s  ours is times as fast",
+    "ours   4.0       -        -      2 MB  2.0",
+    "other  4.0       -        -      2 MB  2.0      1.50 (1.50)",
+  ]);
 });
 
 Deno.test("quietRounds() are those in which others took nothing before and after any run", () => {
@@ -204,6 +233,48 @@ const TOY: StepCase = {
     };
   },
 };
+
+Deno.test("writeLoaderWork() packs the very files that peers read", async () => {
+  await withFolder(async (folder) => {
+    const sizes = { images: 6, batch: 2, pixels: 32 };
+    const run = { workers: 1, cacheBytes: 0, stride: 1, warmUp: 0, timed: 2 };
+    const { pictures, spec } = await writeLoaderWork(folder, sizes, run);
+    assert.deepEqual([spec.size, spec.crop.horizontalFlip], [[224, 224], false]);
+    const { manifest, split } = await openShards(spec.shards);
+    assert.equal(manifest.splits["train"]!.shards.length, 3);
+    await using train = split("train");
+    assert.equal(train.length, sizes.images);
+    for (let i = 0; i < train.length; i++) {
+      const { path, image } = await train.readSample(i);
+      assert.deepEqual(image, await Deno.readFile(join(pictures, path)));
+    }
+    // Whole epochs in any order: what is looked at is nearly the same each time.
+    const { check } = await runForJson<Run>(ours("loader.ts", [folder]));
+    assert.ok(Math.abs(check[1]! / check[0]! - 1) < 0.1, `${check}`);
+  });
+});
+
+Deno.test({
+  name: "batches of this project and of torchvision are alike" +
+    (HAS_PEERS ? "" : " (skipped: no runs/peers-python, deno task bench makes it)"),
+  ignore: !HAS_PEERS,
+  async fn() {
+    await withFolder(async (folder) => {
+      const sizes = { images: 8, batch: 4, pixels: 64 };
+      const run = { workers: 1, cacheBytes: 0, stride: 1, warmUp: 0, timed: 1 };
+      const work = await writeLoaderWork(folder, sizes, run);
+      // The whole image, so that nothing is drawn.
+      const crop = { cropScale: [1, 1], cropAspect: [1, 1], horizontalFlip: false };
+      const whole = { ...work, spec: { ...work.spec, crop } };
+      await Deno.writeTextFile(join(folder, "work.json"), JSON.stringify(whole));
+      const our = await runForJson<Run>(ours("loader.ts", [folder]));
+      const theirs = await runForJson<Run>(peer("tv", ["loader.py", folder, "torchvision"]));
+      assert.deepEqual(Object.keys(theirs).sort(), Object.keys(our).sort());
+      // Decoded pixels are equal. Pillow rounds up after each pass, by 0.07 levels on average, which is 1.5e-3 here.
+      expectAgreement({ ours: [our], tv: [theirs] }, 3e-3);
+    });
+  },
+});
 
 Deno.test({
   name: "the measured steps of this project and of PyTorch have the same losses" +

@@ -2,8 +2,8 @@
  * `deno task interop`: makes the environments of other tools, then runs the tests here in them. What cannot be had is
  * skipped with the reason. Arguments go to `deno test`.
  */
+import { type Environment, nodeEnvironment, pythonEnvironment } from "../../bench/environments.ts";
 import { ROOT } from "../run_stage.ts";
-import { type Environment, nodeEnvironment, pythonEnvironment } from "./environments.ts";
 
 const python = await pythonEnvironment();
 const node = await nodeEnvironment();
