@@ -33,8 +33,9 @@ export function ours(
 ): Contestant {
   const grants = [
     "--allow-read",
+    "--allow-write",
     "--allow-ffi",
-    "--allow-run=grep",
+    "--allow-run=grep,cc",
     "--allow-env=npm_package_config_libvips,MALLOC_ARENA_MAX",
     ...more,
   ];

@@ -262,7 +262,7 @@ export async function pretrain(options: PretrainOptions, context: Context): Prom
   const finished = run.checkpoint?.step === plan.steps;
   if (!finished) {
     for (const line of describePlan(resolved, { plan, images })) say(line);
-    if (name === "onnx") {
+    if (name === "onnx" || name === "native") {
       for (
         const line of describeMemory(planMemory(config, runtime.threads), await availableMemory())
       ) say(line);

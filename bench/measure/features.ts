@@ -8,7 +8,7 @@ import { measure } from "./measured.ts";
 
 const [folder, ...numbers] = Deno.args as [string, ...string[]];
 const [threads, warmUp, timed] = numbers.map(Number) as [number, number, number];
-const runtime = await createRuntime("onnx", { threads });
+const runtime = await createRuntime("auto", { threads });
 const embedder = await encoderEmbedder(await readEncoder(folder), { runtime, layers: 1 });
 const { tensors } = await readSafetensors(join(folder, "images.safetensors"));
 const { shape, data } = tensors["images"]!;

@@ -7,7 +7,7 @@ import { measure } from "./measured.ts";
 
 const [folder, ...numbers] = Deno.args as [string, ...string[]];
 const [threads, warmUp, timed] = numbers.map(Number) as [number, number, number];
-const runtime = await createRuntime("onnx", { threads });
+const runtime = await createRuntime("auto", { threads });
 
 async function readNamed(path: string) {
   return { path, features: await readFeatures(path) };

@@ -58,7 +58,7 @@ async function rateOf(sessions: readonly Executable[], seconds: number): Promise
 }
 
 const [threads, seconds] = Deno.args.map(Number) as [number, number];
-const runtime = await createRuntime("onnx", { threads });
+const runtime = await createRuntime("auto", { threads });
 const matrices = { x: randomMatrix("x"), w: randomMatrix("w") };
 
 async function prepare(ofThreads: number): Promise<Executable> {

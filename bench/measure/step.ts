@@ -13,7 +13,7 @@ const work = JSON.parse(await Deno.readTextFile(join(folder, "work.json"))) as S
 const { tensors: batch } = await readSafetensors(join(folder, "batch.safetensors"));
 
 async function startTrainer(): Promise<{ trainer: Trainer; library: string }> {
-  const runtime = await createRuntime("onnx", { threads: work.threads });
+  const runtime = await createRuntime("auto", { threads: work.threads });
   const trainer = await Trainer.create(runtime, work.step);
   const { tensors: weights } = await readSafetensors(join(folder, "initial.safetensors"));
   trainer.write(weights);

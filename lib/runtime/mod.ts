@@ -19,8 +19,19 @@ export interface RuntimeOptions {
 
 type Create = (options: RuntimeOptions) => Promise<Runtime>;
 
+/** The fastest one that works here: without a C compiler that is `onnx`. */
+async function createFastestRuntime(options: RuntimeOptions): Promise<Runtime> {
+  try {
+    return await RUNTIMES["native"]!(options);
+  } catch (error) {
+    if (!(error instanceof Failure && error.kind === "unavailable")) throw error;
+    return await RUNTIMES["onnx"]!(options);
+  }
+}
+
 // Each runtime is imported when it is asked for: the others' packages cost nothing then.
 const RUNTIMES: Readonly<Record<string, Create>> = {
+  auto: createFastestRuntime,
   native: async ({ threads = navigator.hardwareConcurrency }) =>
     (await import("./native/runtime.ts")).createNativeRuntime({ threads }),
   onnx: async ({ threads = navigator.hardwareConcurrency, arena = true }) =>
@@ -47,9 +58,9 @@ export const RUNTIME_FLAGS = {
   runtime: {
     type: "string",
     placeholder: "NAME",
-    default: "onnx",
+    default: "auto",
     choices: RUNTIME_NAMES,
-    help: "what computes",
+    help: "what computes; auto is native where a C compiler is, onnx elsewhere",
   },
   threads: {
     type: "integer",

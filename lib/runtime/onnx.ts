@@ -47,7 +47,10 @@ export function createOnnxRuntime(options: OnnxRuntimeOptions): Runtime {
     description: `ONNX Runtime ${library.version}, CPU, ${threads}, compiled`,
     threads: options.threads,
     // deno-lint-ignore require-await
-    async prepare(program, { sharing, sharedName = (name: string) => name, threads = options.threads } = {}) {
+    async prepare(
+      program,
+      { sharing, sharedName = (name: string) => name, threads = options.threads } = {},
+    ) {
       const graph = graphs.get(program) ?? graphOf(program);
       graphs.set(program, graph);
       const others = (sharing as OnnxExecutable | undefined)?.resident;

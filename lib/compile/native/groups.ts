@@ -68,7 +68,9 @@ class Grouping {
     const suppliers = new Set(
       operands.map((value) => this.#draftThatMakes(value)).filter((draft) => draft !== undefined),
     );
-    const draft = fused ? this.#candidates(node).find((each) => this.#fits(node, each, suppliers)) : undefined;
+    const draft = fused
+      ? this.#candidates(node).find((each) => this.#fits(node, each, suppliers))
+      : undefined;
     if (draft === undefined) {
       const { rows, columns } = fused ? spaceOf(node) : { rows: 1, columns: 1 };
       const before = new Set<number>();
@@ -101,7 +103,8 @@ class Grouping {
       .filter((draft) => draft !== undefined && draft.fused) as Draft[];
     const read = new Set(sources.filter(({ shape }) => shape.length > 1).map(({ id }) => id));
     const readers = this.#drafts.slice(-NEIGHBOURS).filter((draft) =>
-      draft.fused && draft.nodes.some(({ inputs }) =>
+      draft.fused &&
+      draft.nodes.some(({ inputs }) =>
         inputs.some((value) => read.has(sourceOf(value, this.#makers).id))
       )
     );

@@ -26,7 +26,9 @@ export class Keeping {
       if (!fused && !isReshape(node!)) node!.inputs.forEach((value) => this.#need(value));
     }
     for (const { fused, nodes } of units) {
-      if (fused) for (const { inputs } of nodes) inputs.forEach((value) => this.#needOutside(value));
+      if (fused) {
+        for (const { inputs } of nodes) inputs.forEach((value) => this.#needOutside(value));
+      }
     }
     this.#decide(graph);
     // What is computed again may need values per row of another unit, which may need more in turn.
@@ -84,7 +86,9 @@ export class Keeping {
     const bases = new Set<number>();
     for (const operand of node.inputs) {
       const value = sourceOf(operand, this.#makers);
-      if (!sameLength(rowsOf(value), rowsOf(node.outputs[0]!)) || value.shape.length === 0) continue;
+      if (!sameLength(rowsOf(value), rowsOf(node.outputs[0]!)) || value.shape.length === 0) {
+        continue;
+      }
       if (!sameLength(columnsOf(value), columnsOf(node.outputs[0]!))) continue;
       const own = this.#kept.has(value.id) ? undefined : this.#bases.get(value.id);
       for (const id of own ?? [value.id]) bases.add(id);

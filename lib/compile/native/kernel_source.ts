@@ -1,8 +1,16 @@
 /** C code of fused units: one function that goes over rows, in as many passes over each as its sums need. */
 
 import type { Constant, Node, Value } from "../graph.ts";
-import { type Length, productOf, sameLength } from "../length.ts";
+import { sameLength } from "../length.ts";
 import type { Unit } from "./groups.ts";
+import {
+  expression,
+  type FusedKernel,
+  type KernelArgument,
+  type Local,
+  rowIndex,
+  variationOf,
+} from "./kernel_parts.ts";
 import type { Keeping } from "./kept.ts";
 import {
   CHEAP,
@@ -13,35 +21,6 @@ import {
   reducesRows,
   sumsColumns,
 } from "./operations.ts";
-
-/** What a kernel is told: a length, or where a tensor lies that it reads or writes. */
-export type KernelArgument =
-  | { readonly length: Length }
-  | { readonly value: Value; readonly written: boolean };
-
-/** A function body, the same text for units that do the same. */
-export interface FusedKernel {
-  readonly body: string;
-  readonly arguments: readonly KernelArgument[];
-  readonly rows: Length;
-  /** Whether one thread must work on all rows: it sums them up. */
-  readonly serial: boolean;
-  /** Whether all operands of an element are read before a result of it is written, and never after. */
-  readonly singlePass: boolean;
-}
-
-/** How a value varies: with every element, from row to row, from column to column, or not at all. */
-type Variation = "all" | "row" | "column" | "none";
-
-/** A value inside of the function. */
-interface Local {
-  readonly value: Value;
-  readonly node: Node;
-  readonly name: string;
-  readonly variation: "all" | "row" | "columnSum";
-  /** The pass in which it is known; of a value per row the pass before which it is. */
-  readonly pass: number;
-}
 
 const SUM_BLOCK = 32;
 
@@ -94,7 +73,13 @@ class KernelWriter {
       "}",
     ].join("\n");
     const { rows } = this.#unit;
-    return { body, arguments: this.#arguments, rows, serial: sums.length > 0, singlePass: passes === 1 };
+    return {
+      body,
+      arguments: this.#arguments,
+      rows,
+      serial: sums.length > 0,
+      singlePass: passes === 1,
+    };
   }
 
   #typeOf(id: number): string {
@@ -104,7 +89,9 @@ class KernelWriter {
   /** The name of an argument, the same for the same one. */
   #argument(argument: KernelArgument): string {
     const key = "length" in argument
-      ? `length ${JSON.stringify(argument.length instanceof Map ? [...argument.length] : argument.length)}`
+      ? `length ${
+        JSON.stringify(argument.length instanceof Map ? [...argument.length] : argument.length)
+      }`
       : `${argument.written} ${argument.value.id}`;
     const known = this.#argumentNames.get(key);
     if (known !== undefined) return known;
@@ -115,7 +102,9 @@ class KernelWriter {
       ? undefined
       : `${argument.written ? "" : "const "}${cType(argument.value.type)} *`;
     this.#declarations.push(
-      type === undefined ? `const word ${name} = a[${index}];` : `${type}${name} = (${type})a[${index}];`,
+      type === undefined
+        ? `const word ${name} = a[${index}];`
+        : `${type}${name} = (${type})a[${index}];`,
     );
     return name;
   }
@@ -135,9 +124,7 @@ class KernelWriter {
       ? "row"
       : "all";
     const pass = reducesRows(node) ? before + 1 : before;
-    const name = sumsColumns(node)
-      ? this.#argument({ value, written: true })
-      : `t${this.#count++}`;
+    const name = sumsColumns(node) ? this.#argument({ value, written: true }) : `t${this.#count++}`;
     const local: Local = { value, node, name, variation, pass };
     this.#locals.set(value.id, local);
     return local;
@@ -191,7 +178,10 @@ class KernelWriter {
         }
       } else if (local.pass === pass && variation === "row") {
         const operands = node.inputs.map((each) => this.#rowOperand(each, node));
-        this.#rowLines.push({ pass, text: `${cType(value.type)} ${name} = ${expression(node, operands)};` });
+        this.#rowLines.push({
+          pass,
+          text: `${cType(value.type)} ${name} = ${expression(node, operands)};`,
+        });
         this.#rowLines.push(...this.#storeRow(local).map((text) => ({ pass, text })));
       }
     }
@@ -233,7 +223,9 @@ class KernelWriter {
     const type = cType(value.type);
     if (local.pass < pass && !this.#isComputedAgain(local)) {
       const from = this.#results.has(value.id)
-        ? `${this.#argument({ value, written: true })}[r * ${this.#argument({ length: this.#unit.columns })} + c]`
+        ? `${this.#argument({ value, written: true })}[r * ${
+          this.#argument({ length: this.#unit.columns })
+        } + c]`
         : `${name}_row[c]`;
       lines.push(`${type} ${name} = ${from};`);
     } else {
@@ -277,7 +269,7 @@ class KernelWriter {
   /** The name of the pointer to an operand's row. */
   #rowOf(name: string, operand: Value, over: Value, byColumn: boolean): string {
     const width = byColumn ? ` * ${this.#argument({ length: columnsOf(operand) })}` : "";
-    const row = `(${this.#rowIndex(operand, over)})${width}`;
+    const row = `(${rowIndex(operand, over, (length) => this.#argument({ length }))})${width}`;
     const key = `${name} + ${row}`;
     const known = this.#rowNames.get(key);
     if (known) return known;
@@ -288,35 +280,6 @@ class KernelWriter {
     this.#rowStarts.push(`${type} *${fresh} = ${key};`);
     return fresh;
   }
-
-  /** Which row of an operand belongs to row `r`: the same, or the one that broadcasting gives. */
-  #rowIndex(operand: Value, over: Value): string {
-    const outer = over.shape.slice(0, -1);
-    const inner = operand.shape.slice(0, -1);
-    const missing = outer.length - inner.length;
-    if (missing === 0 && outer.every((length, axis) => sameLength(length, inner[axis]!))) return "r";
-    const terms = inner.flatMap((length, axis) => {
-      if (length === 1) return [];
-      const after = this.#argument({ length: productOf(outer.slice(missing + axis + 1)) });
-      const own = this.#argument({ length });
-      const step = this.#argument({ length: productOf(inner.slice(axis + 1)) });
-      return [`r / ${after} % ${own} * ${step}`];
-    });
-    return terms.join(" + ");
-  }
-}
-
-/** How an operand varies over the elements of what an operation goes over. */
-function variationOf(operand: Value, over: Value): { rows: Variation; columns: boolean } {
-  const varies = operand.shape.slice(0, -1).some((length) => length !== 1);
-  return {
-    rows: varies ? "row" : "none",
-    columns: operand.shape.length > 0 && (columnsOf(operand) !== 1 || columnsOf(over) === 1),
-  };
-}
-
-function expression(node: Node, operands: readonly string[]): string {
-  return ELEMENTWISE[node.op]!(operands, node.attributes);
 }
 
 /** The kernel of a fused unit; `undefined` when nobody needs its results. */

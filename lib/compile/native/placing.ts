@@ -6,7 +6,7 @@
 import type { Node, Value } from "../graph.ts";
 import type { Length } from "../length.ts";
 import { isContiguous, type Layout, reshape, slice, sliceAll, untranspose } from "./layout.ts";
-import type { NativeProgram } from "./lower.ts";
+import type { NativeProgram } from "./program.ts";
 import { makersOf } from "./operations.ts";
 import { newPlace, type Place } from "./storage.ts";
 
@@ -81,7 +81,9 @@ class Chooser {
     return home >= 0 && units.every((unit, index) => {
       const kernel = kernels.get(unit);
       const reads = unit.fused
-        ? kernel?.arguments.some((each) => "value" in each && !each.written && each.value.id === before.id)
+        ? kernel?.arguments.some((each) =>
+          "value" in each && !each.written && each.value.id === before.id
+        )
         : unit.nodes[0]!.inputs.some(({ id }) => id === before.id);
       if (!reads) return true;
       return unit.fused && (index < home || (index === home && kernel!.singlePass));

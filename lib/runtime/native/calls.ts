@@ -1,6 +1,7 @@
 /** Plans as lists of numbers that the compiled loop works through: see `work` in kernels.c. */
 
-import type { Call, Plan } from "../../compile/native/lower.ts";
+import type { Call } from "../../compile/native/emitter.ts";
+import type { Plan } from "../../compile/native/lower.ts";
 import type { Address, Block } from "../../compile/native/storage.ts";
 
 /** Where things are in memory. */
@@ -84,7 +85,9 @@ export function encodeCalls(
   const writers = Array.from({ length: threads }, () => new WordWriter(size));
   const meetings = new Meetings(addresses);
   const address = (argument: number | Address) =>
-    typeof argument === "number" ? argument : addresses.block(argument.block) + ELEMENT * argument.offset;
+    typeof argument === "number"
+      ? argument
+      : addresses.block(argument.block) + ELEMENT * argument.offset;
   for (const call of calls) {
     const values = call.arguments.map(address), kernel = addresses.kernel(call);
     const meets = threads > 1 && meetings.isDue(call);
@@ -92,7 +95,10 @@ export function encodeCalls(
       if (meets) writer.write(0, 0, 0, 0);
       const [begin, end] = call.serial
         ? [0, thread === 0 ? call.count : 0]
-        : [thread, thread + 1].map((part) => Math.floor(call.count * part / threads)) as [number, number];
+        : [thread, thread + 1].map((part) => Math.floor(call.count * part / threads)) as [
+          number,
+          number,
+        ];
       if (begin < end) writer.write(kernel, values.length, begin, end, ...values);
     });
   }

@@ -38,7 +38,9 @@ async function output(command: string, args: readonly string[]): Promise<string 
     return success ? new TextDecoder().decode(stdout) : undefined;
   } catch (error) {
     // There is none, or it may not be run.
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return undefined;
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) {
+      return undefined;
+    }
     throw error;
   }
 }
@@ -55,7 +57,10 @@ export async function findCompiler(command = "cc"): Promise<Compiler | undefined
 
 async function digest(text: string): Promise<string> {
   const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(bytes).slice(0, 12), (byte) => byte.toString(16).padStart(2, "0"))
+  return Array.from(
+    new Uint8Array(bytes).slice(0, 12),
+    (byte) => byte.toString(16).padStart(2, "0"),
+  )
     .join("");
 }
 
@@ -74,7 +79,10 @@ async function cacheFolder(): Promise<string> {
  *
  * @throws {Failure} `unavailable` when the compiler fails
  */
-export async function compiledLibrary({ command, identity }: Compiler, source: string): Promise<string> {
+export async function compiledLibrary(
+  { command, identity }: Compiler,
+  source: string,
+): Promise<string> {
   const folder = await cacheFolder();
   const name = await digest([identity, ...FLAGS, ...LIBRARIES, source].join("\n"));
   const path = join(folder, `${name}.so`);

@@ -1,7 +1,7 @@
 /** The compiled kernels, and how a list of calls is handed to them. */
 
-import { KERNEL_NAMES } from "../../compile/native/lower.ts";
-import { type Compiler, compiledLibrary } from "./compiler.ts";
+import { KERNEL_NAMES } from "../../compile/native/emitter.ts";
+import { compiledLibrary, type Compiler } from "./compiler.ts";
 
 const read = (name: string) => Deno.readTextFile(new URL(name, import.meta.url));
 
@@ -17,7 +17,11 @@ export class KernelLibrary {
   readonly kernels: ReadonlyMap<string, number>;
   /** Bytes of memory that each thread needs besides. */
   readonly scratchBytes: number;
-  readonly #run: (programs: BigUint64Array, scratches: BigUint64Array, threads: bigint) => Promise<number>;
+  readonly #run: (
+    programs: BigUint64Array,
+    scratches: BigUint64Array,
+    threads: bigint,
+  ) => Promise<number>;
   readonly #compiler: Compiler;
   readonly #shared: string;
 

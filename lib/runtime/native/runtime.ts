@@ -2,15 +2,16 @@
 
 import {
   type Executable,
+  fuseProducts,
   type Program,
   type Runtime,
-  fuseProducts,
   simplify,
   traceProgram,
   verifyGraph,
 } from "../../compile/mod.ts";
 import { evaluate } from "../../compile/length.ts";
-import { compileNative, type NativeProgram, type Plan, planNative } from "../../compile/native/lower.ts";
+import { type Plan, planNative } from "../../compile/native/lower.ts";
+import { compileNative, type NativeProgram } from "../../compile/native/program.ts";
 import type { Block } from "../../compile/native/storage.ts";
 import { Failure } from "../../failure.ts";
 import { floatTensor, type HostTensor, sizeOf, type TensorRecord } from "../../tensor.ts";
@@ -32,7 +33,9 @@ interface Compiled {
  *
  * @throws {Failure} `unavailable` when there is none
  */
-export async function createNativeRuntime({ threads }: { readonly threads: number }): Promise<Runtime> {
+export async function createNativeRuntime(
+  { threads }: { readonly threads: number },
+): Promise<Runtime> {
   const compiler = await findCompiler();
   if (compiler === undefined) {
     throw new Failure(
@@ -50,11 +53,14 @@ export async function createNativeRuntime({ threads }: { readonly threads: numbe
   }
   return {
     name: "native",
-    description: `compiled for this machine by ${compiler.identity.split("\n")[0]}, ${threads} thread${
-      threads === 1 ? "" : "s"
-    }`,
+    description: `compiled for this machine by ${
+      compiler.identity.split("\n")[0]
+    }, ${threads} thread${threads === 1 ? "" : "s"}`,
     threads,
-    async prepare(program, { sharing, sharedName = (name: string) => name, threads: own = threads } = {}) {
+    async prepare(
+      program,
+      { sharing, sharedName = (name: string) => name, threads: own = threads } = {},
+    ) {
       const made = compiled.get(program) ?? compile(program);
       compiled.set(program, made);
       const others = (sharing as NativeExecutable | undefined)?.resident;

@@ -1,0 +1,37 @@
+/** Programs that are grouped into units, with the kernels of those. */
+
+import type { Graph } from "../graph.ts";
+import { groupNodes, type Unit } from "./groups.ts";
+import type { FusedKernel } from "./kernel_parts.ts";
+import { writeKernel } from "./kernel_source.ts";
+import { Keeping } from "./kept.ts";
+import { expandSoftmax } from "./operations.ts";
+
+/** A program whose units are known; its lengths may not be. */
+export interface NativeProgram {
+  readonly graph: Graph;
+  readonly units: readonly Unit[];
+  readonly keeping: Keeping;
+  /** For each unit its number in `bodies` and what it is told. */
+  readonly kernels: ReadonlyMap<Unit, FusedKernel & { readonly index: number }>;
+  /** The functions of the program's own kernels. */
+  readonly bodies: readonly string[];
+}
+
+/** Groups a graph and writes its kernels; units that do the same share one. */
+export function compileNative(given: Graph): NativeProgram {
+  const graph = expandSoftmax(given);
+  const units = groupNodes(graph);
+  const keeping = new Keeping(graph, units);
+  const constants = new Map(graph.constants.map((each) => [each.value.id, each]));
+  const numbers = new Map<string, number>();
+  const kernels = new Map<Unit, FusedKernel & { readonly index: number }>();
+  for (const unit of units) {
+    const kernel = unit.fused ? writeKernel(unit, keeping, constants) : undefined;
+    if (kernel === undefined) continue;
+    const index = numbers.get(kernel.body) ?? numbers.size;
+    numbers.set(kernel.body, index);
+    kernels.set(unit, { ...kernel, index });
+  }
+  return { graph, units, keeping, kernels, bodies: [...numbers.keys()] };
+}
