@@ -88,8 +88,10 @@ Deno.test("train() finishes the step under way and saves it when the signal come
   const { checkpoints, end } = await trainCounting({
     signal: controller.signal,
     onStep({ step }) {
-      // As a handler of the process would: it can only run when the loop lets events in.
-      if (step === 5) setTimeout(() => controller.abort(), 0);
+      if (step !== 5) return;
+      // As a handler of the process would: it can only run when the loop lets events in, and is due by then.
+      setTimeout(() => controller.abort(), 0);
+      for (const end = performance.now() + 10; performance.now() < end;);
     },
   });
   assert.deepEqual(checkpoints, [[4, 4], [6, 6]]);
