@@ -7,20 +7,26 @@ import { parseFlags } from "../lib/cli/mod.ts";
 import { Failure } from "../lib/failure.ts";
 import { suggestion } from "../lib/nearest.ts";
 import { writeFileAtomically } from "../lib/files/mod.ts";
+import { check } from "./check.ts";
 import { preparePeers, ROOT } from "./contestants.ts";
 import { measureFeatures } from "./features.ts";
+import type { Finding } from "./findings.ts";
+import { measureGrowth } from "./growth.ts";
 import { measureLoaders } from "./loaders.ts";
 import type { Settings } from "./measures.ts";
+import { measureOverhead } from "./overhead.ts";
 import { measureProbes } from "./probes.ts";
 import { type Kept, newRunPath, resultTable, thisCommit, thisMachine } from "./results.ts";
 import { measureStartUp, measureSteps } from "./steps.ts";
 
-const MEASURES: Readonly<Record<string, (settings: Settings) => AsyncIterable<Kept>>> = {
+const MEASURES: Readonly<Record<string, (settings: Settings) => AsyncIterable<Kept | Finding>>> = {
   step: measureSteps,
   features: measureFeatures,
   loader: measureLoaders,
   probe: measureProbes,
   "start-up": measureStartUp,
+  growth: measureGrowth,
+  overhead: measureOverhead,
 };
 
 const FLAGS = {
@@ -62,7 +68,13 @@ async function pathOf(
   return await newRunPath(folder, thisMachine(), started);
 }
 
-async function bench(args: readonly string[]): Promise<void> {
+/** Measures beside peers have no bars to miss. */
+function withTable(each: Kept | Finding) {
+  return "table" in each ? each : { ...each, table: resultTable(each.result), failures: [] };
+}
+
+/** @returns sentences about what is worse than it should be */
+async function bench(args: readonly string[]): Promise<readonly string[]> {
   const { names, options: { out, ...options } } = parseCommandLine(args);
   const started = new Date();
   const record = {
@@ -77,15 +89,17 @@ async function bench(args: readonly string[]): Promise<void> {
   const path = await pathOf({ out, quick: options.quick }, started);
   if (!options.alone) await preparePeers();
   const folder = await Deno.makeTempDir({ prefix: "ijepa-bench-" });
-  const measures: Kept[] = [];
+  const measures: object[] = [], failures: string[] = [];
   try {
     const pairs = options.quick ? 1 : options.pairs;
     for (const name of names) {
       const say = (text: string) => console.error(`bench: ${name}: ${text}`);
       for await (const each of MEASURES[name]!({ ...options, pairs, folder, say })) {
-        measures.push(each);
-        console.log(JSON.stringify(each.result));
-        console.error(resultTable(each.result) + "\n");
+        const { table, ...kept } = withTable(each);
+        measures.push(kept);
+        failures.push(...kept.failures);
+        console.log(JSON.stringify(kept.result));
+        console.error(table + "\n");
         if (path === undefined) continue;
         // After each case: whoever stops the command keeps what is done.
         await writeFileAtomically(path, JSON.stringify({ ...record, measures }, null, 1) + "\n");
@@ -95,11 +109,15 @@ async function bench(args: readonly string[]): Promise<void> {
     await Deno.remove(folder, { recursive: true });
   }
   if (path !== undefined) console.error(`bench: wrote "${path}"`);
+  return failures;
 }
 
 if (import.meta.main) {
   try {
-    await bench(Deno.args);
+    const [first, ...rest] = Deno.args;
+    const failures = await (first === "check" ? check(rest) : bench(Deno.args));
+    for (const failure of failures) console.error(`bench: ${failure}`);
+    Deno.exit(failures.length === 0 ? 0 : 1);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     console.error(`bench: ${error.message}`);

@@ -1,6 +1,7 @@
 /** Whoever does the measured work: processes of this project and of the peers, and how they take turns. */
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import denoJson from "../deno.json" with { type: "json" };
 import { Failure } from "../lib/failure.ts";
 import type { Measured } from "./measure/measured.ts";
 import { otherCores } from "./quiet.ts";
@@ -25,7 +26,7 @@ export interface Run extends Measured {
   readonly other_cores: readonly [before: number | null, after: number | null];
 }
 
-/** A program of this project below `bench/measure`. @param more what it may do that the others may not */
+/** A program of this project below `bench/measure`. @param more permissions beside those that all of them have */
 export function ours(
   program: string,
   args: readonly string[],
@@ -46,9 +47,10 @@ export function ours(
   };
 }
 
-/** A stage of this project. */
-export function stage(name: string, args: readonly string[]): Contestant {
-  return { name, command: [Deno.execPath(), "task", "--quiet", name, ...args] };
+/** A stage as its task in deno.json starts it. */
+export function stage(name: keyof typeof denoJson.tasks, args: readonly string[]): Contestant {
+  const [, ...run] = denoJson.tasks[name].command.split(" ");
+  return { name, command: [Deno.execPath(), ...run, ...args] };
 }
 
 /** A Python program below `bench/peers`. */

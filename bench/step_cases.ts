@@ -34,30 +34,41 @@ export interface StepWork {
   readonly timedSteps: number;
 }
 
-/** 32 context tokens and four targets of 3x4 patches, each somewhere on a grid of 8x8. */
-function fixedMasks(step: number): StepMasks {
-  const batch = 64, side = 8, contextTokens = 32, [rows, columns] = [3, 4];
-  const random = new RandomStream({ seed: SEED, purpose: "bench masks", step });
-  const context = Array.from(
-    { length: batch },
-    () => [...random.permutation(side * side).slice(0, contextTokens)].sort((a, b) => a - b),
-  );
-  const targets = Array.from({ length: 4 * batch }, () => {
-    const top = random.integer(side - rows + 1), left = random.integer(side - columns + 1);
-    return Array.from(
-      { length: rows * columns },
-      (_, i) => (top + Math.floor(i / columns)) * side + left + i % columns,
+/**
+ * Half of the tokens as context and four targets of 3/8 times 1/2 of the grid, each somewhere on it: 32 and 3x4 on a grid
+ * of 8x8. Sizes are the same in every step.
+ *
+ * @param side of the grid, a multiple of 8
+ */
+export function fixedMasks(
+  { batch, side }: { readonly batch: number; readonly side: number },
+): (step: number) => StepMasks {
+  const tokens = side ** 2, contextTokens = tokens / 2;
+  const [rows, columns] = [3 * side / 8, side / 2];
+  return (step) => {
+    const random = new RandomStream({ seed: SEED, purpose: "bench masks", step });
+    const context = Array.from(
+      { length: batch },
+      () => [...random.permutation(tokens).slice(0, contextTokens)].sort((a, b) => a - b),
     );
-  });
-  return {
-    contextTokens,
-    targetTokens: rows * columns,
-    context: Int32Array.from(context.flat()),
-    targets: Int32Array.from(targets.flat()),
+    const targets = Array.from({ length: 4 * batch }, () => {
+      const top = random.integer(side - rows + 1), left = random.integer(side - columns + 1);
+      return Array.from(
+        { length: rows * columns },
+        (_, i) => (top + Math.floor(i / columns)) * side + left + i % columns,
+      );
+    });
+    return {
+      contextTokens,
+      targetTokens: rows * columns,
+      context: Int32Array.from(context.flat()),
+      targets: Int32Array.from(targets.flat()),
+    };
   };
 }
 
-const OPTIMIZER = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+/** AdamW as all measured steps have it. */
+export const OPTIMIZER = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
 /** The step of the prototype in docs/performance.md: mask sizes stay the same. */
 const SMALL: StepCase = {
@@ -74,7 +85,7 @@ const SMALL: StepCase = {
     optimizer: OPTIMIZER,
   },
   timedSteps: 20,
-  masksOf: fixedMasks,
+  masksOf: fixedMasks({ batch: 64, side: 8 }),
 };
 
 /** ViT-S/16 as `--preset vits16 --batch 16` trains it: mask sizes change from step to step. */

@@ -17,7 +17,8 @@ interface Lengths {
   readonly timedSteps: number;
 }
 
-async function stepTask(
+/** A training step of all contestants, with its files in the settings' folder. */
+export async function stepTask(
   measure: string,
   stepCase: StepCase,
   { threads, alone, folder, ...lengths }: Settings & Lengths,
