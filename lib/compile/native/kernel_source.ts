@@ -3,37 +3,21 @@
 import type { Constant, Node, Value } from "../graph.ts";
 import { sameLength } from "../length.ts";
 import type { Unit } from "./groups.ts";
-import {
-  expression,
-  type FusedKernel,
-  type KernelArgument,
-  type Local,
-  rowIndex,
-  variationOf,
-} from "./kernel_parts.ts";
+import { KernelMemory } from "./kernel_memory.ts";
+import { expression, type FusedKernel, type Local } from "./kernel_parts.ts";
 import type { Keeping } from "./kept.ts";
-import {
-  CHEAP,
-  columnsOf,
-  cType,
-  ELEMENTWISE,
-  floatLiteral,
-  reducesRows,
-  sumsColumns,
-} from "./operations.ts";
+import { CHEAP, columnsOf, cType, reducesRows, sumsColumns } from "./operations.ts";
+import { rowLoop, type Statement, valueOr } from "./row_loop.ts";
 
 const SUM_BLOCK = 32;
+
+/** How far ahead of its element a kernel that goes over a row once asks for memory, in elements. */
+const AHEAD = 256;
 
 class KernelWriter {
   readonly #unit: Unit;
   readonly #keeping: Keeping;
-  readonly #constants: ReadonlyMap<number, Constant>;
-  readonly #arguments: KernelArgument[] = [];
-  readonly #argumentNames = new Map<string, string>();
-  readonly #declarations: string[] = [];
-  /** At the start of each row. */
-  readonly #rowStarts: string[] = [];
-  readonly #rowNames = new Map<string, string>();
+  readonly #memory: KernelMemory;
   readonly #locals = new Map<number, Local>();
   readonly #buffered = new Set<number>();
   readonly #results: ReadonlySet<number>;
@@ -42,7 +26,7 @@ class KernelWriter {
   constructor(unit: Unit, keeping: Keeping, constants: ReadonlyMap<number, Constant>) {
     this.#unit = unit;
     this.#keeping = keeping;
-    this.#constants = constants;
+    this.#memory = new KernelMemory(constants);
     this.#results = new Set(keeping.resultsOf(unit).map(({ id }) => id));
   }
 
@@ -50,19 +34,29 @@ class KernelWriter {
     for (const result of this.#keeping.resultsOf(this.#unit)) this.#local(result);
     const locals = [...this.#locals.values()];
     const passes = 1 + Math.max(...locals.map((local) => this.#lastPassOf(local)));
-    const columns = this.#argument({ length: this.#unit.columns });
-    const bodies = Array.from({ length: passes }, (_, pass) => this.#pass(pass, columns));
+    const columns = this.#memory.argument({ length: this.#unit.columns });
+    const once = passes === 1 && !locals.some(({ node }) => reducesRows(node));
+    const bodies = Array.from({ length: passes }, (_, pass) => this.#pass(pass, columns, once));
     const sums = locals.filter(({ variation }) => variation === "columnSum");
     const body = [
-      ...this.#declarations,
-      ...sums.map(({ name }) => `float ${name}_block[${columns}];`),
+      ...this.#memory.declarations,
+      `const word whole = ${columns} - ${columns} % LANES;`,
+      ...sums.map(({ name }) => `float ${name}_block[${columns} + LANES];`),
       ...sums.map(({ name }) => `memset(${name}_block, 0, sizeof ${name}_block);`),
-      ...sums.map(({ name }) => `if (begin == 0) memset(${name}, 0, sizeof ${name}_block);`),
+      ...sums.map(({ name }) =>
+        `if (begin == 0) memset(${name}, 0, ${columns} * sizeof *${name});`
+      ),
       ...[...this.#buffered].map((id) =>
-        `${this.#typeOf(id)} ${this.#locals.get(id)!.name}_row[${columns}];`
+        `${this.#typeOf(id)} ${this.#locals.get(id)!.name}_row[${columns} + LANES];`
       ),
       "for (word r = begin; r < end; r++) {",
-      ...this.#rowStarts,
+      ...this.#memory.rowStarts,
+      // What is gone over several times is fetched a row ahead.
+      ...once ? [] : [
+        `for (word c = 0; c < ${columns}; c += LANES) {`,
+        ...this.#memory.prefetches((row) => `${row} + ${columns} + c`),
+        "}",
+      ],
       ...bodies.flat(),
       ...sums.flatMap(({ name }) => [
         `if (r % ${SUM_BLOCK} == ${SUM_BLOCK - 1} || r == end - 1) {`,
@@ -75,7 +69,7 @@ class KernelWriter {
     const { rows } = this.#unit;
     return {
       body,
-      arguments: this.#arguments,
+      arguments: this.#memory.arguments,
       rows,
       serial: sums.length > 0,
       singlePass: passes === 1,
@@ -84,29 +78,6 @@ class KernelWriter {
 
   #typeOf(id: number): string {
     return cType(this.#locals.get(id)!.value.type);
-  }
-
-  /** The name of an argument, the same for the same one. */
-  #argument(argument: KernelArgument): string {
-    const key = "length" in argument
-      ? `length ${
-        JSON.stringify(argument.length instanceof Map ? [...argument.length] : argument.length)
-      }`
-      : `${argument.written} ${argument.value.id}`;
-    const known = this.#argumentNames.get(key);
-    if (known !== undefined) return known;
-    const index = this.#arguments.length, name = `a${index}`;
-    this.#arguments.push(argument);
-    this.#argumentNames.set(key, name);
-    const type = "length" in argument
-      ? undefined
-      : `${argument.written ? "" : "const "}${cType(argument.value.type)} *`;
-    this.#declarations.push(
-      type === undefined
-        ? `const word ${name} = a[${index}];`
-        : `${type}${name} = (${type})a[${index}];`,
-    );
-    return name;
   }
 
   /** A value that the unit computes, with what it needs. */
@@ -124,7 +95,9 @@ class KernelWriter {
       ? "row"
       : "all";
     const pass = reducesRows(node) ? before + 1 : before;
-    const name = sumsColumns(node) ? this.#argument({ value, written: true }) : `t${this.#count++}`;
+    const name = sumsColumns(node)
+      ? this.#memory.argument({ value, written: true })
+      : `t${this.#count++}`;
     const local: Local = { value, node, name, variation, pass };
     this.#locals.set(value.id, local);
     return local;
@@ -136,15 +109,15 @@ class KernelWriter {
   }
 
   /** The statements of one pass over a row, and those before it. */
-  #pass(pass: number, columns: string): readonly string[] {
+  #pass(pass: number, columns: string, once: boolean): readonly string[] {
     const locals = [...this.#locals.values()];
-    const lines: string[] = [], stores: string[] = [], reductions: string[] = [];
+    const lines: string[] = [], stores: Statement[] = [], reductions: string[] = [];
     const present = new Set<number>();
     const starts: string[] = [];
     const element = (operand: Value, node: Node): string => {
       const value = this.#keeping.source(operand);
       const local = this.#locals.get(value.id);
-      if (local === undefined) return this.#outside(operand, value, node);
+      if (local === undefined) return this.#memory.read(operand, value, node);
       if (local.variation === "row") return local.name;
       this.#recall(local, pass, { lines, present, element });
       return local.name;
@@ -158,23 +131,27 @@ class KernelWriter {
         starts.push(`float ${name} = ${node.op === "Max" ? "-INFINITY" : "0.0f"};`);
         if (node.op === "Max") {
           reductions.push(`reduction(max: ${name})`);
-          stores.push(`${name} = ${name} < ${x} ? ${x} : ${name};`);
+          stores.push((condition) => {
+            const some = valueOr("-INFINITY", x, condition);
+            return `${name} = ${name} < ${some} ? ${some} : ${name};`;
+          });
         } else {
           reductions.push(`reduction(+: ${name})`);
-          stores.push(`${name} += ${x};`);
+          stores.push((condition) => `${name} += ${valueOr("0.0f", x, condition)};`);
         }
         if (node.op === "Mean") ends.push(`${name} = ${name} / (float)${columns};`);
         ends.push(...this.#storeRow(local));
       } else if (local.pass === pass && variation === "columnSum") {
-        stores.push(`${name}_block[c] += ${element(node.inputs[0]!, node)};`);
+        const x = element(node.inputs[0]!, node);
+        stores.push(() => `${name}_block[c] += ${x};`);
       } else if (local.pass === pass && variation === "all") {
         this.#recall(local, pass, { lines, present, element });
         if (this.#results.has(value.id)) {
-          const to = this.#argument({ value, written: true });
-          stores.push(`${to}[r * ${columns} + c] = ${name};`);
+          const to = this.#memory.written(value, columns);
+          stores.push((condition) => `${condition ? `if (${condition}) ` : ""}${to} = ${name};`);
         } else if (this.#isNeededAfter(local, pass)) {
           this.#buffered.add(value.id);
-          stores.push(`${name}_row[c] = ${name};`);
+          stores.push(() => `${name}_row[c] = ${name};`);
         }
       } else if (local.pass === pass && variation === "row") {
         const operands = node.inputs.map((each) => this.#rowOperand(each, node));
@@ -186,13 +163,11 @@ class KernelWriter {
       }
     }
     const rowLines = this.#rowLines.filter((line) => line.pass === pass).map(({ text }) => text);
-    const loop = lines.length + stores.length === 0 ? [] : [
-      `#pragma omp simd ${reductions.join(" ")}`.trimEnd(),
-      `for (word c = 0; c < ${columns}; c++) {`,
-      ...lines,
-      ...stores,
-      "}",
-    ];
+    const loop = lines.length + stores.length === 0 ? [] : rowLoop({ lines, stores }, {
+      columns,
+      reductions,
+      prefetches: once ? this.#memory.prefetches((row) => `${row} + at + ${AHEAD}`) : [],
+    });
     return [...rowLines, ...starts, ...loop, ...ends];
   }
 
@@ -200,12 +175,12 @@ class KernelWriter {
 
   #storeRow({ value, name }: Local): string[] {
     if (!this.#results.has(value.id)) return [];
-    return [`${this.#argument({ value, written: true })}[r] = ${name};`];
+    return [`${this.#memory.argument({ value, written: true })}[r] = ${name};`];
   }
 
   #rowOperand(operand: Value, node: Node): string {
     const value = this.#keeping.source(operand);
-    return this.#locals.get(value.id)?.name ?? this.#outside(operand, value, node);
+    return this.#locals.get(value.id)?.name ?? this.#memory.read(operand, value, node);
   }
 
   /** Makes a value that varies with every element known in a pass: computed, or read where an earlier pass left it. */
@@ -223,9 +198,7 @@ class KernelWriter {
     const type = cType(value.type);
     if (local.pass < pass && !this.#isComputedAgain(local)) {
       const from = this.#results.has(value.id)
-        ? `${this.#argument({ value, written: true })}[r * ${
-          this.#argument({ length: this.#unit.columns })
-        } + c]`
+        ? this.#memory.written(value, this.#memory.argument({ length: this.#unit.columns }))
         : `${name}_row[c]`;
       lines.push(`${type} ${name} = ${from};`);
     } else {
@@ -249,36 +222,6 @@ class KernelWriter {
       this.#lastPassOf(user) > pass &&
       user.node.inputs.some((each) => this.#keeping.source(each).id === local.value.id)
     );
-  }
-
-  /** An element of a tensor that lies in memory. */
-  #outside(operand: Value, value: Value, node: Node): string {
-    const constant = this.#constants.get(value.id)?.data;
-    if (constant && "data" in constant && constant.data.length === 1) {
-      const [number] = constant.data;
-      return constant.dtype === "float32" ? floatLiteral(number!) : String(number);
-    }
-    const over = node.op in ELEMENTWISE ? node.outputs[0]! : operand;
-    const name = this.#argument({ value, written: false });
-    const variation = variationOf(operand, over);
-    const column = variation.columns ? " + c" : "";
-    if (variation.rows === "none") return `${name}[0${column}]`;
-    return `${this.#rowOf(name, operand, over, variation.columns)}[0${column}]`;
-  }
-
-  /** The name of the pointer to an operand's row. */
-  #rowOf(name: string, operand: Value, over: Value, byColumn: boolean): string {
-    const width = byColumn ? ` * ${this.#argument({ length: columnsOf(operand) })}` : "";
-    const row = `(${rowIndex(operand, over, (length) => this.#argument({ length }))})${width}`;
-    const key = `${name} + ${row}`;
-    const known = this.#rowNames.get(key);
-    if (known) return known;
-    const fresh = `p${this.#rowNames.size}`;
-    this.#rowNames.set(key, fresh);
-    const declared = this.#declarations.find((line) => line.includes(` *${name} = `))!;
-    const type = declared.startsWith("const float") ? "const float" : "const int32_t";
-    this.#rowStarts.push(`${type} *${fresh} = ${key};`);
-    return fresh;
   }
 }
 

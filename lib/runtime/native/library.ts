@@ -3,6 +3,9 @@
 import { KERNEL_NAMES } from "../../compile/native/emitter.ts";
 import { compiledLibrary, type Compiler } from "./compiler.ts";
 
+/** Files that kernels.c includes, in the order in which it does. */
+const HEADERS = ["vector.h", "packing.h", "products.h", "team.h"];
+
 const read = (name: string) => Deno.readTextFile(new URL(name, import.meta.url));
 
 /** Addresses of functions in a table. */
@@ -44,9 +47,12 @@ export class KernelLibrary {
   }
 
   static async load(compiler: Compiler): Promise<KernelLibrary> {
-    const [shared, kernels] = await Promise.all([read("vector.h"), read("kernels.c")]);
-    const source = kernels.replace('#include "vector.h"', () => shared);
-    return new KernelLibrary(compiler, await compiledLibrary(compiler, source), shared);
+    const [kernels, ...headers] = await Promise.all(["kernels.c", ...HEADERS].map(read));
+    const source = HEADERS.reduce(
+      (text, name, i) => text.replace(`#include "${name}"`, () => headers[i]!),
+      kernels!,
+    );
+    return new KernelLibrary(compiler, await compiledLibrary(compiler, source), headers[0]!);
   }
 
   /** Compiles a program's own kernels. @param bodies of functions @returns their addresses */

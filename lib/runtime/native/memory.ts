@@ -2,6 +2,7 @@
 
 import { sizeOf } from "../../tensor.ts";
 
+/** Also how far kernels read beyond an end, where the last vector of a row is not full. */
 const ALIGNMENT = 64;
 
 /** Bytes at an address that vectors can be read from at once. */
@@ -12,7 +13,7 @@ export class Memory {
   readonly bytes: number;
 
   constructor(bytes: number) {
-    this.#buffer = new ArrayBuffer(bytes + ALIGNMENT);
+    this.#buffer = new ArrayBuffer(bytes + 2 * ALIGNMENT);
     const pointer = Deno.UnsafePointer.of(new Uint8Array(this.#buffer));
     const address = Number(Deno.UnsafePointer.value(pointer));
     this.#start = (ALIGNMENT - address % ALIGNMENT) % ALIGNMENT;

@@ -15,6 +15,15 @@
 #define TILE_ROWS 8
 #endif
 
+#if defined(__GNUC__) && !defined(__clang__)
+/* Or loops over the last lanes of a row, some of which are outside of it, are split into elements. */
+#pragma GCC optimize("no-split-loops")
+#if defined(__AVX512F__)
+/* GCC halves the vectors of some processors to spare their clock, which the products here need anyway. */
+#pragma GCC target("prefer-vector-width=512")
+#endif
+#endif
+
 /* Arguments of a kernel: numbers and addresses. */
 typedef int64_t word;
 

@@ -1,0 +1,127 @@
+/* Copies of parts of matrices that stay in the cache, in the order in which products read them. */
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+typedef float vector __attribute__((vector_size(4 * LANES), aligned(4)));
+
+enum { TILE_COLUMNS = 2 * LANES, PANEL_DEPTH = 288, PANEL_COLUMNS = 768, GROUP_ROWS = 8 * TILE_ROWS, PACK_AHEAD = 4 };
+
+static word smaller(word a, word b) { return a < b ? a : b; }
+
+static word parts_of(word whole, word part) { return (whole + part - 1) / part; }
+
+/* The first numbers of a vector, zeros after them. */
+static inline vector load_some(const float *from, word count) {
+#if defined(__AVX512F__)
+  return (vector)_mm512_maskz_loadu_ps((__mmask16)((1u << (count < 0 ? 0 : smaller(count, LANES))) - 1), from);
+#else
+  vector some = {0};
+  if (count > 0) memcpy(&some, from, smaller(count, LANES) * sizeof *from);
+  return some;
+#endif
+}
+
+static inline void store_some(float *to, vector some, word count) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(to, (__mmask16)((1u << (count < 0 ? 0 : smaller(count, LANES))) - 1), (__m512)some);
+#else
+  if (count > 0) memcpy(to, &some, smaller(count, LANES) * sizeof *to);
+#endif
+}
+
+typedef int32_t lanes __attribute__((vector_size(4 * LANES)));
+
+/* Swaps blocks of `step` lanes between rows that are `step` apart. */
+#define SWAP_BLOCKS(step)                                                                          \
+  for (int i = 0; i < LANES; i++) {                                                                \
+    if (i & step) continue;                                                                        \
+    vector a = row[i], b = row[i + step];                                                          \
+    row[i] = __builtin_shuffle(a, b, upper_##step);                                                \
+    row[i + step] = __builtin_shuffle(a, b, lower_##step);                                         \
+  }
+
+static lanes block_mask(int step, int lower) {
+  lanes mask;
+  for (int lane = 0; lane < LANES; lane++) {
+    int own = (lane & step) != 0;
+    mask[lane] = lower ? (own ? LANES + lane : lane + step) : (own ? LANES + lane - step : lane);
+  }
+  return mask;
+}
+
+/* A square of LANES columns, mirrored; of its rows there may be fewer, zeros stand for the others. */
+static void transpose_square(const float *from, word from_row, word rows, float *to, word to_row) {
+  const lanes upper_1 = block_mask(1, 0), lower_1 = block_mask(1, 1);
+  const lanes upper_2 = block_mask(2, 0), lower_2 = block_mask(2, 1);
+  vector row[LANES];
+  if (rows >= LANES) {
+    for (int i = 0; i < LANES; i++) row[i] = *(const vector *)(from + i * from_row);
+  } else {
+    for (int i = 0; i < LANES; i++) row[i] = i < rows ? *(const vector *)(from + i * from_row) : (vector){0};
+  }
+  SWAP_BLOCKS(1)
+  SWAP_BLOCKS(2)
+#if LANES > 4
+  const lanes upper_4 = block_mask(4, 0), lower_4 = block_mask(4, 1);
+  SWAP_BLOCKS(4)
+#endif
+#if LANES > 8
+  const lanes upper_8 = block_mask(8, 0), lower_8 = block_mask(8, 1);
+  SWAP_BLOCKS(8)
+#endif
+  for (int i = 0; i < LANES; i++) *(vector *)(to + i * to_row) = row[i];
+}
+
+/* From one packed tile of columns to the next; not a power of two, or all of them would share a set of the cache. */
+static word panel_step(word depth) { return (depth + 1) * TILE_COLUMNS; }
+
+/* Columns of B side by side, [depth, TILE_COLUMNS] for each tile, with zeros after the last one. */
+static void pack_columns(const float *b, word row, word column, word depth, word columns, float *packed) {
+  word step = panel_step(depth);
+  if (column == 1) {
+    word whole = columns / TILE_COLUMNS, rest = columns % TILE_COLUMNS;
+    for (word k = 0; k < depth; k++) {
+      const float *from = b + k * row;
+      float *to = packed + k * TILE_COLUMNS;
+      for (word ahead = 0; ahead < columns; ahead += LANES) __builtin_prefetch(from + PACK_AHEAD * row + ahead);
+      for (word tile = 0; tile < whole; tile++, from += TILE_COLUMNS, to += step) {
+        memcpy(to, from, TILE_COLUMNS * sizeof *to);
+      }
+      for (word j = 0; rest > 0 && j < TILE_COLUMNS; j += LANES) *(vector *)(to + j) = load_some(from + j, rest - j);
+    }
+    return;
+  }
+  for (word first = 0; first < columns; first += TILE_COLUMNS, packed += step) {
+    word squares = row == 1 ? depth / LANES * LANES : 0;
+    for (word j = 0; j < TILE_COLUMNS; j += LANES) {
+      const float *from = b + (first + j) * column;
+      word count = smaller(LANES, columns - first - j);
+      for (word k = 0; k < squares; k += LANES) {
+        transpose_square(from + k, column, count, packed + k * TILE_COLUMNS + j, TILE_COLUMNS);
+      }
+      for (word k = squares; k < depth; k++) {
+        for (word lane = 0; lane < LANES; lane++) {
+          packed[k * TILE_COLUMNS + j + lane] = lane < count ? from[k * row + lane * column] : 0;
+        }
+      }
+    }
+  }
+}
+
+/* Rows of A, PANEL_DEPTH apart. */
+static void pack_rows(const float *a, word row, word column, word depth, word rows, float *packed) {
+  if (column == 1) {
+    for (word i = 0; i < rows; i++) memcpy(packed + i * PANEL_DEPTH, a + i * row, depth * sizeof *packed);
+    return;
+  }
+  word squares = row == 1 ? depth / LANES * LANES : 0, whole = squares > 0 ? rows / LANES * LANES : 0;
+  for (word k = 0; k < squares; k += LANES) {
+    for (word i = 0; i < whole; i += LANES) {
+      transpose_square(a + i + k * column, column, LANES, packed + i * PANEL_DEPTH + k, PANEL_DEPTH);
+    }
+  }
+  for (word i = 0; i < rows; i++) {
+    for (word k = i < whole ? squares : 0; k < depth; k++) packed[i * PANEL_DEPTH + k] = a[i * row + k * column];
+  }
+}

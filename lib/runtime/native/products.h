@@ -1,0 +1,213 @@
+/* Matrix products of any steps: tiles whose sums stay in registers, from packed copies. */
+
+/* Rows of memory, `step` apart. */
+struct rows {
+  const float *row;
+  word step, rows, columns;
+};
+
+/* The depth that is multiplied at a time, what becomes of the sums, and rows to fetch meanwhile, `pace` floats a turn. */
+struct tile {
+  word depth, c_row, columns;
+  const float *a, *b, *bias;
+  float *c, scale;
+  int first, last;
+  struct rows ahead;
+  word pace;
+};
+
+/* Has the tile number `turn` of `turns` fetch its part of rows that will be needed when all are done. */
+static inline void fetch_part(struct tile *t, const struct rows needed[2], word turn, word turns) {
+  word rows = needed[0].rows + needed[1].rows, begin = rows * turn / turns, count = rows * (turn + 1) / turns - begin;
+  t->ahead = begin < needed[0].rows ? needed[0] : needed[1];
+  if (begin >= needed[0].rows) begin -= needed[0].rows;
+  t->ahead.row += begin * t->ahead.step;
+  t->pace = smaller(LANES, parts_of(count * t->ahead.columns, t->depth));
+}
+
+/* C[rows, vectors] from rows of A and a packed panel of B. */
+#define DEFINE_TILE(ROWS, VECTORS)                                                                 \
+  static void tile_##ROWS##_##VECTORS(const struct tile *given) {                                  \
+    const struct tile t = *given;                                                                  \
+    vector sum[ROWS][VECTORS];                                                                     \
+    const float *a = t.a, *b = t.b;                                                                \
+    _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; i++) {                                      \
+      _Pragma("GCC unroll 2") for (int j = 0; j < VECTORS; j++) {                                  \
+        __builtin_prefetch(t.c + i * t.c_row + j * LANES, 1);                                      \
+        sum[i][j] = (vector){0};                                                                   \
+      }                                                                                            \
+    }                                                                                              \
+    const float *ahead = t.ahead.row;                                                              \
+    for (word k = t.depth, at = 0; k > 0; k--) {                                                   \
+      __builtin_prefetch(ahead + at);                                                              \
+      at += t.pace;                                                                                \
+      word over = -(word)(at >= t.ahead.columns);                                                  \
+      ahead += t.ahead.step & over;                                                                \
+      at &= ~over;                                                                                 \
+      vector right[VECTORS];                                                                       \
+      _Pragma("GCC unroll 2") for (int j = 0; j < VECTORS; j++) right[j] = *(const vector *)(b + j * LANES); \
+      b += TILE_COLUMNS;                                                                           \
+      _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; i++) {                                    \
+        vector left = a[i * PANEL_DEPTH] - (vector){0};                                              \
+        _Pragma("GCC unroll 2") for (int j = 0; j < VECTORS; j++) sum[i][j] += left * right[j];    \
+      }                                                                                            \
+      a++;                                                                                         \
+    }                                                                                              \
+    float scale = t.last ? t.scale : 1.0f;                                                         \
+    _Pragma("GCC unroll 2") for (int j = 0; j < VECTORS; j++) {                                    \
+      word count = t.columns - j * LANES;                                                          \
+      vector bias = t.last && t.bias ? load_some(t.bias + j * LANES, count) : (vector){0};         \
+      _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; i++) {                                    \
+        float *c = t.c + i * t.c_row + j * LANES;                                                  \
+        if (count >= LANES) {                                                                      \
+          vector total = t.first ? sum[i][j] : *(vector *)c + sum[i][j];                           \
+          *(vector *)c = total * scale + bias;                                                     \
+        } else {                                                                                   \
+          vector total = t.first ? sum[i][j] : load_some(c, count) + sum[i][j];                    \
+          store_some(c, total * scale + bias, count);                                              \
+        }                                                                                          \
+      }                                                                                            \
+    }                                                                                              \
+  }
+
+#define DEFINE_TILES(ROWS) DEFINE_TILE(ROWS, 1) DEFINE_TILE(ROWS, 2)
+
+#if TILE_ROWS == 14
+DEFINE_TILES(14)
+DEFINE_TILES(8)
+#elif TILE_ROWS == 6
+DEFINE_TILES(6)
+#else
+DEFINE_TILES(8)
+#endif
+DEFINE_TILES(4)
+DEFINE_TILES(2)
+DEFINE_TILES(1)
+
+/* Multiplies a tile of one vector's width or less, and of more. */
+struct tile_size {
+  word rows;
+  void (*narrow)(const struct tile *), (*wide)(const struct tile *);
+};
+
+/* The tallest first. */
+static const struct tile_size tile_sizes[] = {
+#if TILE_ROWS == 14
+    {14, tile_14_1, tile_14_2}, {8, tile_8_1, tile_8_2},
+#elif TILE_ROWS == 6
+    {6, tile_6_1, tile_6_2},
+#else
+    {8, tile_8_1, tile_8_2},
+#endif
+    {4, tile_4_1, tile_4_2}, {2, tile_2_1, tile_2_2}, {1, tile_1_1, tile_1_2},
+};
+
+static struct tile_size tile_size_for(word rows) {
+  const struct tile_size *size = tile_sizes;
+  while (size->rows > rows) size++;
+  return *size;
+}
+
+/* One product of a batch. */
+struct product {
+  word n, k, a_row, a_column, b_row, b_column, c_row;
+  const float *a, *b, *bias;
+  float *c, scale;
+};
+
+/* A matrix as rows of memory. */
+static struct rows rows_of(const float *matrix, word rows, word columns, word row, word column) {
+  if (column == 1) return (struct rows){matrix, row, rows, columns};
+  return (struct rows){matrix, column, columns, rows};
+}
+
+/* Rows of A from `begin` to `end`, from depth k on, and columns of B from `first` on: what a panel is made of. */
+static void rows_of_panel(
+    const struct product *p, word k, word depth, word first, word begin, word end, struct rows rows[2]) {
+  word columns = smaller(PANEL_COLUMNS, p->n - first);
+  rows[0] = rows_of(p->a + begin * p->a_row + k * p->a_column, end - begin, depth, p->a_row, p->a_column);
+  rows[1] = rows_of(p->b + k * p->b_row + first * p->b_column, depth, columns, p->b_row, p->b_column);
+}
+
+/*
+ * Rows `begin` to `end` of C = scale A B + bias. What is needed soon is fetched meanwhile: `next` if given, else the next
+ * rows of A where they lie one after another, else the next panel.
+ */
+static void multiply(struct product p, word begin, word end, const struct rows *next, float *scratch) {
+  float *panel = scratch, *rows_of_a = scratch + PANEL_COLUMNS * (PANEL_DEPTH + 1);
+  const int in_place = p.a_column == 1;
+  const word panel_depth = parts_of(parts_of(p.k, parts_of(p.k, PANEL_DEPTH)), LANES) * LANES;
+  for (word k = 0; k < p.k; k += panel_depth) {
+    word depth = smaller(panel_depth, p.k - k);
+    for (word first = 0; first < p.n; first += PANEL_COLUMNS) {
+      word columns = smaller(PANEL_COLUMNS, p.n - first), tiles = parts_of(columns, TILE_COLUMNS);
+      word turns = parts_of(end - begin, TILE_ROWS) * tiles;
+      struct rows next_panel[2] = {{0}};
+      if (first + columns < p.n) rows_of_panel(&p, k, depth, first + columns, begin, end, next_panel);
+      else if (k + depth < p.k) {
+        rows_of_panel(&p, k + depth, smaller(panel_depth, p.k - k - depth), 0, begin, end, next_panel);
+      }
+      pack_columns(p.b + k * p.b_row + first * p.b_column, p.b_row, p.b_column, depth, columns, panel);
+      for (word i = begin, group = begin, packed = begin; i < end;) {
+        if (i == packed) {
+          group = i;
+          packed = smaller(end, i + (in_place ? TILE_ROWS : GROUP_ROWS));
+          pack_rows(p.a + i * p.a_row + k * p.a_column, p.a_row, p.a_column, depth, packed - group, rows_of_a);
+        }
+        struct tile_size size = tile_size_for(end - i);
+        struct rows next_rows[2] = {{0}};
+        if (in_place && !next) {
+          word after = i + size.rows;
+          next_rows[0] = rows_of(p.a + after * p.a_row + k, smaller(TILE_ROWS, end - after), depth, p.a_row, 1);
+        }
+        struct tile t = {.depth = depth, .a = rows_of_a + (i - group) * PANEL_DEPTH, .b = panel, .c_row = p.c_row,
+            .scale = p.scale, .first = k == 0, .last = k + depth == p.k};
+        for (word tile = 0; tile < tiles; tile++, t.b += panel_step(depth)) {
+          word j = tile * TILE_COLUMNS;
+          if (in_place && !next) fetch_part(&t, next_rows, tile, tiles);
+          else fetch_part(&t, next ? next : next_panel, (i - begin) / TILE_ROWS * tiles + tile, turns);
+          t.columns = smaller(TILE_COLUMNS, columns - j);
+          t.c = p.c + i * p.c_row + first + j;
+          t.bias = p.bias ? p.bias + first + j : NULL;
+          (t.columns > LANES ? size.wide : size.narrow)(&t);
+        }
+        i += size.rows;
+      }
+    }
+  }
+}
+
+/*
+ * Matrix products: m, n, k; A with its steps from row to row and from column to column; B likewise; C with its step from
+ * row to row; bias of the columns or 0; bits of the scale; then three axes of a batch, outermost first: their lengths,
+ * and the steps along them in A, B and C. Works on matrices if there are several, on rows otherwise.
+ */
+void matrix_products(const word *a, word begin, word end, float *scratch) {
+  struct product p = {
+      .n = a[1], .k = a[2], .a = (const float *)a[3], .a_row = a[4], .a_column = a[5], .b = (const float *)a[6],
+      .b_row = a[7], .b_column = a[8], .c = (float *)a[9], .c_row = a[10], .bias = (const float *)a[11],
+      .scale = bits_to_float((int32_t)a[12])};
+  const word *length = a + 13, *a_step = a + 16, *b_step = a + 19, *c_step = a + 22;
+  if (length[0] * length[1] * length[2] == 1) {
+    multiply(p, begin, end, NULL, scratch);
+    return;
+  }
+  struct product next = p;
+  for (word index = begin; index <= end; index++) {
+    struct product one = next;
+    word z = index % length[2], y = index / length[2] % length[1], x = index / length[2] / length[1];
+    next.a = p.a + x * a_step[0] + y * a_step[1] + z * a_step[2];
+    next.b = p.b + x * b_step[0] + y * b_step[1] + z * b_step[2];
+    next.c = p.c + x * c_step[0] + y * c_step[1] + z * c_step[2];
+    if (index == begin) continue;
+    struct rows ahead[2] = {{0}};
+    if (index < end) {
+      ahead[0] = rows_of(next.a, a[0], p.k, p.a_row, p.a_column);
+      ahead[1] = rows_of(next.b, p.k, p.n, p.b_row, p.b_column);
+    }
+    multiply(one, 0, a[0], ahead, scratch);
+  }
+}
+
+/* Floats of scratch memory that a thread needs. */
+const word scratch_length = (PANEL_DEPTH + 1) * PANEL_COLUMNS + PANEL_DEPTH * GROUP_ROWS;
