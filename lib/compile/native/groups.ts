@@ -44,6 +44,16 @@ function spaceOf(node: Node): { rows: Length; columns: Length } {
   return { rows: rowsOf(over), columns: columnsOf(over) };
 }
 
+/**
+ * The latest first, which keeps the fewest tensors alive. Units that need nothing computed come after those, and of them
+ * the earliest first: what is done to a parameter, its gradient and its moments meets in one unit.
+ */
+function byPreference(a: Draft, b: Draft): number {
+  const late = (draft: Draft) => draft.before.size > 0;
+  if (late(a) !== late(b)) return late(a) ? -1 : 1;
+  return late(a) ? b.index - a.index : a.index - b.index;
+}
+
 class Grouping {
   readonly #makers: ReadonlyMap<number, Node>;
   readonly #drafts: Draft[] = [];
@@ -108,8 +118,7 @@ class Grouping {
         inputs.some((value) => read.has(sourceOf(value, this.#makers).id))
       )
     );
-    const byIndex = (a: Draft, b: Draft) => b.index - a.index;
-    return [...new Set([...makers.toSorted(byIndex), ...readers.toSorted(byIndex)])];
+    return [...new Set([...makers.toSorted(byPreference), ...readers.toSorted(byPreference)])];
   }
 
   #fits(node: Node, draft: Draft, suppliers: ReadonlySet<Draft>): boolean {
