@@ -58,9 +58,11 @@ class Grouping {
   readonly #makers: ReadonlyMap<number, Node>;
   readonly #drafts: Draft[] = [];
   readonly #draftOf = new Map<Node, Draft>();
+  readonly #again: ReadonlySet<Node>;
 
-  constructor(graph: Graph) {
+  constructor(graph: Graph, again: ReadonlySet<Node>) {
     this.#makers = makersOf(graph);
+    this.#again = again;
     for (const node of graph.nodes) this.#place(node);
   }
 
@@ -110,15 +112,21 @@ class Grouping {
   #candidates(node: Node): readonly Draft[] {
     const sources = node.inputs.map((value) => sourceOf(value, this.#makers));
     const makers = sources.map((value) => this.#draftThatMakes(value))
-      .filter((draft) => draft !== undefined && draft.fused) as Draft[];
+      .filter((draft) => draft !== undefined && draft.fused)
+      // What is computed again must not join those that computed it first.
+      .filter((draft) => !this.#again.has(node) || this.#isNear(draft!)) as Draft[];
     const read = new Set(sources.filter(({ shape }) => shape.length > 1).map(({ id }) => id));
-    const readers = this.#drafts.slice(-NEIGHBOURS).filter((draft) =>
-      draft.fused &&
+    const readers = this.#drafts.filter((draft) =>
+      draft.fused && this.#isNear(draft) &&
       draft.nodes.some(({ inputs }) =>
         inputs.some((value) => read.has(sourceOf(value, this.#makers).id))
       )
     );
     return [...new Set([...makers.toSorted(byPreference), ...readers.toSorted(byPreference)])];
+  }
+
+  #isNear({ index }: Draft): boolean {
+    return index >= this.#drafts.length - NEIGHBOURS;
   }
 
   #fits(node: Node, draft: Draft, suppliers: ReadonlySet<Draft>): boolean {
@@ -154,7 +162,7 @@ class Grouping {
   }
 }
 
-/** Groups the nodes of a graph. */
-export function groupNodes(graph: Graph): readonly Unit[] {
-  return new Grouping(graph).ordered();
+/** Groups the nodes of a graph. @param again nodes that compute something a second time, later */
+export function groupNodes(graph: Graph, again: ReadonlySet<Node>): readonly Unit[] {
+  return new Grouping(graph, again).ordered();
 }

@@ -6,6 +6,7 @@ import type { FusedKernel } from "./kernel_parts.ts";
 import { writeKernel } from "./kernel_source.ts";
 import { Keeping } from "./kept.ts";
 import { expandSoftmax } from "./operations.ts";
+import { recomputeLate } from "./recompute.ts";
 
 /** A program whose units are known; its lengths may not be. */
 export interface NativeProgram {
@@ -20,8 +21,8 @@ export interface NativeProgram {
 
 /** Groups a graph and writes its kernels; units that do the same share one. */
 export function compileNative(given: Graph): NativeProgram {
-  const graph = expandSoftmax(given);
-  const units = groupNodes(graph);
+  const { graph, again } = recomputeLate(expandSoftmax(given));
+  const units = groupNodes(graph, again);
   const keeping = new Keeping(graph, units);
   const constants = new Map(graph.constants.map((each) => [each.value.id, each]));
   const numbers = new Map<string, number>();
