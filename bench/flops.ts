@@ -33,7 +33,7 @@ export interface StepTokens {
 export function stepFlops(config: StepConfig): (tokens: StepTokens) => number {
   // Lanes share out images, so they change nothing: one lane does the work of all.
   const laned = { ...config, lanes: 1 };
-  const gradients = graphOf(gradientProgram(laned, 0)), update = graphOf(updateProgram(laned));
+  const gradients = graphOf(gradientProgram(laned)), update = graphOf(updateProgram(laned));
   return ({ contextTokens, targetTokens }) => {
     const lengths = { context: contextTokens, targets: targetTokens };
     return config.accumulate * productFlops(gradients, lengths) + productFlops(update, {});

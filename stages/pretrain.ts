@@ -264,7 +264,7 @@ export async function pretrain(options: PretrainOptions, context: Context): Prom
     for (const line of describePlan(resolved, { plan, images })) say(line);
     if (name === "onnx" || name === "native") {
       for (
-        const line of describeMemory(planMemory(config, runtime.threads), await availableMemory())
+        const line of describeMemory(planMemory(config, runtime), await availableMemory())
       ) say(line);
     }
     say(description);

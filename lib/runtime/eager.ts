@@ -21,9 +21,9 @@ export async function createEagerRuntime(
     name,
     description,
     threads: 1,
-    prepare(program, { sharing } = {}) {
+    prepare(program, { sharing, sharedName = (name: string) => name } = {}) {
       const state = (sharing as EagerExecutable | undefined)?.state ?? new EagerState();
-      return Promise.resolve(new EagerExecutable(program, { backend, state }));
+      return Promise.resolve(new EagerExecutable(program, { backend, state, nameOf: sharedName }));
     },
   };
 }
@@ -65,13 +65,20 @@ class EagerExecutable implements Executable {
   readonly state: EagerState;
   readonly #program: Program;
   readonly #backend: string;
+  /** What a tensor is called in the state. */
+  readonly #nameOf: (name: string) => string;
 
   constructor(
     program: Program,
-    { backend, state }: { readonly backend: string; readonly state: EagerState },
+    { backend, state, nameOf }: {
+      readonly backend: string;
+      readonly state: EagerState;
+      nameOf(name: string): string;
+    },
   ) {
     this.#program = program;
     this.#backend = backend;
+    this.#nameOf = nameOf;
     this.state = state;
     state.users++;
   }
@@ -80,27 +87,30 @@ class EagerExecutable implements Executable {
     checkResident(this.#program, tensors);
     tf.setBackend(this.#backend);
     for (const [name, tensor] of Object.entries(tensors)) {
-      this.state.replace(name, toTensor(tensor));
+      this.state.replace(this.#nameOf(name), toTensor(tensor));
     }
   }
 
   async run(feeds: TensorRecord): Promise<TensorRecord> {
     checkFeeds(this.#program, feeds);
     for (const name of residentNames(this.#program)) {
-      if (!this.state.has(name)) {
+      if (!this.state.has(this.#nameOf(name))) {
         throw new RangeError(`Cannot run "${this.#program.name}": "${name}" was never set`);
       }
     }
     await tf.setBackend(this.#backend);
     const results = tf.tidy(() => {
       const fed = Object.entries(feeds).map(([name, tensor]) => [name, toTensor(tensor)]);
-      const resident = residentNames(this.#program).map((name) => [name, this.state.get(name)!]);
+      const resident = residentNames(this.#program).map((name) => [
+        name,
+        this.state.get(this.#nameOf(name))!,
+      ]);
       return this.#program.run({ ...Object.fromEntries(resident), ...Object.fromEntries(fed) });
     });
     const reported: Record<string, HostTensor> = {};
     for (const [name, tensor] of Object.entries(results)) {
       if (this.#program.carried.includes(name)) {
-        this.state.replace(name, tensor);
+        this.state.replace(this.#nameOf(name), tensor);
       } else {
         reported[name] = await toHost(tensor);
         tensor.dispose();
@@ -110,7 +120,9 @@ class EagerExecutable implements Executable {
   }
 
   async read(names: readonly string[] = residentNames(this.#program)): Promise<TensorRecord> {
-    const entries = names.map(async (name) => [name, await toHost(this.state.get(name)!)] as const);
+    const entries = names.map(async (name) =>
+      [name, await toHost(this.state.get(this.#nameOf(name))!)] as const
+    );
     return Object.fromEntries(await Promise.all(entries));
   }
 

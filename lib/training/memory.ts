@@ -3,8 +3,18 @@
  * step, so the longest decide.
  */
 
-import { fuse, type Program, simplify, traceProgram } from "../compile/mod.ts";
+import {
+  fuse,
+  fuseProducts,
+  type Program,
+  type Runtime,
+  simplify,
+  traceProgram,
+} from "../compile/mod.ts";
+import type { Bindings } from "../compile/length.ts";
 import { peakBytes } from "../compile/memory.ts";
+import { planNative } from "../compile/native/lower.ts";
+import { compileNative } from "../compile/native/program.ts";
 import { gridOf } from "../model/config.ts";
 import { maskTokenBounds } from "../model/masks.ts";
 import type { ShapeTable } from "../model/parameters.ts";
@@ -15,13 +25,13 @@ import { stateShapes, trainedShapes } from "./state.ts";
 import { gradientProgram, updateProgram } from "./step.ts";
 import { lanesOf } from "./trainer.ts";
 
-// Measured, see docs/performance.md. The runtime keeps freed memory in pieces for the next value that fits. When mask
+// Measured, see docs/performance.md. ONNX Runtime keeps freed memory in pieces for the next value that fits. When mask
 // sizes change not all fit, so it holds up to 1.45 times what is alive at once, mostly less than 1.2 times.
 const ARENA_FACTOR = 1.25;
 /** Deno, the libraries, the threads that make batches. */
 const PROCESS_BYTES = 200e6;
 /** What one operation of the traced program takes, here and in the runtime. */
-const NODE_BYTES = 35e3;
+const NODE_BYTES = { native: 15e3, onnx: 35e3 };
 
 /** Bytes that a run needs at most, decoded images that are kept for the next epoch aside. */
 export interface MemoryPlan {
@@ -39,8 +49,31 @@ export interface MemoryPlan {
   readonly stepBytes: number;
 }
 
+/** Operations of a program, and bytes that it works in. */
+interface Need {
+  readonly nodes: number;
+  readonly bytes: number;
+}
+
+/** The native runtime works in one piece of memory, whose size its plan says. */
+function nativeNeed(program: Program, lengths: Bindings): Need {
+  const graph = fuseProducts(simplify(traceProgram(program)));
+  const resident = [...program.carried, ...program.parameters ?? []];
+  const { arena } = planNative(compileNative(graph), lengths, {
+    resident,
+    carried: program.carried,
+  });
+  return { nodes: graph.nodes.length, bytes: arena.bytes };
+}
+
+/** Of ONNX Runtime it is known what is alive at once. */
+function onnxNeed(program: Program, lengths: Bindings): Need {
+  const graph = fuse(simplify(traceProgram(withLengths(program, lengths))));
+  return { nodes: graph.nodes.length, bytes: ARENA_FACTOR * peakBytes(graph, {}) };
+}
+
 /** The program for one value of each named length: traced in a third of the time that all values take. */
-function withLengths(program: Program, lengths: Readonly<Record<string, number>>): Program {
+function withLengths(program: Program, lengths: Bindings): Program {
   const inputs = Object.entries(program.inputs).map(([name, { dtype, shape }]) => [name, {
     dtype,
     shape: shape.map((extent) => typeof extent === "string" ? lengths[extent]! : extent),
@@ -52,8 +85,11 @@ function elements(shapes: ShapeTable): number {
   return Object.values(shapes).reduce((sum, shape) => sum + sizeOf(shape), 0);
 }
 
-/** Plans for the longest masks of a configuration. @param threads of the runtime */
-export function planMemory(config: PretrainConfig, threads: number): MemoryPlan {
+/** Plans for the longest masks of a configuration; runtimes other than `native` are taken to need what `onnx` does. */
+export function planMemory(
+  config: PretrainConfig,
+  { name, threads }: Pick<Runtime, "name" | "threads">,
+): MemoryPlan {
   const step = stepConfigOf(config);
   const { batch, accumulate, targetBlocks, model } = step;
   const bounds = maskTokenBounds(config.masks, gridOf(model.encoder));
@@ -61,17 +97,19 @@ export function planMemory(config: PretrainConfig, threads: number): MemoryPlan 
   const longest = { context: contextTokens, targets: targetTokens };
   const lanes = lanesOf(threads, batch / accumulate);
   const laned = { ...step, lanes };
-  const graphOf = (program: Program) => fuse(simplify(traceProgram(withLengths(program, longest))));
-  const gradients = graphOf(gradientProgram(laned, 0)), update = graphOf(updateProgram(laned));
-  const nodes = lanes * gradients.nodes.length + update.nodes.length;
+  const isNative = name === "native", needOf = isNative ? nativeNeed : onnxNeed;
+  const gradients = needOf(gradientProgram(laned), longest);
+  const update = needOf(updateProgram(laned), {});
+  // Lanes share the program in one runtime, and have a session each in the other.
+  const nodes = (isNative ? 1 : lanes) * gradients.nodes + update.nodes;
   return {
     batch,
     targetBlocks,
     contextTokens,
     targetTokens,
-    programBytes: PROCESS_BYTES + NODE_BYTES * nodes,
+    programBytes: PROCESS_BYTES + NODE_BYTES[isNative ? "native" : "onnx"] * nodes,
     stateBytes: 4 * (2 * elements(stateShapes(model)) + lanes * elements(trainedShapes(model))),
-    stepBytes: ARENA_FACTOR * lanes * peakBytes(gradients, {}),
+    stepBytes: lanes * gradients.bytes,
   };
 }
 

@@ -154,19 +154,27 @@ function networkShapes(model: ModelConfig): ShapeTable {
   return Object.fromEntries(networks);
 }
 
-/** Shapes of the gradients of a lane; see {@link gradientProgram}. */
-export function gradientShapes({ model }: StepConfig, lane: number): ShapeTable {
-  return prefixed(`gradient.${lane}.`, trainedShapes(model));
+const GRADIENT = "gradient.";
+
+/** Shapes of the gradients that {@link gradientProgram} leaves. */
+export function gradientShapes(model: ModelConfig): ShapeTable {
+  return prefixed(GRADIENT, trainedShapes(model));
+}
+
+/** Under which name the update finds what the gradient program of a lane calls `name`. */
+export function nameInLane(lane: number): (name: string) => string {
+  return (name) =>
+    name.startsWith(GRADIENT) ? `${GRADIENT}${lane}.${name.slice(GRADIENT.length)}` : name;
 }
 
 /**
- * Gradients of one part of a batch. Lanes are programs that may run at the same time, each with gradients of its own.
- * Where a lane goes through several parts one after the other, it adds them up: `carry` is 0 for the first part and 1
+ * Gradients of one part of a batch. Lanes run this program at the same time, each with gradients of its own. Where a lane
+ * goes through several parts one after the other, it adds them up: `carry` is 0 for the first part and 1
  * for the others. Results besides the gradients: `loss` of the part, and `pooled_targets` [b T] for the update.
  */
-export function gradientProgram(config: LanedStep, lane: number): Program {
+export function gradientProgram(config: LanedStep): Program {
   const { model, batch, accumulate, lanes } = config;
-  const networks = networkShapes(model), sums = gradientShapes(config, lane);
+  const networks = networkShapes(model), sums = gradientShapes(model);
   return {
     name: "gradients",
     carried: Object.keys(sums),
@@ -180,9 +188,8 @@ export function gradientProgram(config: LanedStep, lane: number): Program {
     run(inputs) {
       const { loss, gradients, pooled } = lossAndGradients(batchOf(inputs), inputs, config);
       const { carry } = inputs;
-      const summed = Object.keys(sums).map((name) => {
-        const gradient = gradients[name.slice(name.indexOf(".", "gradient.".length) + 1)]!;
-        const before = inputs[name]!;
+      const summed = Object.entries(gradients).map(([of, gradient]) => {
+        const name = `${GRADIENT}${of}`, before = inputs[name]!;
         return [name, carry ? tf.add(tf.mul(before, carry), gradient) : gradient];
       });
       return { loss, pooled_targets: pooled, ...Object.fromEntries(summed) };
@@ -197,7 +204,11 @@ export function gradientProgram(config: LanedStep, lane: number): Program {
 export function updateProgram(config: LanedStep): Program {
   const { model, batch, accumulate, lanes, optimizer } = config;
   const updated = updatedShapes(model);
-  const sums = Array.from({ length: lanes }, (_, lane) => gradientShapes(config, lane));
+  const sums = Array.from({ length: lanes }, (_, lane) => {
+    const nameOf = nameInLane(lane);
+    const shapes = Object.entries(gradientShapes(model));
+    return Object.fromEntries(shapes.map(([name, shape]) => [nameOf(name), shape]));
+  });
   // It has no use for position tables; with them, it holds the whole state.
   const shapes: ShapeTable = Object.assign({}, tableShapes(model), ...sums);
   return {
@@ -212,7 +223,7 @@ export function updateProgram(config: LanedStep): Program {
     },
     run(inputs) {
       const gradients = Object.keys(trainedShapes(model)).map((name) => {
-        const sum = sums.map((_, lane) => inputs[`gradient.${lane}.${name}`]!)
+        const sum = sums.map((_, lane) => inputs[nameInLane(lane)(`${GRADIENT}${name}`)]!)
           .reduce((a, b) => tf.add(a, b));
         return [name, accumulate * lanes > 1 ? tf.mul(sum, 1 / (accumulate * lanes)) : sum];
       });

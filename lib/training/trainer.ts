@@ -9,6 +9,7 @@ import {
   gradientShapes,
   hyperFeeds,
   type LanedStep,
+  nameInLane,
   type StepConfig,
   updateProgram,
 } from "./step.ts";
@@ -70,11 +71,11 @@ export class Trainer implements Disposable {
     this.#config = config;
     this.#lanes = lanes;
     this.#update = update;
-    lanes.forEach((executable, lane) => {
-      const zeros = Object.entries(gradientShapes(config, lane))
+    for (const executable of lanes) {
+      const zeros = Object.entries(gradientShapes(config.model))
         .map(([name, shape]) => [name, floatTensor(shape)]);
       executable.write(Object.fromEntries(zeros));
-    });
+    }
   }
 
   /** Prepares the step of a configuration on a runtime. */
@@ -84,9 +85,10 @@ export class Trainer implements Disposable {
     const update = await runtime.prepare(updateProgram(whole));
     const threads = Math.floor(runtime.threads / lanes);
     const executables: Executable[] = [];
+    const program = gradientProgram(whole);
     for (let lane = 0; lane < lanes; lane++) {
-      const program = gradientProgram(whole, lane);
-      executables.push(await runtime.prepare(program, { sharing: update, threads }));
+      const sharing = { sharing: update, sharedName: nameInLane(lane) };
+      executables.push(await runtime.prepare(program, { ...sharing, threads }));
     }
     return new Trainer(whole, { lanes: executables, update });
   }

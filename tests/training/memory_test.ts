@@ -14,8 +14,11 @@ const PLAN: MemoryPlan = {
 const LINE = "at most 58 context and 4 x 42 target tokens per image: about 2.4 GB of memory " +
   "(1.1 GB weights and moments, 0.8 GB a step, 0.5 GB the program), decoded images aside";
 
-function planOf(batch: number, threads = 1): MemoryPlan {
-  return planMemory(resolveConfig({ preset: "smoke", flags: { batch } }).config, threads);
+const RUNTIMES = ["native", "onnx"];
+
+function planOf(batch: number, { name = "native", threads = 1 } = {}): MemoryPlan {
+  const { config } = resolveConfig({ preset: "smoke", flags: { batch } });
+  return planMemory(config, { name, threads });
 }
 
 Deno.test("planMemory() plans for the longest masks", () => {
@@ -24,20 +27,25 @@ Deno.test("planMemory() plans for the longest masks", () => {
   assert.deepEqual([contextTokens, targetTokens, targetBlocks, batch], [14, 4, 2, 8]);
 });
 
-Deno.test("planMemory() grows with the batch by what a step takes, and by nothing else", () => {
-  const [eight, sixteen, many] = [planOf(8), planOf(16), planOf(64)];
-  assert.deepEqual([many.programBytes, many.stateBytes], [eight.programBytes, eight.stateBytes]);
-  const perImage = (sixteen.stepBytes - eight.stepBytes) / 8;
-  assert.ok(Math.abs((many.stepBytes - sixteen.stepBytes) / 48 / perImage - 1) < 0.02);
-  assert.ok(Math.abs(sixteen.stepBytes / eight.stepBytes - 2) < 0.05);
-});
+for (const name of RUNTIMES) {
+  Deno.test(`planMemory() grows with the batch by what a step takes in ${name}, and by nothing else`, () => {
+    const [eight, sixteen, many] = [8, 16, 64].map((batch) => planOf(batch, { name }));
+    assert.deepEqual(
+      [many!.programBytes, many!.stateBytes],
+      [eight!.programBytes, eight!.stateBytes],
+    );
+    const perImage = (sixteen!.stepBytes - eight!.stepBytes) / 8;
+    assert.ok(Math.abs((many!.stepBytes - sixteen!.stepBytes) / 48 / perImage - 1) < 0.02);
+    assert.ok(Math.abs(sixteen!.stepBytes / eight!.stepBytes - 2) < 0.05);
+  });
 
-Deno.test("planMemory() shares the batch out to lanes, which have gradients of their own", () => {
-  const [one, four] = [planOf(32), planOf(32, 4)];
-  assert.ok(Math.abs(four.stepBytes / one.stepBytes - 1) < 0.1);
-  const { encoder, predictor } = { encoder: 31_584, predictor: 4_464 };
-  assert.equal(four.stateBytes - one.stateBytes, 3 * 4 * (encoder + predictor));
-});
+  Deno.test(`planMemory() shares the batch out to lanes of ${name}, which have gradients of their own`, () => {
+    const [one, four] = [planOf(32, { name }), planOf(32, { name, threads: 4 })];
+    assert.ok(Math.abs(four.stepBytes / one.stepBytes - 1) < 0.1);
+    const { encoder, predictor } = { encoder: 31_584, predictor: 4_464 };
+    assert.equal(four.stateBytes - one.stateBytes, 3 * 4 * (encoder + predictor));
+  });
+}
 
 Deno.test("describeMemory() says what a run needs, and what to change when there is less", () => {
   assert.deepEqual(describeMemory(PLAN, undefined), [LINE]);
