@@ -3,7 +3,7 @@
  * docs/performance.md.
  */
 import { join } from "node:path";
-import { parseFlags } from "../lib/cli/mod.ts";
+import { describeFlags, parseFlags } from "../lib/cli/mod.ts";
 import { Failure } from "../lib/failure.ts";
 import { suggestion } from "../lib/nearest.ts";
 import { writeFileAtomically } from "../lib/files/mod.ts";
@@ -43,6 +43,25 @@ const FLAGS = {
   alone: { type: "boolean", help: "without peers" },
   out: { type: "string", help: "file for the results, below bench/runs by default" },
 } as const;
+
+function helpText(): string {
+  return [
+    "deno task bench [MEASURE...] [flags]: speed and memory beside PyTorch and other peers, in turns",
+    "deno task bench check [--update]: is the step as fast and as small as bench/baseline.json says?",
+    "",
+    `Measures: ${Object.keys(MEASURES).join(", ")}; all by default.`,
+    "",
+    "Flags:",
+    describeFlags(FLAGS),
+    "",
+    "Writes bench/runs/DATE-MACHINE.json, one JSON line per case to stdout, tables to stderr. Peers run in a Python",
+    "environment below runs/ that the first call makes. What the numbers mean: docs/performance.md.",
+    "",
+    "Examples:",
+    "  deno task bench step --case 32px --pairs 3",
+    "  deno task bench features loader --alone",
+  ].join("\n");
+}
 
 /** Names of measures, then flags. @throws {Failure} `usage` */
 function parseCommandLine(args: readonly string[]) {
@@ -113,6 +132,10 @@ async function bench(args: readonly string[]): Promise<readonly string[]> {
 }
 
 if (import.meta.main) {
+  if (Deno.args.includes("--help") || Deno.args.includes("-h")) {
+    console.log(helpText());
+    Deno.exit(0);
+  }
   try {
     const [first, ...rest] = Deno.args;
     const failures = await (first === "check" ? check(rest) : bench(Deno.args));

@@ -158,6 +158,14 @@ Deno.test("bench refuses a measure that it does not know", async () => {
   assert.equal(stderr, 'bench: Cannot measure "stepp", did you mean "step"?\n');
 });
 
+Deno.test("bench --help names every measure and flag, and measures nothing", async () => {
+  const { code, stdout } = await bench("step", "--help");
+  assert.equal(code, 0);
+  const words =
+    "step features loader probe start-up growth overhead check --pairs --threads --case";
+  for (const word of words.split(" ")) assert.ok(stdout.includes(word), word);
+});
+
 Deno.test("bench step --quick --alone prints a line per case and keeps all that it measured", async () => {
   await withFolder(async (folder) => {
     const out = join(folder, "bench.json");
