@@ -1,5 +1,6 @@
 /** Whether the step is still as fast and as small as kept: `deno task bench check [--update]`. */
 import { parseFlags } from "../lib/cli/mod.ts";
+import { sizeOf } from "../lib/tensor.ts";
 import { stateShapes } from "../lib/training/state.ts";
 import { barsFor, judge, keepEntry, type Reach, readBaseline } from "./baseline.ts";
 import { measureTask, type Settings } from "./measures.ts";
@@ -22,7 +23,7 @@ export function workBytes({ step, masksOf }: StepCase): number {
   const { model, batch } = step;
   const [height, width] = model.encoder.imageSize;
   const state = Object.values(stateShapes(model))
-    .reduce((total, shape) => total + shape.reduce((size, side) => size * side, 1), 0);
+    .reduce((total, shape) => total + sizeOf(shape), 0);
   const { context, targets } = masksOf(0);
   return 4 * (state + 3 * batch * height * width + context.length + targets.length);
 }

@@ -47,6 +47,26 @@ export interface Graph {
   readonly outputs: ReadonlyMap<string, Value>;
 }
 
+/** Whether a node hands on the bytes of its operand under another shape. */
+export function isReshape({ op }: Pick<Node, "op">): boolean {
+  return op === "Reshape" || op === "ExpandDims";
+}
+
+/** The nodes that make each value, by its number. */
+export function makersOf({ nodes }: Graph): ReadonlyMap<number, Node> {
+  return new Map(nodes.flatMap((node) => node.outputs.map(({ id }) => [id, node] as const)));
+}
+
+/** The first number that no value of a graph has, nor any larger one. */
+export function nextValueId({ inputs, constants, nodes }: Graph): number {
+  const values = [
+    ...inputs.values(),
+    ...constants.map(({ value }) => value),
+    ...nodes.flatMap(({ outputs }) => outputs),
+  ];
+  return 1 + values.reduce((largest, { id }) => Math.max(largest, id), -1);
+}
+
 function printShape(shape: readonly Length[]): string {
   return `[${shape.map(printLength).join(", ")}]`;
 }

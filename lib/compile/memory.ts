@@ -1,11 +1,8 @@
 /** How much memory a graph takes, known before it runs. */
 
 import { sizeOf } from "../tensor.ts";
-import type { Graph, Value } from "./graph.ts";
+import { type Graph, isReshape, type Value } from "./graph.ts";
 import { type Bindings, evaluate } from "./length.ts";
-
-/** Operations that hand on the bytes of their operand under another shape. */
-const VIEWS: readonly string[] = ["Reshape", "ExpandDims"];
 
 function bytesOf({ type, shape }: Value, bindings: Bindings): number {
   const bytes = type === "bool" ? 1 : 4;
@@ -18,7 +15,7 @@ function ownersOf({ nodes, outputs: results }: Graph): (value: Value) => number 
   const ownerOf = ({ id }: Value): number => owners.get(id) ?? id;
   const own = new Set([...results.values()].map(({ id }) => id));
   for (const { op, inputs: [operand], outputs: [result] } of nodes) {
-    if (VIEWS.includes(op) && !own.has(result!.id)) owners.set(result!.id, ownerOf(operand!));
+    if (isReshape({ op }) && !own.has(result!.id)) owners.set(result!.id, ownerOf(operand!));
   }
   return ownerOf;
 }

@@ -4,10 +4,17 @@
  * @module
  */
 export { bindInputs } from "./bind.ts";
-export { fuse, fuseProducts } from "./fuse.ts";
+export { fuse } from "./fuse.ts";
 export { type Graph, printGraph } from "./graph.ts";
 export { emitOnnx } from "./onnx/lower.ts";
-export type { Executable, Program, Runtime, Tensors, TensorSpec } from "./program.ts";
+export {
+  type Executable,
+  type Program,
+  residentNames,
+  type Runtime,
+  type Tensors,
+  type TensorSpec,
+} from "./program.ts";
 export { overwritable } from "./overwrite.ts";
 export { simplify } from "./simplify.ts";
 export { traceProgram } from "./unify.ts";

@@ -1,4 +1,4 @@
-import type { Graph, Node } from "./graph.ts";
+import { type Graph, makersOf, type Node } from "./graph.ts";
 
 /** Operations that read each element of an operand before they write the element in its place. */
 const ELEMENTWISE = new Set(["Add", "Sub", "Multiply", "RealDiv"]);
@@ -25,9 +25,7 @@ function ancestorsOf(node: Node, makers: ReadonlyMap<number, Node>): Set<Node> {
  * @param carried names that are input and output of the graph
  */
 export function overwritable(graph: Graph, carried: readonly string[]): ReadonlySet<string> {
-  const makers = new Map(
-    graph.nodes.flatMap((node) => node.outputs.map(({ id }) => [id, node] as const)),
-  );
+  const makers = makersOf(graph);
   const users = new Map<number, Node[]>();
   for (const node of graph.nodes) {
     for (const { id } of node.inputs) users.set(id, [...users.get(id) ?? [], node]);

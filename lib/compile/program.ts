@@ -28,6 +28,13 @@ export interface Program {
   run(inputs: Tensors): Tensors;
 }
 
+/** Names of the inputs that stay in the runtime: what is carried, then what never changes. */
+export function residentNames(
+  { carried, parameters = [] }: Pick<Program, "carried" | "parameters">,
+): readonly string[] {
+  return [...carried, ...parameters];
+}
+
 /** A program that is ready to run on some device. */
 export interface Executable {
   /** Sets carried tensors and parameters; the data is copied. All must be set before the first run. */

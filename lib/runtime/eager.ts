@@ -1,9 +1,10 @@
 /** Programs run op by op on a TensorFlow.js backend: the reference that compiled programs are tested against. */
 
 import * as tf from "@tensorflow/tfjs";
-import type { Executable, Program, Runtime } from "../compile/mod.ts";
+import { type Executable, type Program, residentNames, type Runtime } from "../compile/mod.ts";
 import type { HostTensor, TensorRecord } from "../tensor.ts";
-import { checkFeeds, checkResident, residentNames } from "./feeds.ts";
+import { checkFeeds, checkResident } from "./feeds.ts";
+import { expectSet } from "./residents.ts";
 
 /**
  * A runtime on a registered TensorFlow.js backend.
@@ -93,11 +94,7 @@ class EagerExecutable implements Executable {
 
   async run(feeds: TensorRecord): Promise<TensorRecord> {
     checkFeeds(this.#program, feeds);
-    for (const name of residentNames(this.#program)) {
-      if (!this.state.has(this.#nameOf(name))) {
-        throw new RangeError(`Cannot run "${this.#program.name}": "${name}" was never set`);
-      }
-    }
+    expectSet(this.#program, (name) => this.state.has(this.#nameOf(name)));
     await tf.setBackend(this.#backend);
     const results = tf.tidy(() => {
       const fed = Object.entries(feeds).map(([name, tensor]) => [name, toTensor(tensor)]);

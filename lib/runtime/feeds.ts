@@ -1,10 +1,5 @@
-import type { Program } from "../compile/mod.ts";
+import { type Program, residentNames } from "../compile/mod.ts";
 import { sizeOf, type TensorRecord } from "../tensor.ts";
-
-/** Names of the inputs that stay in the runtime: what is carried, then what never changes. */
-export function residentNames({ carried, parameters = [] }: Program): readonly string[] {
-  return [...carried, ...parameters];
-}
 
 /**
  * Checks what a program is fed and finds the values of its named lengths.

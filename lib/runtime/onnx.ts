@@ -7,6 +7,7 @@ import {
   type Graph,
   overwritable,
   type Program,
+  residentNames,
   type Runtime,
   simplify,
   traceProgram,
@@ -14,9 +15,10 @@ import {
 } from "../compile/mod.ts";
 import { evaluate } from "../compile/length.ts";
 import { encodeOnnx } from "../formats/onnx.ts";
-import { floatTensor, type HostTensor, sizeOf, type TensorRecord } from "../tensor.ts";
-import { checkFeeds, checkResident, residentNames } from "./feeds.ts";
+import { type HostTensor, sizeOf, type TensorRecord } from "../tensor.ts";
+import { checkFeeds } from "./feeds.ts";
 import { OnnxRuntimeLibrary, type SessionSettings } from "./onnxruntime.ts";
+import { expectSet, readTensors, writeTensors } from "./residents.ts";
 
 /** How the compiled runtime is set up. */
 export interface OnnxRuntimeOptions extends SessionSettings {
@@ -181,20 +183,12 @@ class OnnxExecutable implements Executable {
   }
 
   write(tensors: TensorRecord): void {
-    checkResident(this.#program, tensors);
-    for (const [name, { data }] of Object.entries(tensors)) {
-      const resident = this.resident.get(name)!;
-      resident.data.set(data as Float32Array);
-      resident.isSet = true;
-    }
+    writeTensors(this.#program, this.resident, tensors);
   }
 
   async run(feeds: TensorRecord): Promise<TensorRecord> {
     const bindings = checkFeeds(this.#program, feeds);
-    for (const [name, { isSet }] of this.resident) {
-      if (isSet) continue;
-      throw new RangeError(`Cannot run "${this.#program.name}": "${name}" was never set`);
-    }
+    expectSet(this.#program, (name) => this.resident.get(name)!.isSet);
     if (this.#running) throw new TypeError(`Cannot run "${this.#program.name}": it is running`);
     const results = this.#results.map((name): readonly [string, HostTensor] => {
       const value = this.#graph.outputs.get(name)!;
@@ -232,13 +226,8 @@ class OnnxExecutable implements Executable {
   }
 
   // deno-lint-ignore require-await
-  async read(names: readonly string[] = [...this.resident.keys()]): Promise<TensorRecord> {
-    return Object.fromEntries(
-      names.map((name) => {
-        const { shape, data } = this.resident.get(name)!;
-        return [name, floatTensor(shape, data.slice())];
-      }),
-    );
+  async read(names?: readonly string[]): Promise<TensorRecord> {
+    return readTensors(this.resident, names);
   }
 
   dispose(): void {

@@ -5,7 +5,7 @@
 
 import {
   fuse,
-  fuseProducts,
+  type Graph,
   type Program,
   type Runtime,
   simplify,
@@ -14,7 +14,7 @@ import {
 import type { Bindings } from "../compile/length.ts";
 import { peakBytes } from "../compile/memory.ts";
 import { planNative } from "../compile/native/lower.ts";
-import { compileNative } from "../compile/native/program.ts";
+import { compileNative, nativeGraph } from "../compile/native/program.ts";
 import { gridOf } from "../model/config.ts";
 import { maskTokenBounds } from "../model/masks.ts";
 import type { ShapeTable } from "../model/parameters.ts";
@@ -30,8 +30,6 @@ import { lanesOf } from "./trainer.ts";
 const ARENA_FACTOR = 1.25;
 /** Deno, the libraries, the threads that make batches. */
 const PROCESS_BYTES = 200e6;
-/** What one operation of the traced program takes, here and in the runtime. */
-const NODE_BYTES = { native: 15e3, onnx: 35e3 };
 
 /** Bytes that a run needs at most, decoded images that are kept for the next epoch aside. */
 export interface MemoryPlan {
@@ -49,28 +47,33 @@ export interface MemoryPlan {
   readonly stepBytes: number;
 }
 
-/** Operations of a program, and bytes that it works in. */
-interface Need {
-  readonly nodes: number;
-  readonly bytes: number;
+/** How a runtime's need follows from a program. */
+interface Estimator {
+  /** What one operation of the traced program takes, here and in the runtime. */
+  readonly nodeBytes: number;
+  /** Whether lanes share one program, or have a session each. */
+  readonly sharesProgram: boolean;
+  graphOf(program: Program, lengths: Bindings): Graph;
+  /** Bytes that a program works in. */
+  workBytes(graph: Graph, program: Program, lengths: Bindings): number;
 }
 
-/** The native runtime works in one piece of memory, whose size its plan says. */
-function nativeNeed(program: Program, lengths: Bindings): Need {
-  const graph = fuseProducts(simplify(traceProgram(program)));
-  const resident = [...program.carried, ...program.parameters ?? []];
-  const { arena } = planNative(compileNative(graph), lengths, {
-    resident,
-    carried: program.carried,
-  });
-  return { nodes: graph.nodes.length, bytes: arena.bytes };
-}
+/** Works in one piece of memory, whose size its plan says. */
+const NATIVE: Estimator = {
+  nodeBytes: 15e3,
+  sharesProgram: true,
+  graphOf: nativeGraph,
+  workBytes: (graph, program, lengths) =>
+    planNative(compileNative(graph), lengths, program).arena.bytes,
+};
 
 /** Of ONNX Runtime it is known what is alive at once. */
-function onnxNeed(program: Program, lengths: Bindings): Need {
-  const graph = fuse(simplify(traceProgram(withLengths(program, lengths))));
-  return { nodes: graph.nodes.length, bytes: ARENA_FACTOR * peakBytes(graph, {}) };
-}
+const ONNX: Estimator = {
+  nodeBytes: 35e3,
+  sharesProgram: false,
+  graphOf: (program, lengths) => fuse(simplify(traceProgram(withLengths(program, lengths)))),
+  workBytes: (graph) => ARENA_FACTOR * peakBytes(graph, {}),
+};
 
 /** The program for one value of each named length: traced in a third of the time that all values take. */
 function withLengths(program: Program, lengths: Bindings): Program {
@@ -97,19 +100,19 @@ export function planMemory(
   const longest = { context: contextTokens, targets: targetTokens };
   const lanes = lanesOf(threads, batch / accumulate);
   const laned = { ...step, lanes };
-  const isNative = name === "native", needOf = isNative ? nativeNeed : onnxNeed;
-  const gradients = needOf(gradientProgram(laned), longest);
-  const update = needOf(updateProgram(laned), {});
-  // Lanes share the program in one runtime, and have a session each in the other.
-  const nodes = (isNative ? 1 : lanes) * gradients.nodes + update.nodes;
+  const estimator = name === "native" ? NATIVE : ONNX, { nodeBytes, sharesProgram } = estimator;
+  const program = gradientProgram(laned);
+  const gradients = estimator.graphOf(program, longest);
+  const update = estimator.graphOf(updateProgram(laned), {});
+  const nodes = (sharesProgram ? 1 : lanes) * gradients.nodes.length + update.nodes.length;
   return {
     batch,
     targetBlocks,
     contextTokens,
     targetTokens,
-    programBytes: PROCESS_BYTES + NODE_BYTES[isNative ? "native" : "onnx"] * nodes,
+    programBytes: PROCESS_BYTES + nodeBytes * nodes,
     stateBytes: 4 * (2 * elements(stateShapes(model)) + lanes * elements(trainedShapes(model))),
-    stepBytes: lanes * gradients.bytes,
+    stepBytes: lanes * estimator.workBytes(gradients, program, longest),
   };
 }
 

@@ -3,17 +3,9 @@
  * columns become one kernel, which goes over the rows once.
  */
 
-import type { Graph, Node, Value } from "../graph.ts";
+import { type Graph, makersOf, type Node, type Value } from "../graph.ts";
 import { type Length, printLength } from "../length.ts";
-import {
-  columnsOf,
-  isFusible,
-  makersOf,
-  reducesRows,
-  rowsOf,
-  sourceOf,
-  sumsColumns,
-} from "./operations.ts";
+import { columnsOf, isFusible, reducesRows, rowsOf, sourceOf, sumsColumns } from "./operations.ts";
 
 /** Nodes that run as one: fusible ones, or a single one of another kind. */
 export interface Unit {

@@ -3,10 +3,10 @@
  * follows element by element from one tensor costs less to compute than to write and read.
  */
 
-import type { Graph, Node, Value } from "../graph.ts";
+import { type Graph, isReshape, makersOf, type Node, type Value } from "../graph.ts";
 import { sameLength } from "../length.ts";
 import type { Unit } from "./groups.ts";
-import { columnsOf, ELEMENTWISE, makersOf, rowsOf, sourceOf } from "./operations.ts";
+import { columnsOf, ELEMENTWISE, rowsOf, sourceOf } from "./operations.ts";
 
 /** Decides for the fused units of a graph. */
 export class Keeping {
@@ -134,10 +134,6 @@ export class Keeping {
     };
     for (const result of this.resultsOf(unit)) visit(result);
   }
-}
-
-function isReshape({ op }: Node): boolean {
-  return op === "Reshape" || op === "ExpandDims";
 }
 
 /** Whether a use goes over a value element by element, on the rows and columns of the value. */

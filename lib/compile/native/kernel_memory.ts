@@ -63,22 +63,28 @@ export class KernelMemory {
     const variation = variationOf(operand, over);
     const column = variation.columns ? " + c" : "";
     if (variation.rows === "none") return `${name}[0${column}]`;
-    return `${this.#rowOf(name, operand, over, variation.columns)}[0${column}]`;
+    return `${this.#rowOf(value, { operand, over, byColumn: variation.columns })}[0${column}]`;
   }
 
   /** The name of the pointer to an operand's row. */
-  #rowOf(name: string, operand: Value, over: Value, byColumn: boolean): string {
+  #rowOf(
+    value: Value,
+    { operand, over, byColumn }: {
+      readonly operand: Value;
+      readonly over: Value;
+      readonly byColumn: boolean;
+    },
+  ): string {
+    const name = this.argument({ value, written: false });
     const width = byColumn ? ` * ${this.argument({ length: columnsOf(operand) })}` : "";
-    const row = `(${rowIndex(operand, over, (length) => this.argument({ length }))})${width}`;
-    const key = `${name} + ${row}`;
+    const row = rowIndex(operand, over, (length) => this.argument({ length }));
+    const key = `${name} + (${row})${width}`;
     const known = this.#rowNames.get(key);
     if (known) return known;
     const fresh = `p${this.#rowNames.size}`;
     this.#rowNames.set(key, fresh);
-    const declared = this.declarations.find((line) => line.includes(` *${name} = `))!;
-    const type = declared.startsWith("const float") ? "const float" : "const int32_t";
-    this.rowStarts.push(`${type} *${fresh} = ${key};`);
-    if (byColumn && row.startsWith("(r) ")) this.#streams.set(fresh, false);
+    this.rowStarts.push(`const ${cType(value.type)} *${fresh} = ${key};`);
+    if (byColumn && row === "r") this.#streams.set(fresh, false);
     return fresh;
   }
 

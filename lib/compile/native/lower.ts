@@ -2,7 +2,8 @@
 
 import type { Node, Value } from "../graph.ts";
 import type { Bindings } from "../length.ts";
-import { Emitter } from "./emitter.ts";
+import { type Program, residentNames } from "../program.ts";
+import { type Call, Emitter } from "./emitter.ts";
 import type { FusedKernel } from "./kernel_parts.ts";
 import { reshape, sliceAll, transpose } from "./layout.ts";
 import { concat, gather, move, pad, split, tile } from "./moves.ts";
@@ -18,7 +19,6 @@ import {
   type Lifetime,
   newPlace,
 } from "./storage.ts";
-import type { Call } from "./emitter.ts";
 
 /** What runs for some lengths, and the memory that it takes. */
 export interface Plan {
@@ -30,31 +30,23 @@ export interface Plan {
   readonly results: ReadonlyMap<string, { readonly address: Address; readonly value: Value }>;
 }
 
-/** Which inputs and outputs have memory of their own, by name. */
-export interface Ownership {
-  /** Inputs that stay in the runtime; memory `input NAME`. */
-  readonly resident: readonly string[];
-  /** Among those, the ones that are also outputs. */
-  readonly carried: readonly string[];
-}
-
-/** The calls of a program for some lengths. */
+/** The calls of a program for some lengths. @param names of what stays in the runtime, in memory `input NAME` */
 export function planNative(
   program: NativeProgram,
   bindings: Bindings,
-  ownership: Ownership,
+  names: Pick<Program, "carried" | "parameters">,
 ): Plan {
   const at = new Emitter(bindings);
-  const { graph } = program;
+  const { graph } = program, { carried } = names, resident = new Set(residentNames(names));
   for (const [name, value] of graph.inputs) {
-    const fixed = ownership.resident.includes(name) ? `input ${name}` : undefined;
+    const fixed = resident.has(name) ? `input ${name}` : undefined;
     at.places.set(value.id, newPlace(at.shape(value), fixed));
   }
   for (const { value } of graph.constants) {
     at.places.set(value.id, newPlace(at.shape(value), `constant ${value.id}`));
   }
   at.placing = choosePlaces(program, {
-    carried: ownership.carried,
+    carried,
     places: at.places,
     shape: (value) => at.shape(value),
     numbers: (attribute) => at.numbers(attribute),
@@ -70,7 +62,7 @@ export function planNative(
   const results = new Map<string, { address: Address; value: Value }>();
   for (const [name, value] of graph.outputs) {
     const place = at.contiguous(value);
-    if (ownership.carried.includes(name)) {
+    if (carried.includes(name)) {
       const home = at.places.get(graph.inputs.get(name)!.id)!;
       if (place.block !== home.block) at.copy(place, home, at.shape(value));
     } else results.set(name, { address: addressOf(place), value });

@@ -1,6 +1,13 @@
 /** How operations that work element by element are written in C, and which operations can be fused with them. */
 
-import type { Attributes, Graph, Node, Value } from "../graph.ts";
+import {
+  type Attributes,
+  type Graph,
+  isReshape,
+  nextValueId,
+  type Node,
+  type Value,
+} from "../graph.ts";
 import { type Length, productOf, sameLength } from "../length.ts";
 
 /** The C expression of one element from those of the operands. */
@@ -86,22 +93,17 @@ export function isFusible(node: Node): boolean {
   return node.op in ELEMENTWISE || reducesRows(node) || sumsColumns(node);
 }
 
-/** The nodes that make each value. */
-export function makersOf({ nodes }: Graph): ReadonlyMap<number, Node> {
-  return new Map(nodes.flatMap((node) => node.outputs.map(({ id }) => [id, node] as const)));
-}
-
 /** The value whose bytes a value has, as rows of the same length: what reshapes were made of. */
 export function sourceOf(value: Value, makers: ReadonlyMap<number, Node>): Value {
   const maker = makers.get(value.id);
-  if (maker === undefined || !["Reshape", "ExpandDims"].includes(maker.op)) return value;
+  if (maker === undefined || !isReshape(maker)) return value;
   const [operand] = maker.inputs;
   return sameLength(columnsOf(operand!), columnsOf(value)) ? sourceOf(operand!, makers) : value;
 }
 
 /** Softmax as the operations that it consists of, so that they can be fused with others. */
 export function expandSoftmax(graph: Graph): Graph {
-  let next = 1 + Math.max(-1, ...allValues(graph).map(({ id }) => id));
+  let next = nextValueId(graph);
   const nodes = graph.nodes.flatMap((node): Node[] => {
     // These only look at the shape.
     if (["ZerosLike", "OnesLike"].includes(node.op)) return [{ ...node, inputs: [] }];
@@ -120,12 +122,4 @@ export function expandSoftmax(graph: Graph): Graph {
     ];
   });
   return { ...graph, nodes };
-}
-
-function allValues({ inputs, constants, nodes }: Graph): Value[] {
-  return [
-    ...inputs.values(),
-    ...constants.map(({ value }) => value),
-    ...nodes.flatMap(({ outputs }) => outputs),
-  ];
 }

@@ -3,11 +3,10 @@
  * merged into, a gradient straight into the memory that keeps it.
  */
 
-import type { Node, Value } from "../graph.ts";
+import { makersOf, type Node, type Value } from "../graph.ts";
 import type { Length } from "../length.ts";
 import { isContiguous, type Layout, reshape, slice, sliceAll, untranspose } from "./layout.ts";
 import type { NativeProgram } from "./program.ts";
-import { makersOf } from "./operations.ts";
 import { newPlace, type Place } from "./storage.ts";
 
 /** Wanted places by value. */

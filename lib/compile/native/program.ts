@@ -1,5 +1,9 @@
 /** Programs that are grouped into units, with the kernels of those. */
 
+import { fuseProducts } from "../fuse.ts";
+import type { Program } from "../program.ts";
+import { simplify } from "../simplify.ts";
+import { traceProgram } from "../unify.ts";
 import type { Graph } from "../graph.ts";
 import { groupNodes, type Unit } from "./groups.ts";
 import type { FusedKernel } from "./kernel_parts.ts";
@@ -17,6 +21,11 @@ export interface NativeProgram {
   readonly kernels: ReadonlyMap<Unit, FusedKernel & { readonly index: number }>;
   /** The functions of the program's own kernels. */
   readonly bodies: readonly string[];
+}
+
+/** The graph of a program that is compiled. */
+export function nativeGraph(program: Program): Graph {
+  return fuseProducts(simplify(traceProgram(program)));
 }
 
 /** Groups a graph and writes its kernels; units that do the same share one. */

@@ -4,8 +4,8 @@
  * products of a block, which the backward pass needs for gradients of weights.
  */
 
-import type { Graph, Node, Value } from "../graph.ts";
-import { columnsOf, ELEMENTWISE, makersOf } from "./operations.ts";
+import { type Graph, isReshape, makersOf, nextValueId, type Node, type Value } from "../graph.ts";
+import { columnsOf, ELEMENTWISE } from "./operations.ts";
 
 /** Nodes between two uses that make it worth while. */
 const FAR = 100;
@@ -17,10 +17,6 @@ const MOST_NODES = 12;
 export interface Recomputing {
   readonly graph: Graph;
   readonly again: ReadonlySet<Node>;
-}
-
-function isView({ op }: Node): boolean {
-  return op === "Reshape" || op === "ExpandDims";
 }
 
 /** Whether a value is not as large as most tensors: one number, or one per column or row. */
@@ -41,13 +37,11 @@ class Recomputer {
     this.#graph = graph;
     this.#makers = makersOf(graph);
     graph.nodes.forEach((node, position) => {
-      if (!isView(node)) { for (const value of node.inputs) this.#use(value, position); }
+      if (!isReshape(node)) { for (const value of node.inputs) this.#use(value, position); }
     });
     for (const value of graph.outputs.values()) this.#use(value, graph.nodes.length);
     for (const [position, node] of [...graph.nodes.entries()].reverse()) this.#end(node, position);
-    const ids = graph.nodes.flatMap(({ outputs }) => outputs.map(({ id }) => id));
-    const others = [...graph.inputs.values(), ...graph.constants.map(({ value }) => value)];
-    this.#nextId = 1 + ids.concat(others.map(({ id }) => id)).reduce((a, b) => Math.max(a, b), 0);
+    this.#nextId = nextValueId(graph);
   }
 
   #use(value: Value, position: number): void {
@@ -55,16 +49,16 @@ class Recomputer {
     if (uses.at(-1) !== position) uses.push(position);
     this.#uses.set(value.id, uses);
     const maker = this.#makers.get(value.id);
-    if (maker && isView(maker)) this.#use(maker.inputs[0]!, position);
+    if (maker && isReshape(maker)) this.#use(maker.inputs[0]!, position);
   }
 
   #end(node: Node, position: number): void {
     const [output] = node.outputs;
     const whole = node.inputs.filter((value) => !isSmall(value));
-    const follows = isView(node) || (node.op in ELEMENTWISE && whole.length === 1);
+    const follows = isReshape(node) || (node.op in ELEMENTWISE && whole.length === 1);
     const after = follows ? this.#ends.get(output!.id) ?? 0 : 0;
     for (const { id } of node.inputs) {
-      this.#ends.set(id, Math.max(this.#ends.get(id) ?? 0, isView(node) ? 0 : position, after));
+      this.#ends.set(id, Math.max(this.#ends.get(id) ?? 0, isReshape(node) ? 0 : position, after));
     }
   }
 
@@ -86,7 +80,7 @@ class Recomputer {
     const visit = (operand: Value): boolean => {
       if (operand !== value && this.#isThere(operand, position)) return true;
       const maker = this.#makers.get(operand.id);
-      if (maker === undefined || !(maker.op in ELEMENTWISE || isView(maker))) return false;
+      if (maker === undefined || !(maker.op in ELEMENTWISE || isReshape(maker))) return false;
       if (chain.has(maker)) return true;
       if (chain.size >= MOST_NODES || !maker.inputs.every(visit)) return false;
       chain.add(maker);
@@ -127,7 +121,7 @@ class Recomputer {
     const nodes = this.#graph.nodes.flatMap((node, position) => {
       const inputs = node.inputs.map((input) => {
         const other = replaced.get(input.id);
-        return other && position >= other.from && !isView(node) ? other.by : input;
+        return other && position >= other.from && !isReshape(node) ? other.by : input;
       });
       return [...before.get(position) ?? [], { ...node, inputs }];
     });
@@ -145,7 +139,7 @@ class Recomputer {
     },
   ): void {
     for (const view of this.#graph.nodes) {
-      if (!isView(view) || view.inputs[0]!.id !== value.id) continue;
+      if (!isReshape(view) || view.inputs[0]!.id !== value.id) continue;
       const [output] = view.outputs;
       if (!(this.#uses.get(output!.id) ?? []).some((use) => use >= late)) continue;
       const copy = { ...output!, id: this.#nextId++ };

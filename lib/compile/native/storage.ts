@@ -1,5 +1,6 @@
 /** Pieces of memory, from when to when each is in use, and where in one arena they lie. */
 
+import { sizeOf } from "../../tensor.ts";
 import { contiguous, type Layout } from "./layout.ts";
 
 /** A piece of memory. */
@@ -26,7 +27,7 @@ const ELEMENT = 4, ALIGNMENT = 64;
 
 /** A block for a tensor of its own. */
 export function newPlace(shape: readonly number[], fixed?: string): Place {
-  const bytes = ELEMENT * shape.reduce((product, extent) => product * extent, 1);
+  const bytes = ELEMENT * sizeOf(shape);
   return { block: { bytes, ...fixed === undefined ? {} : { fixed } }, layout: contiguous(shape) };
 }
 

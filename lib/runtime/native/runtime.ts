@@ -2,20 +2,19 @@
 
 import {
   type Executable,
-  fuseProducts,
   type Program,
+  residentNames,
   type Runtime,
-  simplify,
-  traceProgram,
   verifyGraph,
 } from "../../compile/mod.ts";
 import { evaluate } from "../../compile/length.ts";
 import { type Plan, planNative } from "../../compile/native/lower.ts";
-import { compileNative, type NativeProgram } from "../../compile/native/program.ts";
+import { compileNative, nativeGraph, type NativeProgram } from "../../compile/native/program.ts";
 import type { Block } from "../../compile/native/storage.ts";
 import { Failure } from "../../failure.ts";
 import { floatTensor, type HostTensor, sizeOf, type TensorRecord } from "../../tensor.ts";
-import { checkFeeds, checkResident, residentNames } from "../feeds.ts";
+import { checkFeeds } from "../feeds.ts";
+import { expectSet, readTensors, writeTensors } from "../residents.ts";
 import { encodeCalls } from "./calls.ts";
 import { findCompiler } from "./compiler.ts";
 import { KernelLibrary } from "./library.ts";
@@ -46,7 +45,7 @@ export async function createNativeRuntime(
   const library = await KernelLibrary.load(compiler);
   const compiled = new WeakMap<Program, Promise<Compiled>>();
   async function compile(program: Program): Promise<Compiled> {
-    const graph = fuseProducts(simplify(traceProgram(program)));
+    const graph = nativeGraph(program);
     verifyGraph(graph);
     const native = compileNative(graph);
     return { native, kernels: await library.compile(native.bodies) };
@@ -135,20 +134,12 @@ class NativeExecutable implements Executable {
   }
 
   write(tensors: TensorRecord): void {
-    checkResident(this.#program, tensors);
-    for (const [name, { data }] of Object.entries(tensors)) {
-      const resident = this.resident.get(name)!;
-      resident.data.set(data as Float32Array);
-      resident.isSet = true;
-    }
+    writeTensors(this.#program, this.resident, tensors);
   }
 
   async run(feeds: TensorRecord): Promise<TensorRecord> {
     const bindings = checkFeeds(this.#program, feeds);
-    for (const [name, { isSet }] of this.resident) {
-      if (isSet) continue;
-      throw new RangeError(`Cannot run "${this.#program.name}": "${name}" was never set`);
-    }
+    expectSet(this.#program, (name) => this.resident.get(name)!.isSet);
     if (this.#isRunning) throw new TypeError(`Cannot run "${this.#program.name}": it is running`);
     const { plan, addresses } = this.#prepare(bindings);
     for (const { value, data } of this.#native.graph.constants) {
@@ -198,10 +189,7 @@ class NativeExecutable implements Executable {
       this.#prepared.set(key, known);
       return known;
     }
-    const plan = planNative(this.#native, bindings, {
-      resident: [...this.resident.keys()],
-      carried: this.#program.carried,
-    });
+    const plan = planNative(this.#native, bindings, this.#program);
     if (plan.arena.bytes > this.#arena.bytes) {
       this.#arena.release();
       this.#prepared.clear();
@@ -229,13 +217,8 @@ class NativeExecutable implements Executable {
   }
 
   // deno-lint-ignore require-await
-  async read(names: readonly string[] = [...this.resident.keys()]): Promise<TensorRecord> {
-    return Object.fromEntries(
-      names.map((name) => {
-        const { shape, data } = this.resident.get(name)!;
-        return [name, floatTensor(shape, data.slice())];
-      }),
-    );
+  async read(names?: readonly string[]): Promise<TensorRecord> {
+    return readTensors(this.resident, names);
   }
 
   dispose(): void {

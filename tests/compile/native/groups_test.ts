@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { fuseProducts, simplify, traceProgram } from "../../../lib/compile/mod.ts";
 import { planNative } from "../../../lib/compile/native/lower.ts";
-import { compileNative } from "../../../lib/compile/native/program.ts";
+import { compileNative, nativeGraph } from "../../../lib/compile/native/program.ts";
 import { resolveConfig } from "../../../lib/training/config.ts";
 import { stepConfigOf } from "../../../lib/training/loop.ts";
 import { updateProgram } from "../../../lib/training/step.ts";
@@ -10,9 +9,8 @@ Deno.test("an update works through each parameter once, and needs no memory besi
   const { config } = resolveConfig({ preset: "smoke" });
   const step = { ...stepConfigOf(config), lanes: 2 };
   const program = updateProgram(step);
-  const native = compileNative(fuseProducts(simplify(traceProgram(program))));
-  const resident = [...program.carried, ...program.parameters ?? []];
-  const { calls, arena } = planNative(native, {}, { resident, carried: program.carried });
+  const native = compileNative(nativeGraph(program));
+  const { calls, arena } = planNative(native, {}, program);
   const moments = program.carried.filter((each) => each.startsWith("moment1."));
   assert.ok(moments.length > 20);
   for (const name of moments) {
