@@ -29,6 +29,8 @@ export interface StepCase {
 export interface StepWork {
   readonly step: StepConfig;
   readonly hyper: StepHyper;
+  /** Tokens of the longest context and target block. */
+  readonly longest: { readonly context: number; readonly targets: number };
   readonly threads: number;
   readonly warmUpSteps: number;
   readonly timedSteps: number;
@@ -132,11 +134,15 @@ export async function writeStepWork(
   run: Pick<StepWork, "threads" | "warmUpSteps" | "timedSteps">,
 ): Promise<readonly StepMasks[]> {
   const hyper = { learningRate: 1e-4, weightDecay: 0.04, emaMomentum: 0.996 };
-  const work: StepWork = { step, hyper, ...run };
   const state = initialState(step.model, { seed: SEED, initStd: 0.02, patchEmbedStd: 0.02 });
   const weights = Object.entries(state).filter(([name]) => !name.startsWith("moment"));
   const steps = run.warmUpSteps + run.timedSteps;
   const masks = Array.from({ length: steps }, (_, index) => masksOf(index));
+  const longest = {
+    context: Math.max(...masks.map(({ contextTokens }) => contextTokens)),
+    targets: Math.max(...masks.map(({ targetTokens }) => targetTokens)),
+  };
+  const work: StepWork = { step, hyper, longest, ...run };
   const batch: TensorRecord = {
     images: noiseImages(step.batch, step.model.encoder.imageSize),
     ...Object.assign({}, ...masks.map((each, index) => masksAsTensors(step, each, index))),

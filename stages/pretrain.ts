@@ -37,9 +37,9 @@ import { CONFIG_FLAGS } from "../lib/training/flags.ts";
 import { stepConfigOf, type StepReport, train } from "../lib/training/loop.ts";
 import { describeMemory, planMemory } from "../lib/training/memory.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../lib/training/order.ts";
-import { initialState, stateShapes } from "../lib/training/state.ts";
+import { stateShapes } from "../lib/training/state.ts";
 import { Trainer } from "../lib/training/trainer.ts";
-import { startFrom } from "../lib/start/mod.ts";
+import { drawInitialState, startFrom } from "../lib/start/mod.ts";
 
 const SPLIT = "train";
 /** Checks that are over sooner are not worth a line. */
@@ -158,13 +158,13 @@ class Speed {
 async function stateOf(
   run: RunDirectory,
   config: PretrainConfig,
-  weights: TensorRecord | undefined,
+  { weights, threads }: { readonly weights: TensorRecord | undefined; readonly threads: number },
 ): Promise<TensorRecord> {
   const model = modelConfigOf(config);
   if (run.checkpoint !== undefined) {
     return await readCheckpoint(run.checkpoint, { shapes: stateShapes(model) });
   }
-  const state = initialState(model, { seed: config.run.seed, ...config.model });
+  const state = await drawInitialState(model, { seed: config.run.seed, ...config.model }, threads);
   if (weights === undefined) return state;
   const started = { ...state, ...weights };
   // Kept at once: however early the run is stopped, it never needs the other weights again.
@@ -184,8 +184,10 @@ async function trainInto(run: RunDirectory, parts: {
 }): Promise<number> {
   const { options, config, plan, images, runtime, context } = parts;
   const { seed, batch } = config.run;
-  using trainer = await Trainer.create(runtime, stepConfigOf(config));
-  trainer.write(await stateOf(run, config, parts.weights));
+  const available = await availableMemory();
+  // Other threads draw weights and make batches while this one traces the programs.
+  const state = stateOf(run, config, { weights: parts.weights, threads: runtime.threads });
+  state.catch(() => {}); // Reported where it is awaited.
   const firstStep = run.checkpoint?.step ?? 0;
   await using loader = new BatchLoader({
     spec: {
@@ -202,6 +204,10 @@ async function trainInto(run: RunDirectory, parts: {
     endStep: plan.steps,
     samplesOf: (step) => imagesOfStep({ seed, images, batch }, step),
   });
+  using trainer = await Trainer.create(runtime, stepConfigOf(config));
+  const memory = planMemory(config, trainer);
+  if (memory !== undefined) { for (const line of describeMemory(memory, available)) say(line); }
+  trainer.write(await state);
   const progress = new Progress({
     stage: "pretrain",
     label: "training",
@@ -262,11 +268,6 @@ export async function pretrain(options: PretrainOptions, context: Context): Prom
   const finished = run.checkpoint?.step === plan.steps;
   if (!finished) {
     for (const line of describePlan(resolved, { plan, images })) say(line);
-    if (name === "onnx" || name === "native") {
-      for (
-        const line of describeMemory(planMemory(config, runtime), await availableMemory())
-      ) say(line);
-    }
     say(description);
     if (run.checkpoint !== undefined) say(`going on after step ${run.checkpoint.step}`);
     await verifyData(shards, context.signal);

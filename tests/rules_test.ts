@@ -38,7 +38,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "lib/pages": [...BASE, "lib/model"],
   "lib/runtime": [...BASE, "lib/files", "lib/formats", "lib/compile"],
   "lib/run": [...BASE, "lib/files", "lib/formats"],
-  "lib/start": [...BASE, "lib/files", "lib/formats", "lib/model", "lib/run"],
+  "lib/start": [...BASE, "lib/files", "lib/formats", "lib/model", "lib/run", "lib/training"],
   "lib/probe": [...BASE, "lib/random", "lib/files", "lib/formats", "lib/compile"],
   "lib/encoder": [
     ...BASE,

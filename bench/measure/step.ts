@@ -15,6 +15,7 @@ const { tensors: batch } = await readSafetensors(join(folder, "batch.safetensors
 async function startTrainer(): Promise<{ trainer: Trainer; library: string }> {
   const runtime = await createRuntime("auto", { threads: work.threads });
   const trainer = await Trainer.create(runtime, work.step);
+  trainer.reserve(work.longest);
   const { tensors: weights } = await readSafetensors(join(folder, "initial.safetensors"));
   trainer.write(weights);
   const moments = Object.entries(stateShapes(work.step.model))

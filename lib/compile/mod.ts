@@ -9,6 +9,7 @@ export { type Graph, printGraph } from "./graph.ts";
 export { emitOnnx } from "./onnx/lower.ts";
 export {
   type Executable,
+  type Need,
   type Program,
   residentNames,
   type Runtime,

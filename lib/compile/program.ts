@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { TensorRecord } from "../tensor.ts";
+import type { Bindings } from "./length.ts";
 
 /** An axis length: a number, or the name of a length that may differ from run to run. */
 export type Extent = number | string;
@@ -35,8 +36,23 @@ export function residentNames(
   return [...carried, ...parameters];
 }
 
+/** Memory of a program in bytes, besides what stays in the runtime. */
+export interface Need {
+  /** The program itself; 0 where another executable has the same one. */
+  readonly programBytes: number;
+  /** What a run works in. */
+  readonly workBytes: number;
+}
+
 /** A program that is ready to run on some device. */
 export interface Executable {
+  /**
+   * Makes ready for runs, so that the first is as fast as the others. It may be left out, and lengths may be exceeded.
+   *
+   * @param lengths the longest that are expected, of all named axes
+   * @returns what runs of these lengths need, where the runtime can tell
+   */
+  reserve(lengths: Bindings): Need | undefined;
   /** Sets carried tensors and parameters; the data is copied. All must be set before the first run. */
   write(tensors: TensorRecord): void;
   /** Runs once: takes the inputs that do not stay in the runtime, gives the results that do not. */

@@ -84,6 +84,9 @@ class EagerExecutable implements Executable {
     state.users++;
   }
 
+  /** Nothing can be made ready, and nothing is known. */
+  reserve(): undefined {}
+
   write(tensors: TensorRecord): void {
     checkResident(this.#program, tensors);
     tf.setBackend(this.#backend);

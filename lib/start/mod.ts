@@ -1,5 +1,6 @@
 /**
- * Weights that a run starts from instead of random ones: found, read, mapped to this model, and recorded by their hash.
+ * What a run starts from: random weights, or others that are found, read, mapped to this model, and recorded by their
+ * hash.
  *
  * @module
  */
@@ -11,6 +12,8 @@ import { listCheckpoints, readRun, type WeightsOrigin } from "../run/mod.ts";
 import type { TensorRecord } from "../tensor.ts";
 import { isWeight, mapWeights } from "./mapping.ts";
 import { findWeights, hashIfThere, readWeights } from "./source.ts";
+
+export { drawInitialState } from "./initial_state.ts";
 
 /** What a run starts from. */
 export interface Start {

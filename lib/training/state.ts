@@ -55,16 +55,21 @@ export function stateShapes(model: ModelConfig): ShapeTable {
   return { ...tableShapes(model), ...updatedShapes(model) };
 }
 
-/** The state before the first step: target equal to the encoder, moments zero, sine-cosine positions. */
-export function initialState(model: ModelConfig, initialisation: Initialisation): TensorRecord {
-  const encoder = {
-    [POSITIONS]: positionTable(model.encoder),
-    ...initialise(encoderShapes(model.encoder), "encoder", initialisation),
-  };
-  const predictor = {
-    [PREDICTOR_POSITIONS]: predictorPositionTable(model),
-    ...initialise(predictorShapes(model), "predictor", initialisation),
-  };
+/** Shapes of the tensors that start with random values or fixed ones, by network. */
+export function randomShapes(model: ModelConfig): Readonly<Record<StartingNetwork, ShapeTable>> {
+  return { encoder: encoderShapes(model.encoder), predictor: predictorShapes(model) };
+}
+
+/** The networks that are drawn; the target encoder starts as a copy. */
+export type StartingNetwork = "encoder" | "predictor";
+
+/** The state before the first step from weights: target equal to the encoder, moments zero, sine-cosine positions. */
+export function stateWith(
+  model: ModelConfig,
+  weights: Readonly<Record<StartingNetwork, TensorRecord>>,
+): TensorRecord {
+  const encoder = { [POSITIONS]: positionTable(model.encoder), ...weights.encoder };
+  const predictor = { [PREDICTOR_POSITIONS]: predictorPositionTable(model), ...weights.predictor };
   const zeros = Object.fromEntries(
     Object.entries(trainedShapes(model)).map(([name, shape]) => [name, floatTensor(shape)]),
   );
@@ -75,4 +80,13 @@ export function initialState(model: ModelConfig, initialisation: Initialisation)
     ...prefixed("moment1.", zeros),
     ...prefixed("moment2.", zeros),
   };
+}
+
+/** The state before the first step with random weights. */
+export function initialState(model: ModelConfig, initialisation: Initialisation): TensorRecord {
+  const { encoder, predictor } = randomShapes(model);
+  return stateWith(model, {
+    encoder: initialise(encoder, "encoder", initialisation),
+    predictor: initialise(predictor, "predictor", initialisation),
+  });
 }

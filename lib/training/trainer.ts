@@ -1,4 +1,4 @@
-import type { Executable, Runtime } from "../compile/program.ts";
+import type { Executable, Need, Runtime } from "../compile/program.ts";
 import { type Masks, masksOfImages } from "../model/masks.ts";
 import { floatTensor, type TensorRecord } from "../tensor.ts";
 import type { StepHyper } from "./schedules.ts";
@@ -91,6 +91,29 @@ export class Trainer implements Disposable {
       executables.push(await runtime.prepare(program, { ...sharing, threads }));
     }
     return new Trainer(whole, { lanes: executables, update });
+  }
+
+  /** How many parts of a batch are worked through at the same time. */
+  get lanes(): number {
+    return this.#lanes.length;
+  }
+
+  /**
+   * Makes ready for steps with masks of up to so many tokens.
+   *
+   * @returns what they need besides state and gradients, where the runtime can tell
+   */
+  reserve(longest: { readonly context: number; readonly targets: number }): Need | undefined {
+    const update = this.#update.reserve({});
+    if (update === undefined) return undefined;
+    // The update works on one tensor after the other: next to nothing beside the lanes.
+    let { programBytes } = update, workBytes = 0;
+    for (const lane of this.#lanes) {
+      const need = lane.reserve(longest)!;
+      programBytes += need.programBytes;
+      workBytes += need.workBytes;
+    }
+    return { programBytes, workBytes };
   }
 
   /** Sets the state, or parts of it. All of it must be set before the first step. */

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { createRuntime } from "../../lib/runtime/mod.ts";
 import { resolveConfig } from "../../lib/training/config.ts";
+import { stepConfigOf } from "../../lib/training/loop.ts";
 import { describeMemory, type MemoryPlan, planMemory } from "../../lib/training/memory.ts";
+import { Trainer } from "../../lib/training/trainer.ts";
 
 const PLAN: MemoryPlan = {
   batch: 16,
@@ -16,20 +19,29 @@ const LINE = "at most 58 context and 4 x 42 target tokens per image: about 2.4 G
 
 const RUNTIMES = ["native", "onnx"];
 
-function planOf(batch: number, { name = "native", threads = 1 } = {}): MemoryPlan {
+async function planOf(
+  batch: number,
+  { name = "native", threads = 1 } = {},
+): Promise<MemoryPlan> {
   const { config } = resolveConfig({ preset: "smoke", flags: { batch } });
-  return planMemory(config, { name, threads });
+  using trainer = await Trainer.create(
+    await createRuntime(name, { threads }),
+    stepConfigOf(config),
+  );
+  return planMemory(config, trainer)!;
 }
 
-Deno.test("planMemory() plans for the longest masks", () => {
-  const { contextTokens, targetTokens, targetBlocks, batch } = planOf(8);
+Deno.test("planMemory() plans for the longest masks", async () => {
+  const { contextTokens, targetTokens, targetBlocks, batch } = await planOf(8);
   // Of 16 patches: all but a target of 1 x 2, and targets of 2 x 2 (0.3 x 16 = 4.8).
   assert.deepEqual([contextTokens, targetTokens, targetBlocks, batch], [14, 4, 2, 8]);
 });
 
 for (const name of RUNTIMES) {
-  Deno.test(`planMemory() grows with the batch by what a step takes in ${name}, and by nothing else`, () => {
-    const [eight, sixteen, many] = [8, 16, 64].map((batch) => planOf(batch, { name }));
+  Deno.test(`planMemory() grows with the batch by what a step takes in ${name}, and by nothing else`, async () => {
+    const [eight, sixteen, many] = await Promise.all(
+      [8, 16, 64].map((batch) => planOf(batch, { name })),
+    );
     assert.deepEqual(
       [many!.programBytes, many!.stateBytes],
       [eight!.programBytes, eight!.stateBytes],
@@ -39,8 +51,8 @@ for (const name of RUNTIMES) {
     assert.ok(Math.abs(sixteen!.stepBytes / eight!.stepBytes - 2) < 0.05);
   });
 
-  Deno.test(`planMemory() shares the batch out to lanes of ${name}, which have gradients of their own`, () => {
-    const [one, four] = [planOf(32, { name }), planOf(32, { name, threads: 4 })];
+  Deno.test(`planMemory() shares the batch out to lanes of ${name}, which have gradients of their own`, async () => {
+    const [one, four] = [await planOf(32, { name }), await planOf(32, { name, threads: 4 })];
     assert.ok(Math.abs(four.stepBytes / one.stepBytes - 1) < 0.1);
     const { encoder, predictor } = { encoder: 31_584, predictor: 4_464 };
     assert.equal(four.stateBytes - one.stateBytes, 3 * 4 * (encoder + predictor));

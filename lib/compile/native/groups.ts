@@ -5,6 +5,7 @@
 
 import { type Graph, makersOf, type Node, type Value } from "../graph.ts";
 import { type Length, printLength } from "../length.ts";
+import { IndexSet } from "./index_set.ts";
 import { columnsOf, isFusible, reducesRows, rowsOf, sourceOf, sumsColumns } from "./operations.ts";
 
 /** Nodes that run as one: fusible ones, or a single one of another kind. */
@@ -24,7 +25,7 @@ interface Draft {
   readonly rows: Length;
   columns: Length;
   /** Indices of the drafts that must run before. */
-  readonly before: Set<number>;
+  readonly before: IndexSet;
 }
 
 /** How far back a unit that reads the same tensors may lie; farther ones would keep tensors alive for long. */
@@ -41,7 +42,7 @@ function spaceOf(node: Node): { rows: Length; columns: Length } {
  * the earliest first: what is done to a parameter, its gradient and its moments meets in one unit.
  */
 function byPreference(a: Draft, b: Draft): number {
-  const late = (draft: Draft) => draft.before.size > 0;
+  const late = (draft: Draft) => !draft.before.isEmpty;
   if (late(a) !== late(b)) return late(a) ? -1 : 1;
   return late(a) ? b.index - a.index : a.index - b.index;
 }
@@ -51,10 +52,12 @@ class Grouping {
   readonly #drafts: Draft[] = [];
   readonly #draftOf = new Map<Node, Draft>();
   readonly #again: ReadonlySet<Node>;
+  readonly #nodes: number;
 
   constructor(graph: Graph, again: ReadonlySet<Node>) {
     this.#makers = makersOf(graph);
     this.#again = again;
+    this.#nodes = graph.nodes.length;
     for (const node of graph.nodes) this.#place(node);
   }
 
@@ -77,7 +80,7 @@ class Grouping {
       : undefined;
     if (draft === undefined) {
       const { rows, columns } = fused ? spaceOf(node) : { rows: 1, columns: 1 };
-      const before = new Set<number>();
+      const before = new IndexSet(this.#nodes);
       for (const supplier of suppliers) this.#follow(before, supplier);
       const fresh = { index: this.#drafts.length, nodes: [node], fused, rows, columns, before };
       this.#drafts.push(fresh);
@@ -87,17 +90,17 @@ class Grouping {
     draft.nodes.push(node);
     this.#draftOf.set(node, draft);
     if (draft.columns === 1) draft.columns = spaceOf(node).columns;
-    const added = new Set<number>();
+    const added = new IndexSet(this.#nodes);
     for (const supplier of suppliers) if (supplier !== draft) this.#follow(added, supplier);
     for (const each of this.#drafts) {
       if (each !== draft && !each.before.has(draft.index)) continue;
-      for (const index of added) each.before.add(index);
+      each.before.addAll(added);
     }
   }
 
-  #follow(before: Set<number>, supplier: Draft): void {
+  #follow(before: IndexSet, supplier: Draft): void {
     before.add(supplier.index);
-    for (const index of supplier.before) before.add(index);
+    before.addAll(supplier.before);
   }
 
   /** Units that a node could join: those that make its operands, then those that read the same ones, the latest first. */
@@ -108,8 +111,8 @@ class Grouping {
       // What is computed again must not join those that computed it first.
       .filter((draft) => !this.#again.has(node) || this.#isNear(draft!)) as Draft[];
     const read = new Set(sources.filter(({ shape }) => shape.length > 1).map(({ id }) => id));
-    const readers = this.#drafts.filter((draft) =>
-      draft.fused && this.#isNear(draft) &&
+    const readers = this.#drafts.slice(-NEIGHBOURS).filter((draft) =>
+      draft.fused &&
       draft.nodes.some(({ inputs }) =>
         inputs.some((value) => read.has(sourceOf(value, this.#makers).id))
       )
@@ -141,11 +144,11 @@ class Grouping {
 
   /** The units, each after those whose results it needs; otherwise in the order of their first nodes. */
   ordered(): readonly Unit[] {
-    const done = new Set<number>();
+    const done = new IndexSet(this.#nodes);
     const open = [...this.#drafts];
     const units: Unit[] = [];
     while (open.length > 0) {
-      const next = open.findIndex(({ before }) => [...before].every((index) => done.has(index)));
+      const next = open.findIndex(({ before }) => before.isWithin(done));
       const [draft] = open.splice(next, 1);
       done.add(draft!.index);
       units.push(draft!);

@@ -3,6 +3,7 @@
 #include "packing.h"
 #include "products.h"
 #include "team.h"
+#include "populate.h"
 
 enum { AXES = 6 };
 

@@ -1,12 +1,17 @@
 /** The compiled kernels, and how a list of calls is handed to them. */
 
 import { KERNEL_NAMES } from "../../compile/native/emitter.ts";
+import { availableMemory } from "../available_memory.ts";
 import { compiledLibrary, type Compiler } from "./compiler.ts";
+import type { Memory } from "./memory.ts";
 
 /** Files that kernels.c includes, in the order in which it does. */
-const HEADERS = ["vector.h", "packing.h", "products.h", "team.h"];
+const HEADERS = ["vector.h", "packing.h", "products.h", "team.h", "populate.h"];
 
 const read = (name: string) => Deno.readTextFile(new URL(name, import.meta.url));
+
+/** Less fresh memory is not worth a thread. */
+const LEAST_POPULATED_BYTES = 64e6;
 
 /** Addresses of functions in a table. */
 function functionsOf(table: Deno.PointerValue, count: number): readonly number[] {
@@ -25,25 +30,42 @@ export class KernelLibrary {
     scratches: BigUint64Array,
     threads: bigint,
   ) => Promise<number>;
+  readonly #populate: (
+    addresses: BigUint64Array,
+    lengths: BigUint64Array,
+    count: bigint,
+  ) => Promise<void>;
   readonly #compiler: Compiler;
   readonly #shared: string;
+  /** Bytes that may be asked for ahead of their use. */
+  #spare: number;
 
-  private constructor(compiler: Compiler, path: string, shared: string) {
+  private constructor(
+    compiler: Compiler,
+    { path, shared, spare }: {
+      readonly path: string;
+      readonly shared: string;
+      readonly spare: number;
+    },
+  ) {
     const { symbols } = Deno.dlopen(path, {
       run_programs: {
         parameters: ["buffer", "buffer", "i64"],
         result: "i32",
         nonblocking: true,
       },
+      populate: { parameters: ["buffer", "buffer", "i64"], result: "void", nonblocking: true },
       scratch_length: { type: "i64" },
       kernel_table: { type: "pointer" },
     });
     this.#run = symbols.run_programs as never;
+    this.#populate = symbols.populate as never;
     this.scratchBytes = 4 * Number(symbols.scratch_length);
     const addresses = functionsOf(symbols.kernel_table, KERNEL_NAMES.length);
     this.kernels = new Map(KERNEL_NAMES.map((name, i) => [name, addresses[i]!]));
     this.#compiler = compiler;
     this.#shared = shared;
+    this.#spare = spare;
   }
 
   static async load(compiler: Compiler): Promise<KernelLibrary> {
@@ -52,7 +74,10 @@ export class KernelLibrary {
       (text, name, i) => text.replace(`#include "${name}"`, () => headers[i]!),
       kernels!,
     );
-    return new KernelLibrary(compiler, await compiledLibrary(compiler, source), headers[0]!);
+    // Only half: whoever wants too much shall be warned before it is taken.
+    const spare = (await availableMemory() ?? 0) / 2;
+    const path = await compiledLibrary(compiler, source);
+    return new KernelLibrary(compiler, { path, shared: headers[0]!, spare });
   }
 
   /** Compiles a program's own kernels. @param bodies of functions @returns their addresses */
@@ -68,6 +93,25 @@ export class KernelLibrary {
       fused_table: { type: "pointer" },
     });
     return functionsOf(symbols.fused_table, bodies.length);
+  }
+
+  /**
+   * Has the system give fresh memory now, on a thread beside this one. Otherwise it does so page by page as they are
+   * touched, while what touches them waits. Nothing happens unless the process may know that there is plenty.
+   */
+  populate(memories: readonly Pick<Memory, "address" | "bytes">[]): void {
+    const bytes = memories.reduce((sum, memory) => sum + memory.bytes, 0);
+    if (bytes < LEAST_POPULATED_BYTES || !this.hasRoomFor(bytes)) return;
+    this.#spare -= bytes;
+    const addresses = BigUint64Array.from(memories, ({ address }) => BigInt(address));
+    const lengths = BigUint64Array.from(memories, (memory) => BigInt(memory.bytes));
+    // Memory that is released meanwhile is no error: what is no longer there is passed over.
+    this.#populate(addresses, lengths, BigInt(memories.length));
+  }
+
+  /** Whether fresh memory of this size may be populated. */
+  hasRoomFor(bytes: number): boolean {
+    return bytes <= this.#spare;
   }
 
   /** Works through a list of calls per thread. */

@@ -40,6 +40,7 @@ export class Resident {
   readonly shape: readonly number[];
   readonly data: Float32Array<ArrayBuffer>;
   readonly address: number;
+  readonly bytes: number;
   isSet = false;
 
   constructor(shape: readonly number[]) {
@@ -48,5 +49,6 @@ export class Resident {
     this.shape = shape;
     this.data = memory.floats(0, length);
     this.address = memory.address;
+    this.bytes = memory.bytes;
   }
 }

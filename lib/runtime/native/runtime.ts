@@ -2,12 +2,13 @@
 
 import {
   type Executable,
+  type Need,
   type Program,
   residentNames,
   type Runtime,
   verifyGraph,
 } from "../../compile/mod.ts";
-import { evaluate } from "../../compile/length.ts";
+import { type Bindings, evaluate } from "../../compile/length.ts";
 import { type Plan, planNative } from "../../compile/native/lower.ts";
 import { compileNative, nativeGraph, type NativeProgram } from "../../compile/native/program.ts";
 import type { Block } from "../../compile/native/storage.ts";
@@ -19,12 +20,15 @@ import { encodeCalls } from "./calls.ts";
 import { findCompiler } from "./compiler.ts";
 import { KernelLibrary } from "./library.ts";
 import { Memory, Resident } from "./memory.ts";
+import { Recent } from "./recent.ts";
 
 /** A program whose kernels are compiled. */
 interface Compiled {
   readonly native: NativeProgram;
   /** Addresses of the program's own kernels. */
   readonly kernels: readonly number[];
+  /** The same for all executables of the program. */
+  readonly plans: Recent<Plan>;
 }
 
 /**
@@ -48,7 +52,8 @@ export async function createNativeRuntime(
     const graph = nativeGraph(program);
     verifyGraph(graph);
     const native = compileNative(graph);
-    return { native, kernels: await library.compile(native.bodies) };
+    const kernels = await library.compile(native.bodies);
+    return { native, kernels, plans: new Recent(KEPT_PLANS) };
   }
   return {
     name: "native",
@@ -60,13 +65,21 @@ export async function createNativeRuntime(
       program,
       { sharing, sharedName = (name: string) => name, threads: own = threads } = {},
     ) {
-      const made = compiled.get(program) ?? compile(program);
-      compiled.set(program, made);
       const others = (sharing as NativeExecutable | undefined)?.resident;
+      const resident = new Map<string, Resident>(), fresh: Resident[] = [];
+      for (const name of residentNames(program)) {
+        const shared = others?.get(sharedName(name));
+        resident.set(name, shared ?? new Resident(program.inputs[name]!.shape as number[]));
+        if (shared === undefined) fresh.push(resident.get(name)!);
+      }
+      library.populate(fresh); // Goes on while the program is traced.
+      const known = compiled.get(program), made = known ?? compile(program);
+      compiled.set(program, made);
       return new NativeExecutable(library, program, {
         ...await made,
         threads: own,
-        shared: (name) => others?.get(sharedName(name)),
+        resident,
+        isFirst: known === undefined,
       });
     },
   };
@@ -79,11 +92,18 @@ interface Prepared {
   readonly addresses: BigUint64Array<ArrayBuffer>;
 }
 
-/** How much larger an arena is made than it must be. */
+/** How much larger an arena is made than it must be, where longer lengths come than were expected. */
 const ARENA_RESERVE = 1.1;
+
+/** What an operation takes here, measured. */
+const NODE_BYTES = 15e3;
 
 /** Plans that are kept; lengths often come again. */
 const KEPT_PLANS = 64;
+
+function keyOf(lengths: Bindings): string {
+  return Object.entries(lengths).sort().join();
+}
 
 function pointerTo(data: ArrayBufferView<ArrayBuffer>): bigint {
   return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(data)));
@@ -96,32 +116,33 @@ class NativeExecutable implements Executable {
   readonly #native: NativeProgram;
   readonly #kernels: readonly number[];
   readonly #threads: number;
+  /** Whether no other executable has the program. */
+  readonly #isFirst: boolean;
   readonly #constants = new Map<string, Memory>();
   readonly #scratches: readonly Memory[];
   readonly #scratchAddresses: BigUint64Array<ArrayBuffer>;
-  readonly #prepared = new Map<string, Prepared>();
+  readonly #plans: Recent<Plan>;
+  readonly #prepared = new Recent<Prepared>(KEPT_PLANS);
   #arena = new Memory(0);
   #isRunning = false;
 
   constructor(
     library: KernelLibrary,
     program: Program,
-    { native, kernels, threads, shared }: Compiled & {
+    { native, kernels, plans, threads, resident, isFirst }: Compiled & {
       readonly threads: number;
-      shared(name: string): Resident | undefined;
+      readonly resident: ReadonlyMap<string, Resident>;
+      readonly isFirst: boolean;
     },
   ) {
     this.#library = library;
     this.#program = program;
     this.#native = native;
     this.#kernels = kernels;
+    this.#plans = plans;
     this.#threads = threads;
-    this.resident = new Map(
-      residentNames(program).map((name) => [
-        name,
-        shared(name) ?? new Resident(program.inputs[name]!.shape as number[]),
-      ]),
-    );
+    this.resident = resident;
+    this.#isFirst = isFirst;
     this.#scratches = Array.from({ length: threads }, () => new Memory(library.scratchBytes));
     this.#scratchAddresses = BigUint64Array.from(this.#scratches, ({ address }) => BigInt(address));
     for (const { value, data } of native.graph.constants) {
@@ -131,6 +152,22 @@ class NativeExecutable implements Executable {
       if (data.dtype === "float32") memory.floats(0, data.data.length).set(data.data);
       else memory.integers(0, data.data.length).set(data.data);
     }
+  }
+
+  reserve(lengths: Bindings): Need {
+    const { bytes } = this.#planFor(lengths).arena;
+    if (bytes > this.#arena.bytes && this.#library.hasRoomFor(bytes)) {
+      this.#replaceArena(bytes);
+      this.#library.populate([this.#arena]);
+    }
+    const programBytes = this.#isFirst ? NODE_BYTES * this.#native.graph.nodes.length : 0;
+    return { programBytes, workBytes: bytes };
+  }
+
+  #replaceArena(bytes: number): void {
+    this.#arena.release();
+    this.#prepared.clear();
+    this.#arena = new Memory(bytes);
   }
 
   write(tensors: TensorRecord): void {
@@ -181,32 +218,27 @@ class NativeExecutable implements Executable {
     return offset;
   }
 
-  #prepare(bindings: Readonly<Record<string, number>>): Prepared {
-    const key = Object.values(bindings).join();
-    const known = this.#prepared.get(key);
-    if (known !== undefined) {
-      this.#prepared.delete(key);
-      this.#prepared.set(key, known);
-      return known;
-    }
-    const plan = planNative(this.#native, bindings, this.#program);
+  #planFor(lengths: Bindings): Plan {
+    return this.#plans.get(
+      keyOf(lengths),
+      () => planNative(this.#native, lengths, this.#program),
+    );
+  }
+
+  #prepare(lengths: Bindings): Prepared {
+    return this.#prepared.get(keyOf(lengths), () => this.#encode(this.#planFor(lengths)));
+  }
+
+  #encode(plan: Plan): Prepared {
     if (plan.arena.bytes > this.#arena.bytes) {
-      this.#arena.release();
-      this.#prepared.clear();
-      // Masks of other sizes will need somewhat more.
-      this.#arena = new Memory(Math.ceil(ARENA_RESERVE * plan.arena.bytes));
+      this.#replaceArena(Math.ceil(ARENA_RESERVE * plan.arena.bytes));
     }
     const calls = encodeCalls(plan, {
       kernel: ({ kernel }) =>
         typeof kernel === "number" ? this.#kernels[kernel]! : this.#library.kernels.get(kernel)!,
       block: (block) => this.#addressOf(plan, block),
     }, this.#threads);
-    const prepared = { plan, calls, addresses: BigUint64Array.from(calls, pointerTo) };
-    this.#prepared.set(key, prepared);
-    if (this.#prepared.size > KEPT_PLANS) {
-      this.#prepared.delete(this.#prepared.keys().next().value!);
-    }
-    return prepared;
+    return { plan, calls, addresses: BigUint64Array.from(calls, pointerTo) };
   }
 
   #addressOf(plan: Plan, block: Block): number {

@@ -1,0 +1,23 @@
+/** The values that were asked for last, by key. */
+export class Recent<V> {
+  readonly #values = new Map<string, V>();
+  readonly #limit: number;
+
+  /** @param limit values that are kept */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** The value of a key, made where it is not known. */
+  get(key: string, make: () => V): V {
+    const value = this.#values.get(key) ?? make();
+    this.#values.delete(key);
+    this.#values.set(key, value);
+    if (this.#values.size > this.#limit) this.#values.delete(this.#values.keys().next().value!);
+    return value;
+  }
+
+  clear(): void {
+    this.#values.clear();
+  }
+}

@@ -1,0 +1,94 @@
+import type { ModelConfig } from "../model/config.ts";
+import { type Initialisation, isDecayed, type ShapeTable } from "../model/parameters.ts";
+import { type FloatTensor, sizeOf, type TensorRecord } from "../tensor.ts";
+import { initialState, randomShapes, stateWith } from "../training/state.ts";
+
+/** What a thread is asked for, by network. */
+export interface DrawRequest {
+  readonly initialisation: Initialisation;
+  readonly shapes: Readonly<Record<string, ShapeTable>>;
+}
+
+/** What it answers, in the same order. */
+export type DrawAnswer = Readonly<Record<string, Readonly<Record<string, FloatTensor>>>>;
+
+/** Random values that a thread must have to be worth its start. */
+const LEAST_PER_THREAD = 2 ** 20;
+
+/** A tensor of a network, and how many random values it takes. */
+interface Share {
+  readonly network: string;
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly values: number;
+}
+
+/** Shares tensors out so that all have about the same to draw: the largest first, each to who has least. */
+function sharesOf(
+  networks: Readonly<Record<string, ShapeTable>>,
+  threads: number,
+): readonly Readonly<Record<string, ShapeTable>>[] {
+  const all: Share[] = Object.entries(networks).flatMap(([network, shapes]) =>
+    Object.entries(shapes).map(([name, shape]) => ({
+      network,
+      name,
+      shape,
+      values: isDecayed(name, shape) ? sizeOf(shape) : 0,
+    }))
+  );
+  const shares = Array.from(
+    { length: threads },
+    () => ({ values: 0, shapes: {} as Record<string, Record<string, readonly number[]>> }),
+  );
+  for (const { network, name, shape, values } of all.sort((a, b) => b.values - a.values)) {
+    const share = shares.reduce((least, each) => each.values < least.values ? each : least);
+    share.values += values;
+    (share.shapes[network] ??= {})[name] = shape;
+  }
+  return shares.map(({ shapes }) => shapes);
+}
+
+function draw(request: DrawRequest): Promise<DrawAnswer> {
+  const script = new URL("./initial_state_worker.ts", import.meta.url);
+  const worker = new Worker(script, { type: "module", name: "initial state" });
+  const answer = Promise.withResolvers<DrawAnswer>();
+  worker.onmessage = ({ data }: MessageEvent<DrawAnswer>) => answer.resolve(data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    answer.reject(new Error(`A thread that draws weights broke down: ${event.message}`));
+  };
+  worker.postMessage(request);
+  return answer.promise.finally(() => worker.terminate());
+}
+
+/**
+ * The same as `initialState`, drawn on threads beside this one: 24 million values of ViT-S take seconds, and this thread
+ * has a program to trace meanwhile. Small models are not worth it.
+ *
+ * @param threads at most
+ */
+export async function drawInitialState(
+  model: ModelConfig,
+  initialisation: Initialisation,
+  threads: number,
+): Promise<TensorRecord> {
+  const networks = randomShapes(model);
+  const values = Object.values(networks).flatMap((shapes) => Object.values(shapes)).map(sizeOf)
+    .reduce((sum, size) => sum + size, 0);
+  const worthwhile = Math.min(threads, Math.floor(values / LEAST_PER_THREAD));
+  if (worthwhile === 0) return initialState(model, initialisation);
+  const answers = await Promise.all(
+    sharesOf(networks, worthwhile).map((shapes) => draw({ initialisation, shapes })),
+  );
+  // In the order of the tables, whoever has drawn a tensor.
+  const drawn = Object.entries(networks).map(([network, shapes]) => [
+    network,
+    Object.fromEntries(
+      Object.keys(shapes).map((name) => {
+        const owner = answers.find((answer) => answer[network]?.[name] !== undefined);
+        return [name, owner![network]![name]!];
+      }),
+    ),
+  ]);
+  return stateWith(model, Object.fromEntries(drawn));
+}
