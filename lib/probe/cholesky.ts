@@ -11,7 +11,7 @@ export function choleskyFactor(matrix: Float64Array, width: number): Float64Arra
   for (let i = 0; i < width; i++) {
     for (let j = 0; j <= i; j++) {
       const rest = matrix[i * width + j]! -
-        dotRows(factor, i * width, { other: j * width, count: j });
+        dot(factor, { at: i * width, other: factor, otherAt: j * width, count: j });
       if (i > j) factor[i * width + j] = rest / factor[j * width + j]!;
       else if (rest > 0) factor[i * width + i] = Math.sqrt(rest);
       else {
@@ -24,21 +24,25 @@ export function choleskyFactor(matrix: Float64Array, width: number): Float64Arra
   return factor;
 }
 
-/** Inner product of two stretches of one array. */
-function dotRows(
+/** Inner product of two stretches, in four sums that do not wait for each other. */
+function dot(
   values: Float64Array,
-  start: number,
-  { other, count }: { readonly other: number; readonly count: number },
+  { at, other, otherAt, count }: {
+    readonly at: number;
+    readonly other: Float64Array;
+    readonly otherAt: number;
+    readonly count: number;
+  },
 ): number {
   const whole = count - count % 4;
   let a0 = 0, a1 = 0, a2 = 0, a3 = 0;
   for (let i = 0; i < whole; i += 4) {
-    a0 += values[start + i]! * values[other + i]!;
-    a1 += values[start + i + 1]! * values[other + i + 1]!;
-    a2 += values[start + i + 2]! * values[other + i + 2]!;
-    a3 += values[start + i + 3]! * values[other + i + 3]!;
+    a0 += values[at + i]! * other[otherAt + i]!;
+    a1 += values[at + i + 1]! * other[otherAt + i + 1]!;
+    a2 += values[at + i + 2]! * other[otherAt + i + 2]!;
+    a3 += values[at + i + 3]! * other[otherAt + i + 3]!;
   }
-  for (let i = whole; i < count; i++) a0 += values[start + i]! * values[other + i]!;
+  for (let i = whole; i < count; i++) a0 += values[at + i]! * other[otherAt + i]!;
   return a0 + a1 + (a2 + a3);
 }
 
@@ -47,8 +51,7 @@ export function choleskySolve(factor: Float64Array, vector: Float64Array): void 
   const width = vector.length;
   for (let i = 0; i < width; i++) {
     const row = i * width;
-    let rest = vector[i]!;
-    for (let j = 0; j < i; j++) rest -= factor[row + j]! * vector[j]!;
+    const rest = vector[i]! - dot(factor, { at: row, other: vector, otherAt: 0, count: i });
     vector[i] = rest / factor[row + i]!;
   }
   for (let i = width - 1; i >= 0; i--) {

@@ -1,9 +1,9 @@
 import type { Runtime } from "../compile/mod.ts";
 import type { Features } from "../formats/arrow.ts";
-import { CompiledLoss } from "./compiled_loss.ts";
+import { CompiledRegression } from "./compiled_regression.ts";
 import { type FeatureRows, knnVotes } from "./knn.ts";
 import type { ClassLabel, Method } from "./labels.ts";
-import { fitLogistic, logisticScores, sampleCovariance } from "./logistic.ts";
+import { fitLogistic, sampleCovariance } from "./logistic.ts";
 import {
   accuracy,
   balancedAccuracy,
@@ -98,12 +98,12 @@ export async function probeLogistic(problem: ClassProblem, runtime: Runtime): Pr
   };
   const heldFeatures = features.subarray(fit.length * width);
   const heldClasses = classes.subarray(fit.length);
-  using losses = await CompiledLoss.create(runtime, whole);
-  const shared = { covariance, loss: losses.of(fitted), tolerance: GRID_TOLERANCE };
+  using regression = await CompiledRegression.create(runtime, whole);
+  const shared = { covariance, loss: regression.lossOf(fitted), tolerance: GRID_TOLERANCE };
   const tuned = await tune<Float64Array>(LOGISTIC_STRENGTHS, async (strength, before) => {
     const start = before ? { start: before.fit } : {};
     const { parameters } = await fitLogistic(fitted, { strength, ...shared, ...start });
-    const scores = logisticScores(heldFeatures, parameters, { width });
+    const scores = await regression.scores(heldFeatures, parameters, whole);
     const validationScore = accuracy(largestScores(scores, classCount), heldClasses);
     return { validationScore, fit: parameters };
   });
@@ -111,14 +111,14 @@ export async function probeLogistic(problem: ClassProblem, runtime: Runtime): Pr
   const { parameters } = await fitLogistic(whole, {
     strength: value,
     covariance,
-    loss: losses.of(whole),
+    loss: regression.lossOf(whole),
     start,
   });
   const scores = new Float64Array(label.testRows.length * classCount);
   for (let first = 0; first < label.testRows.length; first += SCORED_ROWS) {
     const rows = label.testRows.subarray(first, first + SCORED_ROWS);
     const block = standardise(test.embeddings, moments, { rows });
-    scores.set(logisticScores(block, parameters, { width }), first * classCount);
+    scores.set(await regression.scores(block, parameters, whole), first * classCount);
   }
   const linear: LinearWeights = {
     method: "logistic",

@@ -98,7 +98,7 @@ function addBiases(scores: Float64Array, biases: Float64Array): void {
   }
 }
 
-/** Multinomial cross-entropy in float64 and plain TypeScript: the reference of `CompiledLoss`. */
+/** Multinomial cross-entropy in float64 and plain TypeScript: the reference of `CompiledRegression`. */
 export function plainLoss(
   { features, classes, width, classCount }: ClassifiedRows,
   { products = PLAIN_PRODUCTS }: { readonly products?: MatrixProducts } = {},
@@ -210,7 +210,7 @@ export async function fitLogistic(
 }
 
 /**
- * Scores [R C] of a fitted classifier; the largest is the predicted class.
+ * Scores [R C] of a fitted classifier, the largest is the predicted class: the reference of `CompiledRegression`.
  *
  * @param features [R D], standardised as the training features were
  */

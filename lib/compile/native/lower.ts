@@ -2,7 +2,7 @@
 
 import type { Node, Value } from "../graph.ts";
 import type { Bindings } from "../length.ts";
-import { type Program, residentNames } from "../program.ts";
+import type { Program } from "../program.ts";
 import { type Call, Emitter } from "./emitter.ts";
 import type { FusedKernel } from "./kernel_parts.ts";
 import { reshape, sliceAll, transpose } from "./layout.ts";
@@ -24,23 +24,25 @@ import {
 export interface Plan {
   readonly calls: readonly Call[];
   readonly arena: Arena;
-  /** Where fed inputs lie. */
-  readonly feeds: ReadonlyMap<string, Address>;
   /** Where results lie that are not carried, and their shapes. */
   readonly results: ReadonlyMap<string, { readonly address: Address; readonly value: Value }>;
 }
 
-/** The calls of a program for some lengths. @param names of what stays in the runtime, in memory `input NAME` */
+/** What the memory of an input is called. */
+export function inMemory(input: string): string {
+  return `input ${input}`;
+}
+
+/** The calls of a program for some lengths. Inputs are read where they are, in memory `inMemory`. */
 export function planNative(
   program: NativeProgram,
   bindings: Bindings,
-  names: Pick<Program, "carried" | "parameters">,
+  { carried }: Pick<Program, "carried">,
 ): Plan {
   const at = new Emitter(bindings);
-  const { graph } = program, { carried } = names, resident = new Set(residentNames(names));
+  const { graph } = program;
   for (const [name, value] of graph.inputs) {
-    const fixed = resident.has(name) ? `input ${name}` : undefined;
-    at.places.set(value.id, newPlace(at.shape(value), fixed));
+    at.places.set(value.id, newPlace(at.shape(value), inMemory(name)));
   }
   for (const { value } of graph.constants) {
     at.places.set(value.id, newPlace(at.shape(value), `constant ${value.id}`));
@@ -65,22 +67,20 @@ export function planNative(
     if (carried.includes(name)) {
       const home = at.places.get(graph.inputs.get(name)!.id)!;
       if (place.block !== home.block) at.copy(place, home, at.shape(value));
-    } else results.set(name, { address: addressOf(place), value });
+    } else if (place.block.fixed === undefined) {
+      results.set(name, { address: addressOf(place), value });
+    } else {
+      const copy = newPlace(at.shape(value));
+      at.copy(place, copy, at.shape(value));
+      results.set(name, { address: addressOf(copy), value });
+    }
   }
   const lifetimes = lifetimesOf(at.calls);
-  const feeds = new Map<string, Address>();
-  for (const [name, value] of graph.inputs) {
-    const place = at.places.get(value.id)!;
-    if (place.block.fixed !== undefined) continue;
-    feeds.set(name, addressOf(place));
-    const lifetime = lifetimes.get(place.block) ?? { first: -1, last: -1 };
-    lifetimes.set(place.block, { ...lifetime, first: -1 });
-  }
   for (const { address: { block } } of results.values()) {
     const lifetime = lifetimes.get(block) ?? { first: -1, last: -1 };
     lifetimes.set(block, { ...lifetime, last: at.calls.length });
   }
-  return { calls: at.calls, arena: arrange(lifetimes), feeds, results };
+  return { calls: at.calls, arena: arrange(lifetimes), results };
 }
 
 function lifetimesOf(calls: readonly Call[]): Map<Block, Lifetime> {

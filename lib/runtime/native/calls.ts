@@ -8,8 +8,23 @@ import type { Address, Block } from "../../compile/native/storage.ts";
 export interface Addresses {
   /** Of a call's kernel. */
   kernel(call: Call): number;
-  /** Of a block, in bytes. */
-  block(block: Block): number;
+  /** Of a block, in bytes; `undefined` where every run has another one, which it only reads. */
+  block(block: Block): number | undefined;
+}
+
+/** A word that is another address in every run. */
+export interface Gap {
+  readonly block: Block;
+  /** What is added to the block's address, in bytes. */
+  readonly offset: number;
+  readonly words: BigUint64Array<ArrayBuffer>;
+  readonly index: number;
+}
+
+/** The list of calls of each thread, with what must be filled in before they run. */
+export interface EncodedCalls {
+  readonly threads: readonly BigUint64Array<ArrayBuffer>[];
+  readonly gaps: readonly Gap[];
 }
 
 const HEADER = 4, ELEMENT = 4;
@@ -19,6 +34,9 @@ interface Span {
   readonly begin: number;
   readonly end: number;
 }
+
+/** Of memory that nobody writes. */
+const NOWHERE: Span = { begin: 0, end: 0 };
 
 /** Decides where threads must wait for each other: before a call that touches what others may still work on. */
 class Meetings {
@@ -34,7 +52,7 @@ class Meetings {
   isDue({ reads, writes }: Call): boolean {
     const span = (block: Block): Span => {
       const begin = this.#addresses.block(block);
-      return { begin, end: begin + block.bytes };
+      return begin === undefined ? NOWHERE : { begin, end: begin + block.bytes };
     };
     const [ins, outs] = [reads.map(span), writes.map(span)];
     const due = touch(ins, this.#writes) || touch(outs, this.#writes) || touch(outs, this.#reads);
@@ -52,6 +70,7 @@ function touch(some: readonly Span[], others: readonly Span[]): boolean {
 /** Writes 64-bit numbers below 2^53, which JavaScript's own numbers hold exactly. */
 class WordWriter {
   readonly words: BigUint64Array<ArrayBuffer>;
+  readonly gaps: Gap[] = [];
   readonly #halves: Uint32Array;
   #length = 0;
 
@@ -66,6 +85,12 @@ class WordWriter {
     this.#length++;
   }
 
+  /** A word that is left open. */
+  leave({ block, offset }: Address): void {
+    const [index, words] = [this.#length++, this.words];
+    this.gaps.push({ block, offset: ELEMENT * offset, words, index });
+  }
+
   write(...values: readonly number[]): void {
     for (const value of values) {
       this.#halves[2 * this.#length] = value;
@@ -75,21 +100,29 @@ class WordWriter {
   }
 }
 
+/** Fills in where a run finds what it is fed with. */
+export function fillGaps({ gaps }: EncodedCalls, addressOf: (block: Block) => number): void {
+  for (const { block, offset, words, index } of gaps) {
+    words[index] = BigInt(addressOf(block) + offset);
+  }
+}
+
 /** The list of calls of each thread. */
 export function encodeCalls(
   { calls }: Plan,
   addresses: Addresses,
   threads: number,
-): readonly BigUint64Array<ArrayBuffer>[] {
+): EncodedCalls {
   const size = calls.reduce((sum, call) => sum + 2 * HEADER + call.arguments.length, 1);
   const writers = Array.from({ length: threads }, () => new WordWriter(size));
   const meetings = new Meetings(addresses);
-  const address = (argument: number | Address) =>
-    typeof argument === "number"
-      ? argument
-      : addresses.block(argument.block) + ELEMENT * argument.offset;
+  const resolve = (argument: number | Address) => {
+    if (typeof argument === "number") return argument;
+    const begin = addresses.block(argument.block);
+    return begin === undefined ? argument : begin + ELEMENT * argument.offset;
+  };
   for (const call of calls) {
-    const values = call.arguments.map(address), kernel = addresses.kernel(call);
+    const values = call.arguments.map(resolve), kernel = addresses.kernel(call);
     const meets = threads > 1 && meetings.isDue(call);
     writers.forEach((writer, thread) => {
       if (meets) writer.write(0, 0, 0, 0);
@@ -99,9 +132,17 @@ export function encodeCalls(
           number,
           number,
         ];
-      if (begin < end) writer.write(kernel, values.length, begin, end, ...values);
+      if (begin >= end) return;
+      writer.write(kernel, values.length, begin, end);
+      for (const value of values) {
+        if (typeof value === "number") writer.write(value);
+        else writer.leave(value);
+      }
     });
   }
   for (const writer of writers) writer.end();
-  return writers.map(({ words }) => words);
+  return {
+    threads: writers.map(({ words }) => words),
+    gaps: writers.flatMap(({ gaps }) => gaps),
+  };
 }

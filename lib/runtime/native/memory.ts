@@ -2,8 +2,15 @@
 
 import { sizeOf } from "../../tensor.ts";
 
-/** Also how far kernels read beyond an end, where the last vector of a row is not full. */
 const ALIGNMENT = 64;
+
+/** How many bytes kernels read beyond an end, where the last vector of a row is not full. */
+export const READ_BEYOND = 64;
+
+/** The address of an array's first element. */
+export function pointerTo(data: ArrayBufferView<ArrayBuffer>): number {
+  return Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(data)));
+}
 
 /** Bytes at an address that vectors can be read from at once. */
 export class Memory {
@@ -13,9 +20,8 @@ export class Memory {
   readonly bytes: number;
 
   constructor(bytes: number) {
-    this.#buffer = new ArrayBuffer(bytes + 2 * ALIGNMENT);
-    const pointer = Deno.UnsafePointer.of(new Uint8Array(this.#buffer));
-    const address = Number(Deno.UnsafePointer.value(pointer));
+    this.#buffer = new ArrayBuffer(bytes + ALIGNMENT + READ_BEYOND);
+    const address = pointerTo(new Uint8Array(this.#buffer));
     this.#start = (ALIGNMENT - address % ALIGNMENT) % ALIGNMENT;
     this.address = address + this.#start;
     this.bytes = bytes;
@@ -24,6 +30,11 @@ export class Memory {
   /** Gives the memory back now; garbage collection would come too late for large pieces. */
   release(): void {
     this.#buffer.transfer(0);
+  }
+
+  /** Copies to the beginning. */
+  write({ buffer, byteOffset, byteLength }: ArrayBufferView<ArrayBuffer>): void {
+    new Uint8Array(this.#buffer, this.#start).set(new Uint8Array(buffer, byteOffset, byteLength));
   }
 
   floats(offset: number, length: number): Float32Array<ArrayBuffer> {

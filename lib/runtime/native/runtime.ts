@@ -9,17 +9,18 @@ import {
   verifyGraph,
 } from "../../compile/mod.ts";
 import { type Bindings, evaluate } from "../../compile/length.ts";
-import { type Plan, planNative } from "../../compile/native/lower.ts";
+import { inMemory, type Plan, planNative } from "../../compile/native/lower.ts";
 import { compileNative, nativeGraph, type NativeProgram } from "../../compile/native/program.ts";
 import type { Block } from "../../compile/native/storage.ts";
 import { Failure } from "../../failure.ts";
 import { floatTensor, type HostTensor, sizeOf, type TensorRecord } from "../../tensor.ts";
 import { checkFeeds } from "../feeds.ts";
 import { expectSet, readTensors, writeTensors } from "../residents.ts";
-import { encodeCalls } from "./calls.ts";
+import { encodeCalls, type EncodedCalls, fillGaps } from "./calls.ts";
 import { findCompiler } from "./compiler.ts";
 import { KernelLibrary } from "./library.ts";
-import { Memory, Resident } from "./memory.ts";
+import { FedInputs } from "./fed.ts";
+import { Memory, pointerTo, Resident } from "./memory.ts";
 import { Recent } from "./recent.ts";
 
 /** A program whose kernels are compiled. */
@@ -88,7 +89,7 @@ export async function createNativeRuntime(
 /** A plan with the lists of calls of all threads. */
 interface Prepared {
   readonly plan: Plan;
-  readonly calls: readonly BigUint64Array<ArrayBuffer>[];
+  readonly calls: EncodedCalls;
   readonly addresses: BigUint64Array<ArrayBuffer>;
 }
 
@@ -105,10 +106,6 @@ function keyOf(lengths: Bindings): string {
   return Object.entries(lengths).sort().join();
 }
 
-function pointerTo(data: ArrayBufferView<ArrayBuffer>): bigint {
-  return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(data)));
-}
-
 class NativeExecutable implements Executable {
   readonly resident: ReadonlyMap<string, Resident>;
   readonly #library: KernelLibrary;
@@ -121,10 +118,14 @@ class NativeExecutable implements Executable {
   readonly #constants = new Map<string, Memory>();
   readonly #scratches: readonly Memory[];
   readonly #scratchAddresses: BigUint64Array<ArrayBuffer>;
+  /** By the name of its memory. */
+  readonly #residentAt: ReadonlyMap<string, Resident>;
   readonly #plans: Recent<Plan>;
   readonly #prepared = new Recent<Prepared>(KEPT_PLANS);
+  readonly #fed = new FedInputs();
   #arena = new Memory(0);
-  #isRunning = false;
+  /** What a run reads at the moment: it must not be collected. */
+  #running: TensorRecord | undefined;
 
   constructor(
     library: KernelLibrary,
@@ -142,6 +143,7 @@ class NativeExecutable implements Executable {
     this.#plans = plans;
     this.#threads = threads;
     this.resident = resident;
+    this.#residentAt = new Map([...resident].map(([name, each]) => [inMemory(name), each]));
     this.#isFirst = isFirst;
     this.#scratches = Array.from({ length: threads }, () => new Memory(library.scratchBytes));
     this.#scratchAddresses = BigUint64Array.from(this.#scratches, ({ address }) => BigInt(address));
@@ -177,8 +179,8 @@ class NativeExecutable implements Executable {
   async run(feeds: TensorRecord): Promise<TensorRecord> {
     const bindings = checkFeeds(this.#program, feeds);
     expectSet(this.#program, (name) => this.resident.get(name)!.isSet);
-    if (this.#isRunning) throw new TypeError(`Cannot run "${this.#program.name}": it is running`);
-    const { plan, addresses } = this.#prepare(bindings);
+    if (this.#running) throw new TypeError(`Cannot run "${this.#program.name}": it is running`);
+    const { plan, calls, addresses } = this.#prepare(bindings);
     for (const { value, data } of this.#native.graph.constants) {
       // Lengths as numbers in a calculation.
       if ("length" in data) {
@@ -188,17 +190,17 @@ class NativeExecutable implements Executable {
         else memory.integers(0, 1)[0] = number;
       }
     }
-    for (const [name, { block, offset }] of plan.feeds) {
-      const { dtype, data } = feeds[name]!;
-      const at = plan.arena.offsets.get(block)! + 4 * offset;
-      if (dtype === "float32") this.#arena.floats(at, data.length).set(data as Float32Array);
-      else this.#arena.integers(at, data.length).set(data as Int32Array);
-    }
-    this.#isRunning = true;
+    const places = new Map(
+      Object.entries(feeds).map((
+        [name, feed],
+      ) => [inMemory(name), this.#fed.addressOf(name, feed)]),
+    );
+    fillGaps(calls, (block) => places.get(block.fixed!)!);
+    this.#running = feeds;
     try {
       await this.#library.run(addresses, this.#scratchAddresses);
     } finally {
-      this.#isRunning = false;
+      this.#running = undefined;
     }
     return Object.fromEntries(
       [...plan.results].map(([name, { address: { block, offset }, value }]) => {
@@ -238,14 +240,15 @@ class NativeExecutable implements Executable {
         typeof kernel === "number" ? this.#kernels[kernel]! : this.#library.kernels.get(kernel)!,
       block: (block) => this.#addressOf(plan, block),
     }, this.#threads);
-    return { plan, calls, addresses: BigUint64Array.from(calls, pointerTo) };
+    const addresses = BigUint64Array.from(calls.threads, (words) => BigInt(pointerTo(words)));
+    return { plan, calls, addresses };
   }
 
-  #addressOf(plan: Plan, block: Block): number {
+  /** @returns undefined for what runs are fed with */
+  #addressOf(plan: Plan, block: Block): number | undefined {
     const { fixed } = block;
     if (fixed === undefined) return this.#arena.address + plan.arena.offsets.get(block)!;
-    if (fixed.startsWith("input ")) return this.resident.get(fixed.slice("input ".length))!.address;
-    return this.#constants.get(fixed)!.address;
+    return (this.#constants.get(fixed) ?? this.#residentAt.get(fixed))?.address;
   }
 
   // deno-lint-ignore require-await
@@ -256,5 +259,6 @@ class NativeExecutable implements Executable {
   dispose(): void {
     this.#prepared.clear();
     this.#arena.release();
+    this.#fed.release();
   }
 }

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
-import { CompiledLoss } from "../../lib/probe/compiled_loss.ts";
-import { type ClassifiedRows, fitLogistic, plainLoss } from "../../lib/probe/logistic.ts";
+import { CompiledRegression } from "../../lib/probe/compiled_regression.ts";
+import {
+  type ClassifiedRows,
+  fitLogistic,
+  logisticScores,
+  plainLoss,
+} from "../../lib/probe/logistic.ts";
 import { RandomStream } from "../../lib/random/mod.ts";
 import { createRuntime } from "../../lib/runtime/mod.ts";
 import { assertNear } from "./near.ts";
@@ -27,14 +32,14 @@ function madeData({ apart, rows = 9000 }: { readonly apart: number; readonly row
   return { features, classes, width, classCount };
 }
 
-async function withLoss(
+async function withRegression(
   data: ClassifiedRows,
   { threads, name = "onnx" }: { readonly threads?: number; readonly name?: string },
-  use: (losses: CompiledLoss) => Promise<void>,
+  use: (regression: CompiledRegression) => Promise<void>,
 ): Promise<void> {
   const runtime = await createRuntime(name, threads === undefined ? {} : { threads });
-  using losses = await CompiledLoss.create(runtime, data);
-  await use(losses);
+  using regression = await CompiledRegression.create(runtime, data);
+  await use(regression);
 }
 
 function pointFor({ width, classCount }: ClassifiedRows): Float64Array {
@@ -43,13 +48,13 @@ function pointFor({ width, classCount }: ClassifiedRows): Float64Array {
 }
 
 for (const name of ["onnx", "cpu", "native"]) {
-  Deno.test(`CompiledLoss has value and gradient of the plain loss, runtime ${name}`, async () => {
+  Deno.test(`CompiledRegression has value and gradient of the plain loss, runtime ${name}`, async () => {
     const data = madeData({ apart: 1 }), point = pointFor(data);
-    await withLoss(data, { name }, async (losses) => {
+    await withRegression(data, { name }, async (regression) => {
       const wantedGradient = new Float64Array(point.length), gradient = wantedGradient.slice();
       const wanted = await plainLoss(data).evaluate(point, wantedGradient);
       gradient.fill(99); // What was there before must not count.
-      const value = await losses.of(data).evaluate(point, gradient);
+      const value = await regression.lossOf(data).evaluate(point, gradient);
       const rows = data.classes.length;
       assertNear([value / rows], [wanted / rows], { tolerance: 1e-6 });
       assertNear(gradient.map((g) => g / rows), wantedGradient.map((g) => g / rows), {
@@ -59,13 +64,23 @@ for (const name of ["onnx", "cpu", "native"]) {
   });
 }
 
-Deno.test("CompiledLoss gives the same bits for any number of threads", async () => {
+for (const name of ["onnx", "cpu", "native"]) {
+  Deno.test(`CompiledRegression has the scores of the plain one, runtime ${name}`, async () => {
+    const data = madeData({ apart: 1, rows: 5000 }), point = pointFor(data);
+    await withRegression(data, { name, threads: 2 }, async (regression) => {
+      const scores = await regression.scores(data.features, point, data);
+      assertNear(scores, logisticScores(data.features, point, data), { tolerance: 1e-5 });
+    });
+  });
+}
+
+Deno.test("CompiledRegression gives the same bits for any number of threads", async () => {
   const data = madeData({ apart: 1 }), point = pointFor(data);
   const values = new Set<string>();
   for (const threads of [1, 2, 3]) {
-    await withLoss(data, { threads }, async (losses) => {
+    await withRegression(data, { threads }, async (regression) => {
       const gradient = new Float64Array(point.length);
-      const value = await losses.of(data).evaluate(point, gradient);
+      const value = await regression.lossOf(data).evaluate(point, gradient);
       values.add([value, ...gradient].join());
     });
   }
@@ -73,11 +88,11 @@ Deno.test("CompiledLoss gives the same bits for any number of threads", async ()
 });
 
 for (const { strength, coefficients, intercepts } of sklearn.multinomial) {
-  Deno.test(`CompiledLoss leads to scikit-learn's solution at C = ${strength}`, async () => {
-    await withLoss(DATA, { threads: 2 }, async (losses) => {
+  Deno.test(`CompiledRegression leads to scikit-learn's solution at C = ${strength}`, async () => {
+    await withRegression(DATA, { threads: 2 }, async (regression) => {
       const { parameters, converged } = await fitLogistic(DATA, {
         strength,
-        loss: losses.of(DATA),
+        loss: regression.lossOf(DATA),
         tolerance: 1e-6,
       });
       assert.ok(converged);
@@ -88,20 +103,12 @@ for (const { strength, coefficients, intercepts } of sklearn.multinomial) {
 }
 
 for (const apart of [0.5, 3, 30]) {
-  Deno.test(`CompiledLoss ends where the plain loss does, classes ${apart} apart`, async () => {
+  Deno.test(`CompiledRegression ends where the plain loss does, classes ${apart} apart`, async () => {
     const data = madeData({ apart, rows: 5000 });
-    await withLoss(data, { threads: 2 }, async (losses) => {
+    await withRegression(data, { threads: 2 }, async (regression) => {
       for (const strength of [1e-5, 1, 1e4]) {
         const plain = await fitLogistic(data, { strength });
-        const compiled = await fitLogistic(data, { strength, loss: losses.of(data) });
-        console.log(
-          apart,
-          strength,
-          plain.objective,
-          compiled.objective,
-          plain.iterations,
-          compiled.iterations,
-        );
+        const compiled = await fitLogistic(data, { strength, loss: regression.lossOf(data) });
         assert.ok(compiled.converged);
         assertNear([compiled.objective], [plain.objective], { tolerance: 1e-6 });
       }

@@ -1,0 +1,29 @@
+import type { HostTensor } from "../../tensor.ts";
+import { Memory, pointerTo, READ_BEYOND } from "./memory.ts";
+
+/** Copying less is not worth avoiding. */
+const LEAST_BYTES = 2 ** 16;
+
+/** The inputs that a run is fed with. Large ones are read where they are, if kernels may read beyond their end there. */
+export class FedInputs {
+  readonly #copies = new Map<string, Memory>();
+
+  /** Where a run can read an input until the next one. What it is must be kept alive as long. */
+  addressOf(name: string, { data }: HostTensor): number {
+    const behind = data.buffer.byteLength - data.byteOffset - data.byteLength;
+    if (data.byteLength >= LEAST_BYTES && behind >= READ_BEYOND) return pointerTo(data);
+    let copy = this.#copies.get(name);
+    if (copy === undefined || copy.bytes < data.byteLength) {
+      copy?.release();
+      copy = new Memory(data.byteLength);
+      this.#copies.set(name, copy);
+    }
+    copy.write(data);
+    return copy.address;
+  }
+
+  release(): void {
+    for (const copy of this.#copies.values()) copy.release();
+    this.#copies.clear();
+  }
+}
