@@ -38,8 +38,9 @@ static inline float bits_to_float(int32_t bits) {
 
 /* e^x, relative error below 2e-7; 0 where it is below 2^-125. Comparisons are written so that they vectorise. */
 static inline float exp_of(float x) {
-  float within = x < -86.6f ? -86.6f : x;
-  within = within > 88.72f ? 88.72f : within;
+  /* At these ends the result is 0 and infinity by itself. */
+  float within = x < -87.3f ? -87.3f : x;
+  within = within > 89.0f ? 89.0f : within;
   float n = rintf(within * 1.44269504f);
   float r = fmaf(n, -0.693145752f, within);
   r = fmaf(n, -1.42860677e-6f, r);
@@ -50,33 +51,25 @@ static inline float exp_of(float x) {
   p = fmaf(p, r, 0.5f);
   p = fmaf(p * r, r, r) + 1.0f;
   /* In two steps: 2^128 is no float, but e^88.7 is. */
-  float result = p * bits_to_float(((int32_t)n + 126) * (1 << 23)) * 2.0f;
-  result = x < -86.6f ? 0.0f : result;
-  result = x > 88.72f ? INFINITY : result;
-  return x != x ? x : result;
+  return p * bits_to_float(((int32_t)n + 126) * (1 << 23)) * 2.0f;
 }
 
-/* The error function, absolute error below 1e-7 and relative error below 2e-7: a polynomial near 0, 1 - e^p elsewhere. */
+/* The error function, relative error below 4e-7: a quotient of polynomials, fitted to its relative error. */
 static inline float erf_of(float x) {
-  float t = fabsf(x), s = x * x;
-  t = t > 3.95f ? 3.95f : t;
-  float near = 8.31153447e-5f;
-  near = fmaf(near, s, -0.000812863873f);
-  near = fmaf(near, s, 0.00519977137f);
-  near = fmaf(near, s, -0.0268588793f);
-  near = fmaf(near, s, 0.11283686f);
-  near = fmaf(near, s, -0.376126319f);
-  near = fmaf(near, s, 0.128379226f);
-  near = fmaf(near, x, x);
-  float p = -2.12789165e-5f;
-  p = fmaf(p, t, 0.000436576694f);
-  p = fmaf(p, t, -0.00418124907f);
-  p = fmaf(p, t, 0.0251460988f);
-  p = fmaf(p, t, -0.1083211f);
-  p = fmaf(p, t, -0.63330984f);
-  p = fmaf(p, t, -1.12953317f);
-  p = fmaf(p, t, 0.000178454677f);
-  float far = 1.0f - exp_of(p);
-  far = x < 0.0f ? -far : far;
-  return t < 0.93f ? near : far;
+  float t = x < -3.91f ? -3.91f : x;
+  t = t > 3.91f ? 3.91f : t;
+  float s = t * t;
+  float p = 0.00022831936f;
+  p = fmaf(p, s, 0.00344207860f);
+  p = fmaf(p, s, 0.0510518104f);
+  p = fmaf(p, s, 0.186235487f);
+  p = fmaf(p, s, 1.12837923f);
+  float q = -1.15358148e-7f;
+  q = fmaf(q, s, 2.33125502e-5f);
+  q = fmaf(q, s, 0.00102309103f);
+  q = fmaf(q, s, 0.0141387992f);
+  q = fmaf(q, s, 0.1113737f);
+  q = fmaf(q, s, 0.498379588f);
+  q = fmaf(q, s, 1.0f);
+  return t * p / q;
 }
