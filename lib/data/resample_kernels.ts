@@ -48,93 +48,136 @@ const LOWER_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
 
 /** Rows of RGB bytes to rows of result width in three planes of float32: sums over taps, two taps per turn. */
 function scaleRows(): WasmFunction {
-  const [source, rowBytes, rows, starts, startsEnd, weights, pairs, to, planeBytes, ...locals] =
-    variables(17);
-  const [start, weight, from, pair, pixels, redGreen, blue, product] = locals;
-  const value = (mask: Code) => i32ToF64(swizzle(pixels!.value, mask));
+  const parameters = {
+    source: I32,
+    rowBytes: I32,
+    rows: I32,
+    starts: I32,
+    startsEnd: I32,
+    weights: I32,
+    pairs: I32,
+    to: I32,
+    planeBytes: I32,
+  };
+  const locals = {
+    start: I32,
+    weight: I32,
+    from: I32,
+    pair: I32,
+    pixels: V128,
+    redGreen: V128,
+    blue: V128,
+    product: V128,
+  };
+  const { source, rowBytes, rows, starts, startsEnd, weights, pairs, to, planeBytes, ...rest } =
+    variables({ ...parameters, ...locals });
+  const { start, weight, from, pair, pixels, redGreen, blue, product } = rest;
+  const value = (mask: Code) => i32ToF64(swizzle(pixels.value, mask));
   const weighted = (offset: number, mask: Code) =>
-    multiplyF64(loadTwice(plus(weight!.value, constant(offset))), value(mask));
+    multiplyF64(loadTwice(plus(weight.value, constant(offset))), value(mask));
   const addPair = [
-    pixels!.set(loadHalf(from!.value)),
-    redGreen!.set(addF64(
-      redGreen!.value,
+    pixels.set(loadHalf(from.value)),
+    redGreen.set(addF64(
+      redGreen.value,
       addF64(weighted(0, FIRST_RED_GREEN), weighted(8, SECOND_RED_GREEN)),
     )),
-    product!.set(multiplyF64(load(weight!.value), value(BOTH_BLUE))),
-    blue!.set(addF64(
-      blue!.value,
-      addF64(product!.value, shuffle(product!.value, product!.value, HALVES_SWAPPED)),
+    product.set(multiplyF64(load(weight.value), value(BOTH_BLUE))),
+    blue.set(addF64(
+      blue.value,
+      addF64(product.value, shuffle(product.value, product.value, HALVES_SWAPPED)),
     )),
-    weight!.set(plus(weight!.value, constant(16))),
-    from!.set(plus(from!.value, constant(6))),
-    pair!.set(minus(pair!.value, constant(1))),
+    weight.set(plus(weight.value, constant(16))),
+    from.set(plus(from.value, constant(6))),
+    pair.set(minus(pair.value, constant(1))),
   ];
   const scalePixel = [
-    from!.set(plus(source!.value, loadI32(start!.value))),
-    redGreen!.set(ZEROS),
-    blue!.set(ZEROS),
-    pair!.set(pairs!.value),
-    repeatWhile(pair!.value, addPair),
-    redGreen!.set(f64ToF32(redGreen!.value)),
-    storeLane(to!.value, redGreen!.value, 0),
-    from!.set(plus(to!.value, planeBytes!.value)),
-    storeLane(from!.value, redGreen!.value, 1),
-    storeLane(plus(from!.value, planeBytes!.value), f64ToF32(blue!.value), 0),
-    to!.set(plus(to!.value, constant(4))),
-    start!.set(plus(start!.value, constant(4))),
+    from.set(plus(source.value, loadI32(start.value))),
+    redGreen.set(ZEROS),
+    blue.set(ZEROS),
+    pair.set(pairs.value),
+    repeatWhile(pair.value, addPair),
+    redGreen.set(f64ToF32(redGreen.value)),
+    storeLane(to.value, redGreen.value, 0),
+    from.set(plus(to.value, planeBytes.value)),
+    storeLane(from.value, redGreen.value, 1),
+    storeLane(plus(from.value, planeBytes.value), f64ToF32(blue.value), 0),
+    to.set(plus(to.value, constant(4))),
+    start.set(plus(start.value, constant(4))),
   ];
   const scaleRow = [
-    start!.set(starts!.value),
-    weight!.set(weights!.value),
-    repeatWhile(isLess(start!.value, startsEnd!.value), scalePixel),
-    source!.set(plus(source!.value, rowBytes!.value)),
-    rows!.set(minus(rows!.value, constant(1))),
+    start.set(starts.value),
+    weight.set(weights.value),
+    repeatWhile(isLess(start.value, startsEnd.value), scalePixel),
+    source.set(plus(source.value, rowBytes.value)),
+    rows.set(minus(rows.value, constant(1))),
   ];
   return {
     name: "scaleRows",
-    parameters: Array(9).fill(I32),
-    locals: [I32, I32, I32, I32, V128, V128, V128, V128],
-    statements: [repeatWhile(rows!.value, scaleRow)],
+    parameters,
+    locals,
+    statements: [repeatWhile(rows.value, scaleRow)],
   };
 }
 
 /** One result row: a start value and a sum over source rows of float32, four columns per turn. */
 function addRows(): WasmFunction {
-  const [source, rowBytes, count, weights, to, toEnd, shift, ...locals] = variables(15);
-  const [from, weight, row, lower, upper, values, factor, beginning] = locals;
-  const add = (sum: Code, half: Code) => addF64(sum, multiplyF64(factor!.value, f32ToF64(half)));
+  const parameters = {
+    source: I32,
+    rowBytes: I32,
+    count: I32,
+    weights: I32,
+    to: I32,
+    toEnd: I32,
+    shift: F64,
+  };
+  const locals = {
+    from: I32,
+    weight: I32,
+    row: I32,
+    lower: V128,
+    upper: V128,
+    values: V128,
+    factor: V128,
+    beginning: V128,
+  };
+  const { source, rowBytes, count, weights, to, toEnd, shift, ...rest } = variables({
+    ...parameters,
+    ...locals,
+  });
+  const { from, weight, row, lower, upper, values, factor, beginning } = rest;
+  const add = (sum: Code, half: Code) => addF64(sum, multiplyF64(factor.value, f32ToF64(half)));
   const addRow = [
-    values!.set(load(from!.value)),
-    factor!.set(loadTwice(weight!.value)),
-    lower!.set(add(lower!.value, values!.value)),
-    upper!.set(add(upper!.value, shuffle(values!.value, values!.value, UPPER_HALF))),
-    row!.set(plus(row!.value, constant(1))),
+    values.set(load(from.value)),
+    factor.set(loadTwice(weight.value)),
+    lower.set(add(lower.value, values.value)),
+    upper.set(add(upper.value, shuffle(values.value, values.value, UPPER_HALF))),
+    row.set(plus(row.value, constant(1))),
     // After every fourth row the sum is rounded, as it was when it rested in the result.
-    when(isZero(and(row!.value, constant(3))), [
-      lower!.set(f32ToF64(f64ToF32(lower!.value))),
-      upper!.set(f32ToF64(f64ToF32(upper!.value))),
+    when(isZero(and(row.value, constant(3))), [
+      lower.set(f32ToF64(f64ToF32(lower.value))),
+      upper.set(f32ToF64(f64ToF32(upper.value))),
     ]),
-    from!.set(plus(from!.value, rowBytes!.value)),
-    weight!.set(plus(weight!.value, constant(8))),
+    from.set(plus(from.value, rowBytes.value)),
+    weight.set(plus(weight.value, constant(8))),
   ];
   const addColumns = [
-    lower!.set(beginning!.value),
-    upper!.set(beginning!.value),
-    from!.set(source!.value),
-    weight!.set(weights!.value),
-    row!.set(constant(0)),
-    repeatWhile(isLess(row!.value, count!.value), addRow),
-    store(to!.value, shuffle(f64ToF32(lower!.value), f64ToF32(upper!.value), LOWER_HALVES)),
-    to!.set(plus(to!.value, constant(16))),
-    source!.set(plus(source!.value, constant(16))),
+    lower.set(beginning.value),
+    upper.set(beginning.value),
+    from.set(source.value),
+    weight.set(weights.value),
+    row.set(constant(0)),
+    repeatWhile(isLess(row.value, count.value), addRow),
+    store(to.value, shuffle(f64ToF32(lower.value), f64ToF32(upper.value), LOWER_HALVES)),
+    to.set(plus(to.value, constant(16))),
+    source.set(plus(source.value, constant(16))),
   ];
   return {
     name: "addRows",
-    parameters: [I32, I32, I32, I32, I32, I32, F64],
-    locals: [I32, I32, I32, V128, V128, V128, V128, V128],
+    parameters,
+    locals,
     statements: [
-      beginning!.set(twice(shift!.value)),
-      repeatWhile(isLess(to!.value, toEnd!.value), addColumns),
+      beginning.set(twice(shift.value)),
+      repeatWhile(isLess(to.value, toEnd.value), addColumns),
     ],
   };
 }

@@ -102,18 +102,22 @@ export function when(condition: Code, statements: readonly Code[]): Code {
   return [...condition, 0x04, NOTHING, ...statements.flat(), 0x0b];
 }
 
+/** Names of variables and their types, in order. */
+export type VariableTypes = Readonly<Record<string, number>>;
+
 /** A function without a result. */
 export interface WasmFunction {
   readonly name: string;
-  readonly parameters: readonly number[];
-  /** Types of the variables besides. */
-  readonly locals: readonly number[];
+  readonly parameters: VariableTypes;
+  /** The variables besides. */
+  readonly locals: VariableTypes;
   readonly statements: readonly Code[];
 }
 
-/** Makes variables for the parameters and locals of a function, in their order. */
-export function variables(count: number): readonly Variable[] {
-  return Array.from({ length: count }, (_, i) => new Variable(i));
+/** The variables of a function: first its parameters, then its locals. */
+export function variables<T extends VariableTypes>(types: T): Readonly<Record<keyof T, Variable>> {
+  const entries = Object.keys(types).map((name, i) => [name, new Variable(i)]);
+  return Object.fromEntries(entries);
 }
 
 const text = (value: string): Code => list([...new TextEncoder().encode(value)].map((b) => [b]));
@@ -125,10 +129,13 @@ const section = (id: number, items: readonly Code[]): Code => {
 /** A module that imports its memory as `memory` of `host` and exports all functions. */
 export function wasmModule(functions: readonly WasmFunction[]): WebAssembly.Module {
   const codes = functions.map(({ locals, statements }) => {
-    const body = [...list(locals.map((type) => [1, type])), ...statements.flat(), 0x0b];
+    const types = Object.values(locals).map((type) => [1, type]);
+    const body = [...list(types), ...statements.flat(), 0x0b];
     return [...unsigned(body.length), ...body];
   });
-  const types = functions.map(({ parameters }) => [0x60, ...list(parameters.map((t) => [t])), 0]);
+  const types = functions.map(({ parameters }) => {
+    return [0x60, ...list(Object.values(parameters).map((type) => [type])), 0];
+  });
   return new WebAssembly.Module(Uint8Array.from([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // "\0asm", version 1.
     ...section(1, types),
