@@ -10,7 +10,13 @@ import {
   readInput,
   VERSION,
 } from "../lib/cli/mod.ts";
-import { BatchLoader, openShards, type Shards, verifyShards } from "../lib/data/mod.ts";
+import {
+  BatchLoader,
+  HAS_TURBOJPEG,
+  openShards,
+  type Shards,
+  verifyShards,
+} from "../lib/data/mod.ts";
 import { Failure } from "../lib/failure.ts";
 import {
   finishRun,
@@ -44,6 +50,9 @@ import { drawInitialState, startFrom } from "../lib/start/mod.ts";
 const SPLIT = "train";
 /** Checks that are over sooner are not worth a line. */
 const QUIET_MILLISECONDS = 2000;
+
+const SLOWER_DECODING =
+  "libturbojpeg was not found (Debian: libturbojpeg0): JPEG files take about three times as long to decode";
 
 const FLAGS = {
   shards: {
@@ -269,6 +278,7 @@ export async function pretrain(options: PretrainOptions, context: Context): Prom
   if (!finished) {
     for (const line of describePlan(resolved, { plan, images })) say(line);
     say(description);
+    if (!HAS_TURBOJPEG) say(SLOWER_DECODING);
     if (run.checkpoint !== undefined) say(`going on after step ${run.checkpoint.step}`);
     await verifyData(shards, context.signal);
     const { weights } = start ?? {};

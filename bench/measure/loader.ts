@@ -1,6 +1,6 @@
 /** Makes batches of the pictures in a folder that `writeLoaderWork` has filled: `loader.ts FOLDER`. */
 import { join } from "node:path";
-import { BatchLoader } from "../../lib/data/mod.ts";
+import { BatchLoader, HAS_TURBOJPEG } from "../../lib/data/mod.ts";
 import { imagesOfStep } from "../../lib/training/order.ts";
 import type { LoaderWork } from "../loader_work.ts";
 import { measure } from "./measured.ts";
@@ -26,4 +26,4 @@ await measure(async (epoch) => {
     for (let i = 0; i < values.length; i += stride, count++) squares += values[i]! ** 2;
   }
   return squares / count;
-}, { warmUp, timed, library: `sharp, ${workers} threads` });
+}, { warmUp, timed, library: `${HAS_TURBOJPEG ? "libturbojpeg" : "sharp"}, ${workers} threads` });

@@ -30,4 +30,5 @@ export { mapInOrder } from "./ordered.ts";
 export { isHeldOut, type Packed, packImages, type PackOptions } from "./pack.ts";
 export { type Box, type ResampleFilter, Resampler, type ResampleSpec } from "./resample.ts";
 export { expectFewBad, formatQuarantine, QUARANTINE_FILE, someOf } from "./quarantine.ts";
+export { HAS_TURBOJPEG } from "./turbojpeg.ts";
 export { openShards, type Sample, type Shards, type ShardSplit, verifyShards } from "./shards.ts";

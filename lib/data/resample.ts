@@ -6,7 +6,8 @@
  * @module
  */
 import { AxisTable, type ResampleFilter } from "./axis_table.ts";
-import type { RgbImage } from "./decode.ts";
+import { resampleKernels } from "./resample_kernels.ts";
+import type { RgbImage } from "./rgb_image.ts";
 
 export type { ResampleFilter } from "./axis_table.ts";
 
@@ -47,144 +48,39 @@ export interface ResampleTarget {
 }
 
 /** The cubic filter overshoots at edges; as PIL, keep to the range after each pass. */
-function clamp(
-  values: Float32Array,
-  from: number,
-  to: number,
-  [low, high]: readonly [number, number],
-): void {
-  for (let i = from; i < to; i++) {
+function clamp(values: Float32Array, [low, high]: readonly [number, number]): void {
+  for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
     if (value < low) values[i] = low;
     else if (value > high) values[i] = high;
   }
 }
 
-/** Where a source row of bytes begins, and where its three result rows of floats do: `plane` apart. */
-interface RowPlace {
-  readonly from: number;
-  readonly to: number;
-  readonly plane: number;
+/** Source rows that are handed over at once, bytes: the rest of a large photo need not be in the memory as well. */
+const STRIP_BYTES = 2 ** 18;
+/** Kernels take 16 bytes at a time, so they read and write a few more than they should. */
+const MARGIN_BYTES = 64;
+const PAGE_BYTES = 2 ** 16;
+
+/** Addresses in the memory of the kernels, and what lies there. */
+interface Layout {
+  /** int32 [width]. */
+  readonly starts: number;
+  /** float64 [width 2 pairs]. */
+  readonly columnWeights: number;
+  readonly pairs: number;
+  /** float64 [3 height stride]. */
+  readonly rowWeights: number;
+  /** Source rows as bytes. */
+  readonly strip: number;
+  /** The same scaled to the width of the result: float32 [3 rows width]. */
+  readonly scaledRows: number;
+  readonly rowCount: number;
+  /** float32 [3 height width]. */
+  readonly result: number;
 }
 
-/** Scales one row by any number of taps. Two per turn: the loop is bound by its own bookkeeping otherwise. */
-function scaleRow(
-  source: Uint8Array,
-  scratch: Float32Array,
-  { starts, counts, weights, stride }: AxisTable,
-  { from: rowStart, to, plane }: RowPlace,
-): void {
-  for (let x = 0; x < starts.length; x++) {
-    let red = 0, green = 0, blue = 0;
-    let from = rowStart + starts[x]! * 3;
-    let k = x * stride;
-    const end = k + counts[x]!;
-    for (; k + 1 < end; k += 2, from += 6) {
-      const first = weights[k]!, second = weights[k + 1]!;
-      red += first * source[from]! + second * source[from + 3]!;
-      green += first * source[from + 1]! + second * source[from + 4]!;
-      blue += first * source[from + 2]! + second * source[from + 5]!;
-    }
-    if (k < end) {
-      const last = weights[k]!;
-      red += last * source[from]!;
-      green += last * source[from + 1]!;
-      blue += last * source[from + 2]!;
-    }
-    scratch[to + x] = red;
-    scratch[to + plane + x] = green;
-    scratch[to + 2 * plane + x] = blue;
-  }
-}
-
-/** Scales one row where no result pixel has more than two taps: images that are enlarged. */
-function scaleRowByTwo(
-  source: Uint8Array,
-  scratch: Float32Array,
-  { starts, weights, stride }: AxisTable,
-  { from: rowStart, to, plane }: RowPlace,
-): void {
-  for (let x = 0; x < starts.length; x++) {
-    const from = rowStart + starts[x]! * 3, k = x * stride;
-    const first = weights[k]!, second = weights[k + 1]!;
-    scratch[to + x] = first * source[from]! + second * source[from + 3]!;
-    scratch[to + plane + x] = first * source[from + 1]! + second * source[from + 4]!;
-    scratch[to + 2 * plane + x] = first * source[from + 2]! + second * source[from + 5]!;
-  }
-}
-
-/** The same for three taps: images that are slightly reduced. */
-function scaleRowByThree(
-  source: Uint8Array,
-  scratch: Float32Array,
-  { starts, weights, stride }: AxisTable,
-  { from: rowStart, to, plane }: RowPlace,
-): void {
-  for (let x = 0; x < starts.length; x++) {
-    const from = rowStart + starts[x]! * 3, k = x * stride;
-    const first = weights[k]!, second = weights[k + 1]!, third = weights[k + 2]!;
-    scratch[to + x] = first * source[from]! + second * source[from + 3]! +
-      third * source[from + 6]!;
-    scratch[to + plane + x] = first * source[from + 1]! + second * source[from + 4]! +
-      third * source[from + 7]!;
-    scratch[to + 2 * plane + x] = first * source[from + 2]! + second * source[from + 5]! +
-      third * source[from + 8]!;
-  }
-}
-
-/** A result row and the source rows that it is a sum of. */
-interface RowSum {
-  /** Index of the first source row, and of the result row. */
-  readonly from: number;
-  readonly to: number;
-  readonly width: number;
-  /** One weight per source row, each times `factor`. */
-  readonly taps: Float64Array;
-  readonly factor: number;
-  /** What the sum starts from. */
-  readonly shift: number;
-}
-
-/** The sum of one or two source rows: all of them where an image is enlarged. */
-function addTwoRows(
-  source: Float32Array,
-  output: Float32Array,
-  { from, to, width, taps, factor, shift }: RowSum,
-): void {
-  const second = taps.length > 1 ? from + width : from;
-  const weight0 = factor * taps[0]!, weight1 = taps.length > 1 ? factor * taps[1]! : 0;
-  for (let x = 0; x < width; x++) {
-    output[to + x] = shift + weight0 * source[from + x]! + weight1 * source[second + x]!;
-  }
-}
-
-/** The sum of any number of source rows, four per turn. */
-function addRows(
-  source: Float32Array,
-  output: Float32Array,
-  { from, to, width, taps, factor, shift }: RowSum,
-): void {
-  output.fill(shift, to, to + width);
-  const count = taps.length;
-  for (let k = 0; k < count; k += 4) {
-    // Missing taps get weight 0 and read a row that is there.
-    const row0 = from + k * width;
-    const row1 = k + 1 < count ? row0 + width : row0;
-    const row2 = k + 2 < count ? row1 + width : row0;
-    const row3 = k + 3 < count ? row2 + width : row0;
-    const weight0 = factor * taps[k]!;
-    const weight1 = k + 1 < count ? factor * taps[k + 1]! : 0;
-    const weight2 = k + 2 < count ? factor * taps[k + 2]! : 0;
-    const weight3 = k + 3 < count ? factor * taps[k + 3]! : 0;
-    for (let x = 0; x < width; x++) {
-      output[to + x] = output[to + x]! + weight0 * source[row0 + x]! +
-        weight1 * source[row1 + x]! + weight2 * source[row2 + x]! +
-        weight3 * source[row3 + x]!;
-    }
-  }
-}
-
-/** Turns parts of images into normalised float32 planes. Keeps its scratch memory between images. */
+/** Turns parts of images into normalised float32 planes. Keeps its memory between images. */
 export class Resampler {
   readonly #filter: ResampleFilter;
   readonly #columns: AxisTable;
@@ -193,7 +89,8 @@ export class Resampler {
   readonly size: readonly [height: number, width: number];
   readonly #factor: readonly number[];
   readonly #shift: readonly number[];
-  #scratch = new Float32Array(0);
+  readonly #memory = new WebAssembly.Memory({ initial: 1 });
+  readonly #kernels = resampleKernels(this.#memory);
 
   constructor({ size, mean, std, filter = "bilinear" }: ResampleSpec) {
     this.size = size;
@@ -215,50 +112,110 @@ export class Resampler {
     // Only the source rows that some result row needs are scaled horizontally.
     const firstRow = rows.starts[0]!;
     const rowCount = rows.starts[height - 1]! + rows.counts[height - 1]! - firstRow;
-    const scratchLength = 3 * rowCount * width;
-    if (this.#scratch.length < scratchLength) this.#scratch = new Float32Array(scratchLength);
-    this.#scaleRows(image, { ...box, top: box.top + firstRow, height: rowCount });
-    if (this.#filter === "bicubic") clamp(this.#scratch, 0, scratchLength, [0, 255]);
-    this.#scaleColumns(rowCount, output, at);
-    if (this.#filter !== "bicubic") return;
-    const plane = height * width;
+    const needed = { ...box, top: box.top + firstRow, height: rowCount };
+    const layout = this.#layOut(image, rowCount);
+    this.#writeTables(layout);
+    this.#scaleRows(image, needed, layout);
+    this.#scaleColumns(layout);
+    output.set(this.#floats(layout.result, 3 * height * width), at);
+  }
+
+  #floats(address: number, length: number): Float32Array {
+    return new Float32Array(this.#memory.buffer, address, length);
+  }
+
+  /** Finds a place for everything, and makes the memory large enough. */
+  #layOut(image: RgbImage, rowCount: number): Layout {
+    const [height, width] = this.size;
+    const pairs = Math.ceil(this.#columns.counts.reduce((a, b) => Math.max(a, b)) / 2);
+    let end = 0;
+    const place = (bytes: number) => {
+      const address = end;
+      end = Math.ceil((end + bytes + MARGIN_BYTES) / 16) * 16;
+      return address;
+    };
+    const layout = {
+      starts: place(4 * width),
+      columnWeights: place(16 * width * pairs),
+      pairs,
+      rowWeights: place(24 * height * this.#rows.stride),
+      // At the right edge taps are missing: their weights are 0, but what is there is read.
+      strip: place(Math.max(STRIP_BYTES, 3 * image.width) + 6 * pairs),
+      scaledRows: place(12 * rowCount * width),
+      rowCount,
+      result: place(12 * height * width),
+    };
+    const missing = end - this.#memory.buffer.byteLength;
+    if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE_BYTES));
+    return layout;
+  }
+
+  #writeTables({ starts, columnWeights, pairs, rowWeights }: Layout): void {
+    const [height, width] = this.size, { buffer } = this.#memory;
+    const columns = this.#columns, rows = this.#rows;
+    new Int32Array(buffer, starts, width).set(columns.starts.map((start) => 3 * start));
+    const ofColumns = new Float64Array(buffer, columnWeights, 2 * pairs * width).fill(0);
+    for (let x = 0; x < width; x++) {
+      for (let k = 0; k < columns.counts[x]!; k++) {
+        ofColumns[2 * pairs * x + k] = columns.weights[columns.stride * x + k]!;
+      }
+    }
+    const length = height * rows.stride;
+    const ofRows = new Float64Array(buffer, rowWeights, 3 * length);
     for (let c = 0; c < 3; c++) {
-      const black = this.#shift[c]!, white = 255 * this.#factor[c]! + black;
-      clamp(output, at + c * plane, at + (c + 1) * plane, [black, white]);
+      const factor = this.#factor[c]!;
+      for (let i = 0; i < length; i++) ofRows[c * length + i] = factor * rows.weights[i]!;
     }
   }
 
   /** Source rows to result width: `[rows, width 3]` bytes to `[3 rows width]` floats. */
-  #scaleRows(image: RgbImage, { top, left, height: rowCount }: Box): void {
-    const table = this.#columns, taps = table.counts.reduce((a, b) => Math.max(a, b));
-    const width = this.size[1], plane = rowCount * width;
-    const lastStart = table.starts.reduce((a, b) => Math.max(a, b));
-    for (let row = 0; row < rowCount; row++) {
-      const from = ((top + row) * image.width + left) * 3;
-      const place = { from, to: row * width, plane };
-      // With a fixed number of taps those that are missing have weight 0, but must lie inside of the image.
-      const inside = from + 3 * (lastStart + 3) <= image.data.length;
-      if (taps <= 2 && inside) scaleRowByTwo(image.data, this.#scratch, table, place);
-      else if (taps <= 3 && inside) scaleRowByThree(image.data, this.#scratch, table, place);
-      else scaleRow(image.data, this.#scratch, table, place);
+  #scaleRows(
+    { width: imageWidth, data }: RgbImage,
+    { top, left, width: boxWidth }: Box,
+    { starts, columnWeights, pairs, strip, scaledRows, rowCount }: Layout,
+  ): void {
+    const width = this.size[1], rowBytes = 3 * imageWidth;
+    const rowsAtOnce = Math.max(1, Math.floor(STRIP_BYTES / rowBytes));
+    for (let row = 0; row < rowCount; row += rowsAtOnce) {
+      const rows = Math.min(rowsAtOnce, rowCount - row);
+      const from = rowBytes * (top + row) + 3 * left;
+      const part = data.subarray(from, from + rowBytes * (rows - 1) + 3 * boxWidth);
+      new Uint8Array(this.#memory.buffer, strip, part.length).set(part);
+      this.#kernels.scaleRows(
+        strip,
+        rowBytes,
+        rows,
+        starts,
+        starts + 4 * width,
+        columnWeights,
+        pairs,
+        scaledRows + 4 * row * width,
+        4 * rowCount * width,
+      );
     }
+    if (this.#filter === "bicubic") clamp(this.#floats(scaledRows, 3 * rowCount * width), [0, 255]);
   }
 
   /** `[3 rows width]` to `[3 height width]`, normalised. Whole source rows are added. */
-  #scaleColumns(rowCount: number, output: Float32Array, at: number): void {
-    const { starts, counts, weights, stride } = this.#rows;
-    const [height, width] = this.size;
-    let to = at;
+  #scaleColumns({ rowWeights, scaledRows, rowCount, result }: Layout): void {
+    const { starts, counts, stride } = this.#rows;
+    const [height, width] = this.size, rowBytes = 4 * width;
+    const { addRows } = this.#kernels;
+    let to = result, weights = rowWeights;
     for (let c = 0; c < 3; c++) {
-      const factor = this.#factor[c]!;
-      // Between turns the sum rests in `output`; so does where it starts from.
+      // Between groups of rows the sum is rounded to 32 bits; so is what it starts from.
       const shift = Math.fround(this.#shift[c]!);
-      for (let y = 0; y < height; y++, to += width) {
-        const row = { from: (c * rowCount + starts[y]! - starts[0]!) * width, to, width };
-        const taps = weights.subarray(y * stride, y * stride + counts[y]!);
-        const add = taps.length <= 2 ? addTwoRows : addRows;
-        add(this.#scratch, output, { ...row, taps, factor, shift });
+      const plane = scaledRows + c * rowCount * rowBytes;
+      for (let y = 0; y < height; y++, to += rowBytes, weights += 8 * stride) {
+        const from = plane + (starts[y]! - starts[0]!) * rowBytes;
+        addRows(from, rowBytes, counts[y]!, weights, to, to + rowBytes, shift);
       }
+    }
+    if (this.#filter !== "bicubic") return;
+    const length = height * width;
+    for (let c = 0; c < 3; c++) {
+      const black = this.#shift[c]!, white = 255 * this.#factor[c]! + black;
+      clamp(this.#floats(result + 4 * c * length, length), [black, white]);
     }
   }
 }

@@ -7,15 +7,23 @@ import { decodeImage } from "../../lib/data/decode.ts";
 import { Failure } from "../../lib/failure.ts";
 import { sha256 } from "../../lib/files/mod.ts";
 import { RandomStream } from "../../lib/random/mod.ts";
+import { jpegFile } from "./jpeg_files.ts";
 import { pictureFile, writeShards } from "./small_shards.ts";
 
 const CROP = { cropScale: [0.3, 1], cropAspect: [3 / 4, 4 / 3], horizontalFlip: true } as const;
 const IMAGES = 12;
 const BATCH = 4;
 
+/** PNG and JPEG files, by turns: they go through different decoders. */
 function pictures(): Promise<Uint8Array[]> {
   return Promise.all(
-    Array.from({ length: IMAGES }, (_, i) => pictureFile(i, [20 + 3 * i, 40 - i])),
+    Array.from({ length: IMAGES }, (_, i) => {
+      const [height, width] = [20 + 3 * i, 40 - i];
+      const rest = { noise: 0.2, grey: false, options: {} };
+      return i % 2 === 1
+        ? pictureFile(i, [height, width])
+        : jpegFile({ seed: i, height, width, ...rest });
+    }),
   );
 }
 

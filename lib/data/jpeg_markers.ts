@@ -1,0 +1,173 @@
+/**
+ * Tells plain JPEG files by their markers: those that every release of libjpeg-turbo turns into the same pixels, and
+ * in which nothing but the picture decides what they are. Whatever is in doubt is not plain.
+ *
+ * @module
+ */
+
+/** Pixels. */
+export interface JpegSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Markers, the byte behind 0xff. */
+const SOF0 = 0xc0, SOF2 = 0xc2, DHT = 0xc4, EOI = 0xd9, SOS = 0xda, DQT = 0xdb, DRI = 0xdd;
+const APP0 = 0xe0, APP1 = 0xe1, APP2 = 0xe2, APP14 = 0xee, APP15 = 0xef, COM = 0xfe;
+
+/** Bits of a coefficient that no scan has told anything about. */
+const UNKNOWN = 255;
+
+/** sharp refuses images of more pixels. */
+const MOST_PIXELS = 0x3fff * 0x3fff;
+
+/**
+ * Sampling of Y, Cb, Cr, width in the upper half of a byte: 4:4:4, 4:2:2, 4:2:0. Not 4:4:0, whose chroma is rounded
+ * in another way since libjpeg-turbo 2.0.4, and none that is rare.
+ */
+const SAMPLINGS = [[0x11, 0x11, 0x11], [0x21, 0x11, 0x11], [0x22, 0x11, 0x11]];
+
+/** A part of the file that begins with a marker; `body` follows its length. */
+interface Segment {
+  readonly marker: number;
+  readonly body: Uint8Array;
+}
+
+/** The place behind the entropy-coded data at `at`: where the next marker is, restart markers aside. */
+function endOfScan(bytes: Uint8Array, at: number): number {
+  for (;;) {
+    at = bytes.indexOf(0xff, at);
+    if (at < 0) return bytes.length;
+    const next = bytes[at + 1]!;
+    if (next !== 0 && (next & 0xf8) !== 0xd0) return at;
+    at += 2;
+  }
+}
+
+/** All segments up to the end of the image, or to where the file is not as it should be. */
+function* segmentsOf(bytes: Uint8Array): Generator<Segment> {
+  let at = 2;
+  while (bytes[at] === 0xff && at + 2 <= bytes.length) {
+    const marker = bytes[at + 1]!;
+    if (marker === EOI) return yield { marker, body: bytes.subarray(at, at) };
+    const end = at + 2 + (bytes[at + 2]! << 8 | bytes[at + 3]!);
+    if (!(end >= at + 4 && end <= bytes.length)) return;
+    yield { marker, body: bytes.subarray(at + 4, end) };
+    at = marker === SOS ? endOfScan(bytes, end) : end;
+  }
+}
+
+/** What the frame header says, and how much of it the scans have told. */
+class Frame {
+  readonly size: JpegSize;
+  readonly #components: number;
+  /** By component and coefficient, the lowest bit that is known; `undefined`: not a progressive file. */
+  readonly #lowestBits: Uint8Array | undefined;
+
+  private constructor(size: JpegSize, components: number, progressive: boolean) {
+    this.size = size;
+    this.#components = components;
+    if (progressive) this.#lowestBits = new Uint8Array(64 * components).fill(UNKNOWN);
+  }
+
+  static read({ marker, body }: Segment): Frame | undefined {
+    const view = new DataView(body.buffer, body.byteOffset, body.length);
+    if (body.length < 9 || view.getUint8(0) !== 8) return undefined;
+    const height = view.getUint16(1), width = view.getUint16(3), components = view.getUint8(5);
+    if (height === 0 || width === 0 || height * width > MOST_PIXELS) return undefined;
+    if (body.length !== 6 + 3 * components) return undefined;
+    // Other numbers than 1, 2, 3 may mean other colours.
+    for (let c = 0; c < components; c++) if (body[6 + 3 * c] !== c + 1) return undefined;
+    const isSampledAs = (sampling: readonly number[]) =>
+      sampling.length === components && sampling.every((value, c) => body[7 + 3 * c] === value);
+    if (!isSampledAs([0x11]) && !SAMPLINGS.some(isSampledAs)) return undefined;
+    return new Frame({ height, width }, components, marker === SOF2);
+  }
+
+  /** Adds a scan. @returns whether the scan is as it should be; that of a baseline file has all of the image */
+  add(body: Uint8Array): boolean {
+    const count = body[0]!;
+    if (body.length !== 4 + 2 * count) return false;
+    if (this.#lowestBits === undefined) return count === this.#components;
+    const [first, last, bits] = body.subarray(1 + 2 * count) as unknown as [number, number, number];
+    for (let i = 0; i < count; i++) {
+      const component = body[1 + 2 * i]! - 1;
+      if (!(component < this.#components && first <= last && last < 64)) return false;
+      this.#lowestBits.fill(bits & 15, 64 * component + first, 64 * component + last + 1);
+    }
+    return true;
+  }
+
+  get isProgressive(): boolean {
+    return this.#lowestBits !== undefined;
+  }
+
+  /** Whether no further scan is needed, nor anything in the place of one that is missing. */
+  get isComplete(): boolean {
+    return this.#lowestBits?.every((bit) => bit === 0) ?? true;
+  }
+}
+
+/** Whether the EXIF block in an APP1 segment leaves the picture as it lies. */
+function isUpright(body: Uint8Array): boolean {
+  const view = new DataView(body.buffer, body.byteOffset + 6, body.length - 6);
+  const length = view.byteLength;
+  if (length < 8 || body[4] !== 0 || body[5] !== 0) return false;
+  const order = view.getUint16(0), little = order === 0x4949;
+  if (!little && order !== 0x4d4d || view.getUint16(2, little) !== 42) return false;
+  const first = view.getUint32(4, little);
+  if (first + 2 > length) return false;
+  const end = first + 2 + 12 * view.getUint16(first, little);
+  if (end > length) return false;
+  for (let at = first + 2; at < end; at += 12) {
+    if (view.getUint16(at, little) !== 0x0112) continue;
+    // One number of 16 bits, and it is 1.
+    const isOne = view.getUint16(at + 2, little) === 3 && view.getUint32(at + 4, little) === 1 &&
+      view.getUint16(at + 8, little) === 1;
+    if (!isOne) return false;
+  }
+  return true;
+}
+
+/** Whether a segment that is neither a frame nor a scan changes nothing about the colours and the place of pixels. */
+function isHarmless({ marker, body }: Segment): boolean {
+  switch (marker) {
+    case DHT:
+    case DQT:
+    case DRI:
+    case COM:
+      return true;
+    case APP1:
+      return String.fromCharCode(...body.subarray(0, 4)) === "Exif"
+        ? body.length > 6 && isUpright(body)
+        : true;
+    case APP2:
+      return false; // A colour profile, or the directory of a file with a second picture, as with HDR.
+    case APP14:
+      return body[11] === 1; // Adobe's: YCbCr.
+    default:
+      return marker >= APP0 && marker <= APP15;
+  }
+}
+
+/** The size of a plain JPEG file, `undefined` for any other file. */
+export function plainJpegSize(bytes: Uint8Array): JpegSize | undefined {
+  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return undefined;
+  let frame: Frame | undefined;
+  for (const segment of segmentsOf(bytes)) {
+    const { marker, body } = segment;
+    if (marker === SOF0 || marker === SOF2) {
+      if (frame !== undefined) return undefined;
+      frame = Frame.read(segment);
+      if (frame === undefined) return undefined;
+    } else if (marker === SOS) {
+      if (!frame?.add(body)) return undefined;
+      // The data is as long as it must be, or the decoder complains.
+      if (!frame.isProgressive) return frame.size;
+    } else if (marker === EOI) {
+      // Blocks of which bits are missing are smoothed: in other ways since libjpeg-turbo 2.1 and 3.0.1.
+      return frame?.isComplete ? frame.size : undefined;
+    } else if (!isHarmless(segment)) return undefined;
+  }
+  return undefined;
+}
