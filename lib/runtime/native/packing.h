@@ -112,7 +112,10 @@ static void pack_columns(const float *b, word row, word column, word depth, word
 /* Rows of A, PANEL_DEPTH apart. */
 static void pack_rows(const float *a, word row, word column, word depth, word rows, float *packed) {
   if (column == 1) {
-    for (word i = 0; i < rows; i++) memcpy(packed + i * PANEL_DEPTH, a + i * row, depth * sizeof *packed);
+    for (word i = 0; i < rows; i++) {
+      /* Whole vectors: there is room behind the last one in either place. */
+      for (word k = 0; k < depth; k += LANES) *(vector *)(packed + i * PANEL_DEPTH + k) = *(const vector *)(a + i * row + k);
+    }
     return;
   }
   word squares = row == 1 ? depth / LANES * LANES : 0, whole = squares > 0 ? rows / LANES * LANES : 0;
