@@ -9,24 +9,32 @@ import { suggestion } from "../lib/nearest.ts";
 import { writeFileAtomically } from "../lib/files/mod.ts";
 import { check } from "./check.ts";
 import { preparePeers, ROOT } from "./contestants.ts";
-import { measureFeatures } from "./features.ts";
+import { FEATURES_CASE, measureFeatures } from "./features.ts";
 import type { Finding } from "./findings.ts";
-import { measureGrowth } from "./growth.ts";
-import { measureLoaders } from "./loaders.ts";
+import { GROWTH_CASES, measureGrowth } from "./growth.ts";
+import { LOADER_CASES, measureLoaders } from "./loaders.ts";
 import type { Settings } from "./measures.ts";
-import { measureOverhead } from "./overhead.ts";
-import { measureProbes } from "./probes.ts";
+import { measureOverhead, OVERHEAD_CASE } from "./overhead.ts";
+import { measureProbes, PROBE_CASES } from "./probes.ts";
 import { type Kept, newRunPath, resultTable, thisCommit, thisMachine } from "./results.ts";
+import { STEP_CASES } from "./step_cases.ts";
 import { measureStartUp, measureSteps } from "./steps.ts";
 
-const MEASURES: Readonly<Record<string, (settings: Settings) => AsyncIterable<Kept | Finding>>> = {
-  step: measureSteps,
-  features: measureFeatures,
-  loader: measureLoaders,
-  probe: measureProbes,
-  "start-up": measureStartUp,
-  growth: measureGrowth,
-  overhead: measureOverhead,
+/** What can be measured. */
+interface Measure {
+  run(settings: Settings): AsyncIterable<Kept | Finding>;
+  readonly cases: readonly string[];
+}
+
+const STEPS = STEP_CASES.map(({ name }) => name);
+const MEASURES: Readonly<Record<string, Measure>> = {
+  step: { run: measureSteps, cases: STEPS },
+  features: { run: measureFeatures, cases: [FEATURES_CASE] },
+  loader: { run: measureLoaders, cases: Object.keys(LOADER_CASES) },
+  probe: { run: measureProbes, cases: Object.keys(PROBE_CASES) },
+  "start-up": { run: measureStartUp, cases: STEPS },
+  growth: { run: measureGrowth, cases: GROWTH_CASES },
+  overhead: { run: measureOverhead, cases: [OVERHEAD_CASE] },
 };
 
 const FLAGS = {
@@ -70,10 +78,19 @@ function parseCommandLine(args: readonly string[]) {
   const known = Object.keys(MEASURES);
   for (const name of args.slice(0, end)) {
     if (known.includes(name)) continue;
-    throw new Failure("usage", `Cannot measure "${name}"${suggestion(name, known)}`);
+    throw new Failure("usage", `Cannot measure "${name}"${suggestion(name, [...known, "check"])}`);
   }
   const names = end === 0 ? known : args.slice(0, end);
-  return { names, options: parseFlags(FLAGS, args.slice(end)) };
+  const options = parseFlags(FLAGS, args.slice(end));
+  const cases = [...new Set(names.flatMap((name) => MEASURES[name]!.cases))];
+  for (const name of options.case) {
+    if (cases.includes(name)) continue;
+    throw new Failure(
+      "usage",
+      `Cannot measure --case "${name}" of ${names.join(", ")}${suggestion(name, cases)}`,
+    );
+  }
+  return { names, options };
 }
 
 /** Where the results go; quick ones are kept only where that is asked for. */
@@ -113,7 +130,7 @@ async function bench(args: readonly string[]): Promise<readonly string[]> {
     const pairs = options.quick ? 1 : options.pairs;
     for (const name of names) {
       const say = (text: string) => console.error(`bench: ${name}: ${text}`);
-      for await (const each of MEASURES[name]!({ ...options, pairs, folder, say })) {
+      for await (const each of MEASURES[name]!.run({ ...options, pairs, folder, say })) {
         const { table, ...kept } = withTable(each);
         measures.push(kept);
         failures.push(...kept.failures);

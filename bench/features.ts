@@ -61,11 +61,12 @@ async function transformersJs(
   return [{ name: "transformers.js", command: ["node", script, ...args] }];
 }
 
+export const FEATURES_CASE = "vits16-224px";
+
 /** Images per second of the features of a ViT-S/16 at 224 pixels. */
 export async function* measureFeatures(settings: Settings): AsyncGenerator<Kept> {
   const { threads, alone, quick, folder, say } = settings;
-  const name = "vits16-224px";
-  if (settings.case.length > 0 && !settings.case.includes(name)) return;
+  if (settings.case.length > 0 && !settings.case.includes(FEATURES_CASE)) return;
   const work = join(folder, "features");
   await Deno.mkdir(work);
   await writeFeatureWork(work);
@@ -78,7 +79,7 @@ export async function* measureFeatures(settings: Settings): AsyncGenerator<Kept>
     : [peer("transformers", ["features.py", ...args]), ...await transformersJs(args, say)];
   yield await measureTask({
     measure: "features",
-    case: name,
+    case: FEATURES_CASE,
     images: BATCH,
     flops: Array.from({ length: timed }, () => flops),
     contestants: [ours("features.ts", args), ...peers],

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { runForJson } from "./contestants.ts";
 import { flawOfGrowth, growthExponent, TOLERANCE } from "./exponents.ts";
 import type { Finding } from "./findings.ts";
-import { growingData } from "./growth/data.ts";
+import { GROWING_DATA, growingData } from "./growth/data.ts";
 import type { Growing, Growth } from "./growth/growing.ts";
-import { growingSteps } from "./growth/steps.ts";
+import { GROWING_STEPS, growingSteps } from "./growth/steps.ts";
 import type { Measured } from "./measure/measured.ts";
 import type { Settings } from "./measures.ts";
 import { waitForQuiet } from "./quiet.ts";
@@ -103,6 +103,8 @@ async function measureOne({ name, prepare }: Growing, settings: Settings): Promi
     failures: flaw === undefined || settings.quick ? [] : [flaw],
   };
 }
+
+export const GROWTH_CASES: readonly string[] = [...GROWING_STEPS, ...GROWING_DATA];
 
 /** How cost follows size, for everything that can grow. */
 export async function* measureGrowth(settings: Settings): AsyncGenerator<Finding> {

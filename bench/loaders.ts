@@ -18,7 +18,7 @@ const TOLERANCE = 0.02;
  * `decoded` decodes in every epoch. `kept` has the loader keep decoded images, as it does up to 1 GiB of them; peers
  * have nothing of the kind.
  */
-const CASES: Readonly<Record<string, Pick<LoaderWork, "cacheBytes">>> = {
+export const LOADER_CASES: Readonly<Record<string, Pick<LoaderWork, "cacheBytes">>> = {
   "256px-decoded": { cacheBytes: 0 },
   "256px-kept": { cacheBytes: 2 ** 30 },
 };
@@ -38,7 +38,7 @@ export async function* measureLoaders(settings: Settings): AsyncGenerator<Kept> 
   const { quick, threads: workers, folder } = settings;
   const sizes = quick ? QUICK_SIZES : SIZES;
   const lengths = quick ? { warmUp: 1, timed: 1 } : { warmUp: 2, timed: 8 };
-  for (const [name, { cacheBytes }] of Object.entries(CASES)) {
+  for (const [name, { cacheBytes }] of Object.entries(LOADER_CASES)) {
     if (settings.case.length > 0 && !settings.case.includes(name)) continue;
     const work = join(folder, `loader-${name}`);
     await Deno.mkdir(work);

@@ -118,10 +118,12 @@ async function measureRounds(settings: Settings) {
   return { monitors, rounds };
 }
 
+export const OVERHEAD_CASE = `${PRESET}-32px`;
+
 /** Shares of a run of the preset `scenes` that are no training. */
 export async function* measureOverhead(settings: Settings): AsyncGenerator<Finding> {
-  const name = `${PRESET}-32px`, { quick, threads, pairs } = settings;
-  if (settings.case.length > 0 && !settings.case.includes(name)) return;
+  const { quick, threads, pairs } = settings;
+  if (settings.case.length > 0 && !settings.case.includes(OVERHEAD_CASE)) return;
   const { monitors, rounds } = await measureRounds(settings);
   const quiet = rounds.filter((round) =>
     Object.values(round).every((run) => run.other_cores.every(isQuiet))
@@ -129,7 +131,7 @@ export async function* measureOverhead(settings: Settings): AsyncGenerator<Findi
   const used = quiet.length > 0 ? quiet : rounds;
   const result: OverheadResult = {
     measure: "overhead",
-    case: name,
+    case: OVERHEAD_CASE,
     quick,
     threads,
     pairs,

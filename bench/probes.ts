@@ -9,7 +9,7 @@ const SIZES = { trainRows: 50_000, testRows: 10_000, width: 384, classes: 10 } a
 const QUICK_SIZES = { trainRows: 2_000, testRows: 1_000, width: 16, classes: 4 } as const;
 
 /** Axes of all the same variance, and variances that fall like 1/i, as those of networks do. */
-const CASES: Readonly<Record<string, Pick<MadeSizes, "decay">>> = {
+export const PROBE_CASES: Readonly<Record<string, Pick<MadeSizes, "decay">>> = {
   "50k-alike": { decay: 0 },
   "50k-correlated": { decay: 1 },
 };
@@ -23,7 +23,7 @@ const ONE_THREAD = { OMP_NUM_THREADS: "1" };
 /** Images, a row each, per second of reading, tuning and scoring. */
 export async function* measureProbes(settings: Settings): AsyncGenerator<Kept> {
   const { quick, alone, threads, folder } = settings;
-  for (const [name, { decay }] of Object.entries(CASES)) {
+  for (const [name, { decay }] of Object.entries(PROBE_CASES)) {
     if (settings.case.length > 0 && !settings.case.includes(name)) continue;
     const sizes = quick ? QUICK_SIZES : SIZES;
     const work = join(folder, `probe-${name}`);

@@ -130,6 +130,9 @@ const REPETITIONS: Readonly<Record<DataJob, readonly [warmUp: number, timed: num
   shard: [0, 1],
 };
 
+/** Names of the datasets' growths. */
+export const GROWING_DATA: readonly string[] = AXES.map(({ name }) => name);
+
 /** Datasets that grow in images and in shards: opened, ordered, read and packed. */
 export function growingData(folder: string): Growing[] {
   const source = join(folder, "scenes");

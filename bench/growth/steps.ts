@@ -85,6 +85,9 @@ const AXES: Readonly<
   },
 };
 
+/** Names of the steps' growths. */
+export const GROWING_STEPS: readonly string[] = Object.keys(AXES);
+
 /** Steps that grow in tokens, width, depth and batch. Expected is what their matrix products do. */
 export function growingSteps(folder: string, { threads }: { readonly threads: number }): Growing[] {
   return Object.entries(AXES).map(([name, { what, sizes, of }]) => ({

@@ -25,7 +25,9 @@ async function createFastestRuntime(options: RuntimeOptions): Promise<Runtime> {
     return await RUNTIMES["native"]!(options);
   } catch (error) {
     if (!(error instanceof Failure && error.kind === "unavailable")) throw error;
-    return await RUNTIMES["onnx"]!(options);
+    const runtime = await RUNTIMES["onnx"]!(options);
+    const [reason] = error.message.split(/,( or)? use --runtime onnx/);
+    return { ...runtime, description: `${runtime.description} (${reason})` };
   }
 }
 

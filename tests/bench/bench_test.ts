@@ -158,6 +158,24 @@ Deno.test("bench refuses a measure that it does not know", async () => {
   assert.equal(stderr, 'bench: Cannot measure "stepp", did you mean "step"?\n');
 });
 
+Deno.test("bench refuses a case that none of its measures has, before it measures any", async () => {
+  const { code, stdout, stderr } = await bench(
+    "step",
+    "features",
+    "--case",
+    "32px",
+    "--case",
+    "nothing",
+  );
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.equal(
+    stderr,
+    'bench: Cannot measure --case "nothing" of step, features, ' +
+      'expected one of "32px", "vits16-224px"\n',
+  );
+  assert.match((await bench("chek")).stderr, /did you mean "check"\?/);
+});
+
 Deno.test("bench --help names every measure and flag, and measures nothing", async () => {
   const { code, stdout } = await bench("step", "--help");
   assert.equal(code, 0);

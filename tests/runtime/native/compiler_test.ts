@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { compiledLibrary, findCompiler } from "../../../lib/runtime/native/compiler.ts";
 import { Failure } from "../../../lib/failure.ts";
 
@@ -59,12 +60,26 @@ Deno.test("compiledLibrary() says what the compiler says, and what to do", async
 
 Deno.test("without a compiler the runtime is onnx, and native says what is missing", async () => {
   const empty = await Deno.makeTempDir();
-  assert.match(await describe("auto", empty), /^onnx: /);
+  assert.match(
+    await describe("auto", empty),
+    /^onnx: ONNX Runtime .+ \(Cannot compile for this machine: wanted a C compiler as "cc", got none, install gcc or clang\)$/,
+  );
   assert.equal(
     await describe("native", empty),
     'Cannot compile for this machine: wanted a C compiler as "cc", got none, install gcc or clang, or use --runtime onnx',
   );
   await Deno.remove(empty);
+});
+
+Deno.test("with a compiler that fails the runtime is onnx, and says why", async () => {
+  const folder = await Deno.makeTempDir();
+  const script = '#!/bin/sh\ncase "$*" in *--version*|*-dM*) echo broken;; *) exit 1;; esac\n';
+  await Deno.writeTextFile(join(folder, "cc"), script, { mode: 0o755 });
+  assert.match(
+    await describe("auto", folder),
+    /^onnx: ONNX Runtime .+ \(Cannot compile for this machine: "cc" failed\)$/,
+  );
+  await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("with a compiler the runtime is native, and names the compiler", async () => {
