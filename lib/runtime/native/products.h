@@ -25,6 +25,9 @@ static inline void fetch_part(struct tile *t, const struct rows needed[2], word 
   t->pace = smaller(LANES, parts_of(count * t->ahead.columns, t->depth));
 }
 
+/* Steps of depth that a panel, which is in the second-level cache, is brought into the first one ahead of its use. */
+enum { NEAR = 8 };
+
 /* C[rows, vectors] from rows of A and a packed panel of B. */
 #define DEFINE_TILE(ROWS, VECTORS)                                                                 \
   static void tile_##ROWS##_##VECTORS(const struct tile *given) {                                  \
@@ -45,6 +48,8 @@ static inline void fetch_part(struct tile *t, const struct rows needed[2], word 
       ahead += t.ahead.step & over;                                                                \
       at &= ~over;                                                                                 \
       vector right[VECTORS];                                                                       \
+      __builtin_prefetch(b + NEAR * TILE_COLUMNS);                                                 \
+      __builtin_prefetch(b + NEAR * TILE_COLUMNS + LANES);                                         \
       _Pragma("GCC unroll 2") for (int j = 0; j < VECTORS; j++) right[j] = *(const vector *)(b + j * LANES); \
       b += TILE_COLUMNS;                                                                           \
       _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; i++) {                                    \
