@@ -1,5 +1,5 @@
 /** What all measures have in common. */
-import { type Contestant, ours, type Run, runForJson, takeTurns } from "./contestants.ts";
+import { type Contestant, ours, peer, type Run, runForJson, takeTurns } from "./contestants.ts";
 import type { ProductRates } from "./measure/products.ts";
 import { isQuiet, waitForQuiet } from "./quiet.ts";
 import type { Kept, Result } from "./results.ts";
@@ -39,10 +39,26 @@ export interface Task {
 
 const LIMIT_SECONDS = 2, QUICK_LIMIT_SECONDS = 0.2;
 
-/** The rates of large matrix products on this machine, now. */
-async function productRates({ threads, quick }: Settings): Promise<ProductRates> {
-  const seconds = quick ? QUICK_LIMIT_SECONDS : LIMIT_SECONDS;
-  return await runForJson<ProductRates>(ours("products.ts", [`${threads}`, `${seconds}`]));
+/** Rates of large matrix products on this machine, in 1e9 operations per second. */
+type Rates = ProductRates & {
+  /** By PyTorch, where peers are measured. */
+  readonly pytorch_gflops?: number;
+};
+
+/** As measured now. The peer multiplies matrices of the same size. */
+async function productRates({ threads, quick, alone }: Settings): Promise<Rates> {
+  const args = [`${threads}`, `${quick ? QUICK_LIMIT_SECONDS : LIMIT_SECONDS}`];
+  const rates = await runForJson<ProductRates>(ours("products.ts", args));
+  if (alone) return rates;
+  const theirs = peer("PyTorch's products", ["products.py", ...args, `${rates.side}`]);
+  const { gflops } = await runForJson<{ readonly gflops: number }>(theirs);
+  return { ...rates, pytorch_gflops: gflops };
+}
+
+/** The most of all of them: what the machine can do. */
+function limitOf(rates: Rates): number {
+  const { one_session_gflops, session_per_thread_gflops, pytorch_gflops = 0 } = rates;
+  return Math.max(one_session_gflops, session_per_thread_gflops, pytorch_gflops);
 }
 
 type Runs = Readonly<Record<string, readonly Run[]>>;
@@ -81,7 +97,7 @@ function summarise(
 export async function measureTask(task: Task, settings: Settings): Promise<Kept> {
   const { pairs, threads, quick, patience, say } = settings;
   const sayOfCase = (text: string) => say(`${task.case}, ${text}`);
-  const products: ProductRates[] = [];
+  const products: Rates[] = [];
   const runs = await takeTurns(task.contestants, {
     pairs,
     async before() {
@@ -91,9 +107,7 @@ export async function measureTask(task: Task, settings: Settings): Promise<Kept>
     say: sayOfCase,
   });
   task.expectSame(runs);
-  const gemmLimits = products.map((each) =>
-    Math.max(each.one_session_gflops, each.session_per_thread_gflops)
-  );
+  const gemmLimits = products.map(limitOf);
   const { measure, case: name, flops } = task;
   const result: Result = {
     measure,

@@ -11,6 +11,8 @@ import { graphOf, productFlops } from "../flops.ts";
 
 /** The measured rates, in 1e9 operations per second; one line of JSON on stdout. */
 export interface ProductRates {
+  /** Rows and columns of the matrices. */
+  readonly side: number;
   readonly one_session_gflops: number;
   readonly session_per_thread_gflops: number;
   readonly library: string;
@@ -75,6 +77,7 @@ async function rateOfNew(count: number, ofThreads: number): Promise<number> {
 }
 
 const rates: ProductRates = {
+  side: SIDE,
   one_session_gflops: await rateOfNew(1, threads),
   session_per_thread_gflops: await rateOfNew(threads, 1),
   library: runtime.description,
