@@ -21,7 +21,6 @@ import { Failure } from "../lib/failure.ts";
 import {
   finishRun,
   type MetricsLine,
-  readCheckpoint,
   RunDirectory,
   type RunRecord,
   type SettingGroups,
@@ -43,9 +42,8 @@ import { CONFIG_FLAGS } from "../lib/training/flags.ts";
 import { stepConfigOf, type StepReport, train } from "../lib/training/loop.ts";
 import { describeMemory, planMemory } from "../lib/training/memory.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../lib/training/order.ts";
-import { stateShapes } from "../lib/training/state.ts";
 import { Trainer } from "../lib/training/trainer.ts";
-import { drawInitialState, startFrom } from "../lib/start/mod.ts";
+import { startFrom, startingState } from "../lib/start/mod.ts";
 
 const SPLIT = "train";
 /** Checks that are over sooner are not worth a line. */
@@ -163,22 +161,24 @@ class Speed {
   }
 }
 
-/** The state to go on with. @param weights what replaces random weights at the start, if anything does */
-async function stateOf(
+/** A trainer that has the state. Of that nothing is kept here: a copy would need its memory for the whole run. */
+async function startTrainer(
   run: RunDirectory,
-  config: PretrainConfig,
-  { weights, threads }: { readonly weights: TensorRecord | undefined; readonly threads: number },
-): Promise<TensorRecord> {
-  const model = modelConfigOf(config);
-  if (run.checkpoint !== undefined) {
-    return await readCheckpoint(run.checkpoint, { shapes: stateShapes(model) });
-  }
-  const state = await drawInitialState(model, { seed: config.run.seed, ...config.model }, threads);
-  if (weights === undefined) return state;
-  const started = { ...state, ...weights };
-  // Kept at once: however early the run is stopped, it never needs the other weights again.
-  await run.writeCheckpoint({ step: 0, tensors: started });
-  return started;
+  { config, runtime, weights }: {
+    readonly config: PretrainConfig;
+    readonly runtime: Runtime;
+    readonly weights: TensorRecord | undefined;
+  },
+): Promise<Trainer> {
+  const available = await availableMemory();
+  // Other threads draw weights while this one traces the programs.
+  const state = startingState(run, config, { weights, threads: runtime.threads });
+  state.catch(() => {}); // Reported where it is awaited.
+  const trainer = await Trainer.create(runtime, stepConfigOf(config));
+  const memory = planMemory(config, trainer);
+  if (memory !== undefined) { for (const line of describeMemory(memory, available)) say(line); }
+  trainer.write(await state);
+  return trainer;
 }
 
 /** Trains until the end of the plan or the signal. @returns steps done */
@@ -193,10 +193,6 @@ async function trainInto(run: RunDirectory, parts: {
 }): Promise<number> {
   const { options, config, plan, images, runtime, context } = parts;
   const { seed, batch } = config.run;
-  const available = await availableMemory();
-  // Other threads draw weights and make batches while this one traces the programs.
-  const state = stateOf(run, config, { weights: parts.weights, threads: runtime.threads });
-  state.catch(() => {}); // Reported where it is awaited.
   const firstStep = run.checkpoint?.step ?? 0;
   await using loader = new BatchLoader({
     spec: {
@@ -213,10 +209,7 @@ async function trainInto(run: RunDirectory, parts: {
     endStep: plan.steps,
     samplesOf: (step) => imagesOfStep({ seed, images, batch }, step),
   });
-  using trainer = await Trainer.create(runtime, stepConfigOf(config));
-  const memory = planMemory(config, trainer);
-  if (memory !== undefined) { for (const line of describeMemory(memory, available)) say(line); }
-  trainer.write(await state);
+  using trainer = await startTrainer(run, { config, runtime, weights: parts.weights });
   const progress = new Progress({
     stage: "pretrain",
     label: "training",

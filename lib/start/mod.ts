@@ -14,6 +14,7 @@ import { isWeight, mapWeights } from "./mapping.ts";
 import { findWeights, hashIfThere, readWeights } from "./source.ts";
 
 export { drawInitialState } from "./initial_state.ts";
+export { startingState } from "./starting_state.ts";
 
 /** What a run starts from. */
 export interface Start {
