@@ -9,7 +9,7 @@ import { type FloatTensor, under } from "../lib/tensor.ts";
 import { type Contestant, expectAgreement, ours, peer, ROOT } from "./contestants.ts";
 import { nodeEnvironment } from "./environments.ts";
 import { graphOf, productFlops } from "./flops.ts";
-import { measureTask, type Settings } from "./measures.ts";
+import { isChosen, measureTask, type Settings } from "./measures.ts";
 import type { Kept } from "./results.ts";
 import { noiseImages } from "./step_cases.ts";
 
@@ -66,7 +66,7 @@ export const FEATURES_CASE = "vits16-224px";
 /** Images per second of the features of a ViT-S/16 at 224 pixels. */
 export async function* measureFeatures(settings: Settings): AsyncGenerator<Kept> {
   const { threads, alone, quick, folder, say } = settings;
-  if (settings.case.length > 0 && !settings.case.includes(FEATURES_CASE)) return;
+  if (!isChosen(settings, FEATURES_CASE)) return;
   const work = join(folder, "features");
   await Deno.mkdir(work);
   await writeFeatureWork(work);

@@ -7,7 +7,7 @@ import { GROWING_DATA, growingData } from "./growth/data.ts";
 import type { Growing, Growth } from "./growth/growing.ts";
 import { GROWING_STEPS, growingSteps } from "./growth/steps.ts";
 import type { Measured } from "./measure/measured.ts";
-import type { Settings } from "./measures.ts";
+import { isChosen, type Settings } from "./measures.ts";
 import { waitForQuiet } from "./quiet.ts";
 import { columns } from "./results.ts";
 import { median } from "./statistics.ts";
@@ -111,8 +111,7 @@ export async function* measureGrowth(settings: Settings): AsyncGenerator<Finding
   const folder = join(settings.folder, "growth");
   await Deno.mkdir(folder);
   const all = [...growingSteps(folder, settings), ...growingData(folder)];
-  const { case: names } = settings;
-  for (const each of all.filter(({ name }) => names.length === 0 || names.includes(name))) {
+  for (const each of all.filter(({ name }) => isChosen(settings, name))) {
     yield await measureOne(each, settings);
   }
 }

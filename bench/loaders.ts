@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { expectAgreement, hasPackage, ours, peer } from "./contestants.ts";
 import { type LoaderSizes, type LoaderWork, writeLoaderWork } from "./loader_work.ts";
-import { measureTask, type Settings } from "./measures.ts";
+import { isChosen, measureTask, type Settings } from "./measures.ts";
 import type { Kept } from "./results.ts";
 
 const SIZES: LoaderSizes = { images: 512, batch: 64, pixels: 256 };
@@ -39,7 +39,7 @@ export async function* measureLoaders(settings: Settings): AsyncGenerator<Kept> 
   const sizes = quick ? QUICK_SIZES : SIZES;
   const lengths = quick ? { warmUp: 1, timed: 1 } : { warmUp: 2, timed: 8 };
   for (const [name, { cacheBytes }] of Object.entries(LOADER_CASES)) {
-    if (settings.case.length > 0 && !settings.case.includes(name)) continue;
+    if (!isChosen(settings, name)) continue;
     const work = join(folder, `loader-${name}`);
     await Deno.mkdir(work);
     await writeLoaderWork(work, sizes, { workers, cacheBytes, stride: STRIDE, ...lengths });

@@ -21,6 +21,11 @@ export interface Settings {
   say(text: string): void;
 }
 
+/** Whether a case is to be measured: all are unless some are named. */
+export function isChosen({ case: names }: Settings, name: string): boolean {
+  return names.length === 0 || names.includes(name);
+}
+
 /** One case of a measure. */
 export interface Task {
   readonly measure: string;

@@ -5,7 +5,7 @@ import { modelConfigOf, resolveConfig } from "../lib/training/config.ts";
 import { ours, runForJson, stage } from "./contestants.ts";
 import type { Finding } from "./findings.ts";
 import type { Measured } from "./measure/measured.ts";
-import type { Settings } from "./measures.ts";
+import { isChosen, type Settings } from "./measures.ts";
 import { readClock, type RunClock } from "./overhead/clock.ts";
 import { flawsOfShares, medianShares, type Shares, sharesOf } from "./overhead/shares.ts";
 import { isQuiet, otherCores, waitForQuiet } from "./quiet.ts";
@@ -123,7 +123,7 @@ export const OVERHEAD_CASE = `${PRESET}-32px`;
 /** Shares of a run of the preset `scenes` that are no training. */
 export async function* measureOverhead(settings: Settings): AsyncGenerator<Finding> {
   const { quick, threads, pairs } = settings;
-  if (settings.case.length > 0 && !settings.case.includes(OVERHEAD_CASE)) return;
+  if (!isChosen(settings, OVERHEAD_CASE)) return;
   const { monitors, rounds } = await measureRounds(settings);
   const quiet = rounds.filter((round) =>
     Object.values(round).every((run) => run.other_cores.every(isQuiet))

@@ -1,7 +1,7 @@
 /** The measure of the logistic probe: its whole grid of strengths, on made features. */
 import { join } from "node:path";
 import { expectAgreement, ours, peer } from "./contestants.ts";
-import { measureTask, type Settings } from "./measures.ts";
+import { isChosen, measureTask, type Settings } from "./measures.ts";
 import { type MadeSizes, makeFeatures } from "./probe/features.ts";
 import type { Kept } from "./results.ts";
 
@@ -24,7 +24,7 @@ const ONE_THREAD = { OMP_NUM_THREADS: "1" };
 export async function* measureProbes(settings: Settings): AsyncGenerator<Kept> {
   const { quick, alone, threads, folder } = settings;
   for (const [name, { decay }] of Object.entries(PROBE_CASES)) {
-    if (settings.case.length > 0 && !settings.case.includes(name)) continue;
+    if (!isChosen(settings, name)) continue;
     const sizes = quick ? QUICK_SIZES : SIZES;
     const work = join(folder, `probe-${name}`);
     await makeFeatures(work, { ...sizes, decay });

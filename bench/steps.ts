@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { expectAgreement, ours, peer } from "./contestants.ts";
 import { stepFlops } from "./flops.ts";
-import { measureTask, type Settings, type Task } from "./measures.ts";
+import { isChosen, measureTask, type Settings, type Task } from "./measures.ts";
 import type { Kept } from "./results.ts";
 import { STEP_CASES, type StepCase, writeStepWork } from "./step_cases.ts";
 
@@ -43,8 +43,8 @@ export async function stepTask(
   };
 }
 
-function chosen({ case: names }: Settings): readonly StepCase[] {
-  return STEP_CASES.filter(({ name }) => names.length === 0 || names.includes(name));
+function chosen(settings: Settings): readonly StepCase[] {
+  return STEP_CASES.filter(({ name }) => isChosen(settings, name));
 }
 
 /** Images per second of the training step. */

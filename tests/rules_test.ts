@@ -22,11 +22,12 @@ const TEXTS = new Map(
 );
 
 /** What every folder of `lib` may import beside itself; whatever is not listed is refused. */
-const BASE = ["lib/failure.ts", "lib/nearest.ts", "lib/tensor.ts"];
+const BASE = ["lib/failure.ts", "lib/nearest.ts", "lib/tensor.ts", "lib/worker_scope.ts"];
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "lib/failure.ts": [],
   "lib/nearest.ts": [],
   "lib/tensor.ts": [],
+  "lib/worker_scope.ts": [],
   "lib/random": [],
   "lib/files": BASE,
   "lib/formats": [...BASE, "lib/files"],

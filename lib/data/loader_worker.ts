@@ -4,17 +4,11 @@
  * @module
  */
 import { Failure, messageOf } from "../failure.ts";
+import { workerScope } from "../worker_scope.ts";
 import { BatchAssembler } from "./assemble.ts";
 import type { BatchRequest, LoaderAnswer, LoaderMessage, StartMessage } from "./loader_messages.ts";
 
-/** The part of a worker's global scope that is used; its type library cannot be loaded beside the main one. */
-interface WorkerScope {
-  onmessage: ((event: MessageEvent<LoaderMessage>) => void) | null;
-  postMessage(answer: LoaderAnswer, transfer?: Transferable[]): void;
-  close(): void;
-}
-
-const scope = globalThis as unknown as WorkerScope;
+const scope = workerScope<LoaderMessage, LoaderAnswer>();
 let assembler: Promise<BatchAssembler> | undefined;
 let last: Promise<void> = Promise.resolve();
 let closing = false;

@@ -9,7 +9,7 @@ export interface DrawRequest {
   readonly shapes: Readonly<Record<string, ShapeTable>>;
 }
 
-/** What it answers, in the same order. */
+/** The tensors that it answers with. */
 export type DrawAnswer = Readonly<Record<string, Readonly<Record<string, FloatTensor>>>>;
 
 /** Random values that a thread must have to be worth its start. */
@@ -81,14 +81,9 @@ export async function drawInitialState(
     sharesOf(networks, worthwhile).map((shapes) => draw({ initialisation, shapes })),
   );
   // In the order of the tables, whoever has drawn a tensor.
-  const drawn = Object.entries(networks).map(([network, shapes]) => [
-    network,
-    Object.fromEntries(
-      Object.keys(shapes).map((name) => {
-        const owner = answers.find((answer) => answer[network]?.[name] !== undefined);
-        return [name, owner![network]![name]!];
-      }),
-    ),
-  ]);
+  const drawn = Object.entries(networks).map(([network, shapes]) => {
+    const tensors = Object.assign({}, ...answers.map((answer) => answer[network]));
+    return [network, Object.fromEntries(Object.keys(shapes).map((name) => [name, tensors[name]]))];
+  });
   return stateWith(model, Object.fromEntries(drawn));
 }

@@ -4,15 +4,10 @@
  * @module
  */
 import { initialise } from "../model/parameters.ts";
+import { workerScope } from "../worker_scope.ts";
 import type { DrawAnswer, DrawRequest } from "./initial_state.ts";
 
-/** The part of a worker's global scope that is used; its type library cannot be loaded beside the main one. */
-interface WorkerScope {
-  onmessage: ((event: MessageEvent<DrawRequest>) => void) | null;
-  postMessage(answer: DrawAnswer, transfer: Transferable[]): void;
-}
-
-const scope = globalThis as unknown as WorkerScope;
+const scope = workerScope<DrawRequest, DrawAnswer>();
 
 scope.onmessage = ({ data: { shapes, initialisation } }) => {
   const answer = Object.fromEntries(

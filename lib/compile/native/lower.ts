@@ -24,7 +24,7 @@ import {
 export interface Plan {
   readonly calls: readonly Call[];
   readonly arena: Arena;
-  /** Where results lie that are not carried, and their shapes. */
+  /** Where in the arena results lie that are not carried, and their shapes. */
   readonly results: ReadonlyMap<string, { readonly address: Address; readonly value: Value }>;
 }
 

@@ -39,6 +39,8 @@ export class KernelLibrary {
   readonly #shared: string;
   /** Bytes that may be asked for ahead of their use. */
   #spare: number;
+  /** Lists that are read beside this thread: they must not be collected. */
+  readonly #beingRead = new Set<readonly BigUint64Array[]>();
 
   private constructor(
     compiler: Compiler,
@@ -105,8 +107,11 @@ export class KernelLibrary {
     this.#spare -= bytes;
     const addresses = BigUint64Array.from(memories, ({ address }) => BigInt(address));
     const lengths = BigUint64Array.from(memories, (memory) => BigInt(memory.bytes));
+    const lists = [addresses, lengths];
+    this.#beingRead.add(lists);
     // Memory that is released meanwhile is no error: what is no longer there is passed over.
-    this.#populate(addresses, lengths, BigInt(memories.length));
+    this.#populate(addresses, lengths, BigInt(memories.length))
+      .finally(() => this.#beingRead.delete(lists));
   }
 
   /** Whether fresh memory of this size may be populated. */

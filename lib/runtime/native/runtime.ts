@@ -205,19 +205,13 @@ class NativeExecutable implements Executable {
     return Object.fromEntries(
       [...plan.results].map(([name, { address: { block, offset }, value }]) => {
         const shape = value.shape.map((length) => evaluate(length, bindings));
-        const at = this.#offsetOf(plan, block) + 4 * offset, size = sizeOf(shape);
+        const at = plan.arena.offsets.get(block)! + 4 * offset, size = sizeOf(shape);
         const tensor: HostTensor = value.type === "float32"
           ? floatTensor(shape, this.#arena.floats(at, size).slice())
           : { dtype: "int32", shape, data: this.#arena.integers(at, size).slice() };
         return [name, tensor];
       }),
     );
-  }
-
-  #offsetOf(plan: Plan, block: Block): number {
-    const offset = plan.arena.offsets.get(block);
-    if (offset === undefined) throw new TypeError(`a result lies in "${block.fixed}"`);
-    return offset;
   }
 
   #planFor(lengths: Bindings): Plan {
