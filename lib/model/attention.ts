@@ -39,27 +39,26 @@ function section(matrices: tf.Tensor, index: number): tf.Tensor {
   return tf.reshape(taken, [batchHeads, tokens, depth]);
 }
 
-/** The last `count` tokens of sequences or matrices [S, n, d]. */
-export function lastTokens(matrices: tf.Tensor, count: number): tf.Tensor {
-  const [sequences, tokens, depth] = matrices.shape as [number, number, number];
-  return tf.slice(matrices, [0, tokens - count, 0], [sequences, count, depth]);
-}
-
 /**
  * Multi-head self-attention between the two projections: softmax(q kᵀ / √d) v.
  *
- * @param qkv rows [B n, 3D]: queries, keys and values of all heads side by side
+ * @param projected rows of queries, keys and values of all heads side by side, [B n, 3D]; where only some tokens ask, their
+ *   queries [B m, D], and keys and values of all [B n, 2D]
  * @returns rows [B m, D] of the tokens that ask
  */
-export function attention(qkv: tf.Tensor, shape: AttentionShape): tf.Tensor {
-  const scale = Math.sqrt(3 * shape.heads / qkv.shape[1]!); // 1 / √d with d = 3D / (3H)
-  const { asking } = shape;
-  const told = { ...shape, tokens: asking ?? shape.tokens };
+export function attention(projected: readonly tf.Tensor[], shape: AttentionShape): tf.Tensor {
+  const told = { ...shape, tokens: shape.asking ?? shape.tokens };
+  const inputs = shape.asking === undefined
+    ? [{ sections: 3, tokens: shape }]
+    : [{ sections: 1, tokens: told }, { sections: 2, tokens: shape }];
+  const width = projected[0]!.shape[1]! / inputs[0]!.sections;
+  const scale = Math.sqrt(shape.heads / width);
   const apply = tf.customGrad((...args) => {
-    const [qkv, save] = args as [tf.Tensor, tf.GradSaveFunc];
-    const parts = splitHeads(qkv, shape, 3);
-    const all = section(parts, 0), key = section(parts, 1), value = section(parts, 2);
-    const query = asking === undefined ? all : lastTokens(all, asking);
+    const save = args.at(-1) as unknown as tf.GradSaveFunc;
+    const [query, key, value] = inputs.flatMap(({ sections, tokens }, i) => {
+      const parts = splitHeads(args[i] as tf.Tensor, tokens, sections);
+      return Array.from({ length: sections }, (_, index) => section(parts, index));
+    }) as [tf.Tensor, tf.Tensor, tf.Tensor];
     const scores = tf.mul(tf.matMul(query, key, false, true), scale); // [B H, m, n]
     const weights = tf.softmax(scores);
     save([query, key, value, weights]);
@@ -75,17 +74,16 @@ export function attention(qkv: tf.Tensor, shape: AttentionShape): tf.Tensor {
         const dOutput = section(splitHeads(dy, told, 1), 0); // [B H, m, d]
         const dWeights = tf.mul(tf.matMul(dOutput, value, false, true), weights);
         const dScores = tf.sub(dWeights, tf.mul(weights, tf.sum(dWeights, -1, true)));
-        const dQuery = tf.mul(tf.matMul(dScores, key), scale);
-        const dParts = tf.concat([
-          asking === undefined
-            ? dQuery
-            : tf.pad(dQuery, [[0, 0], [shape.tokens - asking, 0], [0, 0]]),
+        const dParts = [
+          tf.mul(tf.matMul(dScores, key), scale),
           tf.mul(tf.matMul(dScores, query, true, false), scale),
           tf.matMul(weights, dOutput, true, false),
-        ], 0);
-        return mergeHeads(dParts, shape, 3);
+        ];
+        return inputs.map(({ sections, tokens }) =>
+          mergeHeads(tf.concat(dParts.splice(0, sections), 0), tokens, sections)
+        );
       },
     };
   });
-  return apply(qkv);
+  return apply(...projected);
 }

@@ -5,7 +5,7 @@ import type { PredictorConfig } from "./config.ts";
 import { positionRows } from "./encoder.ts";
 import { layerNorm } from "./layers.ts";
 import { PREDICTOR_POSITIONS } from "./positions.ts";
-import { block, layer, linearLayer, type Parameters } from "./transformer.ts";
+import { block, layer, linearLayer, type Parameters, project } from "./transformer.ts";
 
 /** Which tokens are given and which are asked for; indices into the patch grid. */
 export interface PredictorTokens {
@@ -40,14 +40,31 @@ export function predict(
     linearLayer(context, parameters, "predictor_embed"),
     tf.gather(positions, tf.reshape(contextTokens, [-1])),
   );
-  const given = tf.tile(tf.reshape(embedded, [batch, kept, width]), [blocks, 1, 1]); // [M B, Kc, P]
-  const masked = tf.add(parameters["mask_token"]!, tf.gather(positions, targets)); // [M B, Kt, P]
-  let rows = tf.reshape(tf.concat([given, masked], 1), [sequences * tokens, width]);
+  const masked = tf.reshape(
+    tf.add(parameters["mask_token"]!, tf.gather(positions, targets)),
+    [sequences * asked, width],
+  );
+  /** Rows of sequences [M B n, C] from those of the context [B Kc, C], which its blocks share, and of masks [M B Kt, C]. */
+  const join = (given: tf.Tensor, masked: tf.Tensor) => {
+    const channels = given.shape[1]!;
+    const shared = tf.tile(tf.reshape(given, [batch, kept, channels]), [blocks, 1, 1]);
+    const own = tf.reshape(masked, [sequences, asked, channels]);
+    return tf.reshape(tf.concat([shared, own], 1), [sequences * tokens, channels]);
+  };
+  let rows = join(embedded, masked);
   for (let i = 0; i < depth; i++) {
     // Nothing after the last block needs the context tokens: what it would make of them is not computed.
     const asking = i === depth - 1 ? asked : undefined;
-    const shape = { batch: sequences, tokens, heads, asking };
-    rows = block(rows, parameters, { name: `predictor_blocks.${i}`, shape });
+    const options = {
+      name: `predictor_blocks.${i}`,
+      shape: { batch: sequences, tokens, heads, asking },
+    };
+    // To the first block the context of an image is the same for all that is asked: it is projected once.
+    const alone = (x: tf.Tensor) => project(x, parameters, options)[0]!;
+    const projected = i === 0 && asking === undefined
+      ? [join(alone(embedded), alone(masked))]
+      : undefined;
+    rows = block(rows, parameters, options, projected);
   }
   return linearLayer(
     layerNorm(rows, layer(parameters, "predictor_norm")),

@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import * as ops from "@tensorflow/tfjs";
-import { attention, type AttentionShape, lastTokens } from "./attention.ts";
+import { attention, type AttentionShape } from "./attention.ts";
 import { gelu, layerNorm, linear } from "./layers.ts";
 
 /** The tensors of a network under their official names. */
@@ -21,8 +21,47 @@ export function linearLayer(x: tf.Tensor, parameters: Parameters, name: string):
 function lastRows(x: tf.Tensor, { batch, tokens, asking }: AttentionShape): tf.Tensor {
   if (asking === undefined) return x;
   const width = x.shape[1]!;
-  const last = lastTokens(ops.reshape(x, [batch, tokens, width]), asking);
+  const last = ops.slice(ops.reshape(x, [batch, tokens, width]), [0, tokens - asking, 0], [
+    batch,
+    asking,
+    width,
+  ]);
   return ops.reshape(last, [batch * asking, width]);
+}
+
+/** A block of a network. */
+export interface BlockOptions {
+  /** Prefix of its tensors, for example `blocks.3`. */
+  readonly name: string;
+  readonly shape: AttentionShape;
+  /** Of its LayerNorms. */
+  readonly epsilon?: number | undefined;
+}
+
+/**
+ * What attention compares: queries, keys and values of tokens.
+ *
+ * @param x rows [B n, D]
+ * @returns see {@link attention}
+ */
+export function project(
+  x: tf.Tensor,
+  parameters: Parameters,
+  { name, shape, epsilon }: BlockOptions,
+): readonly tf.Tensor[] {
+  const { weight, bias } = layer(parameters, `${name}.attn.qkv`);
+  const normal = layerNorm(x, layer(parameters, `${name}.norm1`), epsilon);
+  if (shape.asking === undefined) return [linear(normal, weight, bias)];
+  const width = x.shape[1]!;
+  const sections = (first: number, count: number) =>
+    [
+      ops.slice(weight, [first * width, 0], [count * width, width]),
+      ops.slice(bias, [first * width], [count * width]),
+    ] as const;
+  return [
+    linear(lastRows(normal, shape), ...sections(0, 1)),
+    linear(normal, ...sections(1, 2)),
+  ];
 }
 
 /**
@@ -30,24 +69,17 @@ function lastRows(x: tf.Tensor, { batch, tokens, asking }: AttentionShape): tf.T
  * {@link AttentionShape}), only they go on.
  *
  * @param x rows [B n, D]
- * @param options `name`: prefix of the block's tensors, for example `blocks.3`; `epsilon` of its LayerNorms
+ * @param projected what {@link project} makes of them, where it is known
  * @returns rows [B m, D]
  */
 export function block(
   x: tf.Tensor,
   parameters: Parameters,
-  { name, shape, epsilon }: {
-    readonly name: string;
-    readonly shape: AttentionShape;
-    readonly epsilon?: number | undefined;
-  },
+  options: BlockOptions,
+  projected = project(x, parameters, options),
 ): tf.Tensor {
-  const qkv = linearLayer(
-    layerNorm(x, layer(parameters, `${name}.norm1`), epsilon),
-    parameters,
-    `${name}.attn.qkv`,
-  );
-  const attended = linearLayer(attention(qkv, shape), parameters, `${name}.attn.proj`);
+  const { name, shape, epsilon } = options;
+  const attended = linearLayer(attention(projected, shape), parameters, `${name}.attn.proj`);
   const middle = ops.add(lastRows(x, shape), attended);
   const hidden = gelu(
     linearLayer(

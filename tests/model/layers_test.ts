@@ -87,19 +87,28 @@ Deno.test("gelu() has the golden values of the exact form, and exact gradients",
 Deno.test("attention() of equal tokens is their value; its gradient is exact", () => {
   const shape = { batch: 2, tokens: 3, heads: 2 };
   const row = normal([1, 12]);
-  const out = attention(tf.tile(row, [6, 1]), shape).dataSync();
+  const out = attention([tf.tile(row, [6, 1])], shape).dataSync();
   const value = row.dataSync().slice(8, 12);
   out.forEach((x, i) => assert.ok(Math.abs(x - value[i % 4]!) < 1e-6));
-  checkGradients((qkv) => attention(qkv!, shape), [normal([6, 12])]);
+  checkGradients((qkv) => attention([qkv!], shape), [normal([6, 12])]);
 });
 
 Deno.test("attention() keeps the sequences of a batch apart", () => {
   const shape = { batch: 2, tokens: 3, heads: 1 };
   const first = normal([3, 12], 1), second = normal([3, 12], 2);
-  const together = attention(tf.concat([first, second], 0), shape);
-  const alone = attention(second, { ...shape, batch: 1 });
+  const together = attention([tf.concat([first, second], 0)], shape);
+  const alone = attention([second], { ...shape, batch: 1 });
   const difference = tf.max(tf.abs(tf.sub(tf.slice(together, [3, 0], [3, 4]), alone)));
   assert.ok(difference.dataSync()[0]! < 1e-6);
+});
+
+Deno.test("attention() of tokens that ask is that of all, at their places; its gradient is exact", () => {
+  const shape = { batch: 1, tokens: 5, heads: 2 }, qkv = normal([5, 12]);
+  const asking = { ...shape, asking: 2 };
+  const all = tf.slice(attention([qkv], shape), [3, 0], [2, 4]);
+  const some = attention([tf.slice(qkv, [3, 0], [2, 4]), tf.slice(qkv, [0, 4], [5, 8])], asking);
+  assert.ok(tf.max(tf.abs(tf.sub(all, some))).dataSync()[0]! < 1e-6);
+  checkGradients((...projected) => attention(projected, asking), [normal([2, 4]), normal([5, 8])]);
 });
 
 Deno.test("smoothL1() has the golden level 0.42466 for zero against normal targets", () => {
