@@ -7,48 +7,53 @@
 
 enum { AXES = 6 };
 
-/* Where an element lies: `index` counts along all axes but the first and the last, `i` along the first. */
-static word offset_of(word i, word index, const word *length, const word *step) {
-  word offset = i * step[0];
-  for (int axis = AXES - 2; axis > 0; axis--) {
-    offset += index % length[axis] * step[axis];
-    index /= length[axis];
-  }
-  return offset;
-}
+/* A place in each of two tensors, which goes along all axes but the first and the last. */
+struct walk {
+  word at[AXES];
+  word from, to;
+};
 
-static word count_between(const word *length) {
-  word count = 1;
-  for (int axis = 1; axis < AXES - 1; axis++) count *= length[axis];
-  return count;
+/* Goes to the next place; 0 behind the last one. */
+static int go_on(struct walk *walk, const word *length, const word *in, const word *out) {
+  for (int axis = AXES - 2; axis > 0; axis--) {
+    walk->from += in[axis];
+    walk->to += out[axis];
+    if (++walk->at[axis] < length[axis]) return 1;
+    walk->from -= length[axis] * in[axis];
+    walk->to -= length[axis] * out[axis];
+    walk->at[axis] = 0;
+  }
+  return 0;
 }
 
 /* Copies elements of four bytes: from, to, lengths of six axes, outermost first, steps in the source, in the copy. */
 void copy_elements(const word *a, word begin, word end, float *scratch) {
   const word *length = a + 2, *in = a + 2 + AXES, *out = a + 2 + 2 * AXES;
-  word count = count_between(length), inner = length[AXES - 1], step = in[AXES - 1], to_step = out[AXES - 1];
+  word inner = length[AXES - 1], step = in[AXES - 1], to_step = out[AXES - 1];
   (void)scratch;
   for (word i = begin; i < end; i++) {
-    for (word index = 0; index < count; index++) {
-      const int32_t *from = (const int32_t *)a[0] + offset_of(i, index, length, in);
-      int32_t *to = (int32_t *)a[1] + offset_of(i, index, length, out);
+    struct walk walk = {.from = i * in[0], .to = i * out[0]};
+    do {
+      const int32_t *from = (const int32_t *)a[0] + walk.from;
+      int32_t *to = (int32_t *)a[1] + walk.to;
       if (step == 1 && to_step == 1) memcpy(to, from, inner * sizeof *to);
       else for (word k = 0; k < inner; k++) to[k * to_step] = from[k * step];
-    }
+    } while (go_on(&walk, length, in, out));
   }
 }
 
 /* Fills elements of four bytes: to, lengths of six axes, outermost first, steps, bits of the value. */
 void fill_elements(const word *a, word begin, word end, float *scratch) {
   const word *length = a + 1, *out = a + 1 + AXES;
-  word count = count_between(length), step = out[AXES - 1];
+  word step = out[AXES - 1];
   int32_t value = (int32_t)a[1 + 2 * AXES];
   (void)scratch;
   for (word i = begin; i < end; i++) {
-    for (word index = 0; index < count; index++) {
-      int32_t *to = (int32_t *)a[0] + offset_of(i, index, length, out);
+    struct walk walk = {.to = i * out[0]};
+    do {
+      int32_t *to = (int32_t *)a[0] + walk.to;
       for (word k = 0; k < length[AXES - 1]; k++) to[k * step] = value;
-    }
+    } while (go_on(&walk, length, out, out));
   }
 }
 

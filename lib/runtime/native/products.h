@@ -126,54 +126,70 @@ static struct rows rows_of(const float *matrix, word rows, word columns, word ro
   return (struct rows){matrix, column, columns, rows};
 }
 
-/* Rows of A from `begin` to `end`, from depth k on, and columns of B from `first` on: what a panel is made of. */
-static void rows_of_panel(
-    const struct product *p, word k, word depth, word first, word begin, word end, struct rows rows[2]) {
-  word columns = smaller(PANEL_COLUMNS, p->n - first);
-  rows[0] = rows_of(p->a + begin * p->a_row + k * p->a_column, end - begin, depth, p->a_row, p->a_column);
-  rows[1] = rows_of(p->b + k * p->b_row + first * p->b_column, depth, columns, p->b_row, p->b_column);
+/* A part of the depth and of the columns of B, which is packed as a whole. */
+struct panel {
+  word k, depth, first, columns;
+};
+
+/* The panel that begins there; of no depth behind the last one. */
+static struct panel panel_at(const struct product *p, word k, word first) {
+  word full = parts_of(parts_of(p->k, parts_of(p->k, PANEL_DEPTH)), LANES) * LANES;
+  return (struct panel){k, smaller(full, p->k - k), first, smaller(PANEL_COLUMNS, p->n - first)};
+}
+
+static struct panel panel_after(const struct product *p, struct panel panel) {
+  word first = panel.first + panel.columns;
+  return first < p->n ? panel_at(p, panel.k, first) : panel_at(p, panel.k + panel.depth, 0);
+}
+
+static struct rows rows_of_a(const struct product *p, struct panel panel, word begin, word end) {
+  return rows_of(p->a + begin * p->a_row + panel.k * p->a_column, end - begin, panel.depth, p->a_row, p->a_column);
+}
+
+static struct rows rows_of_b(const struct product *p, struct panel panel) {
+  const float *b = p->b + panel.k * p->b_row + panel.first * p->b_column;
+  return rows_of(b, panel.depth, panel.columns, p->b_row, p->b_column);
+}
+
+/* Of some rows the part number `turn` of `turns`. */
+static struct rows part_of_rows(struct rows rows, word turn, word turns) {
+  word begin = rows.rows * turn / turns, end = rows.rows * (turn + 1) / turns;
+  return (struct rows){rows.row + begin * rows.step, rows.step, end - begin, rows.columns};
 }
 
 /*
- * Rows `begin` to `end` of C = scale A B + bias. What is needed soon is fetched meanwhile: `next` if given, else the next
- * rows of A where they lie one after another, else the next panel.
+ * Rows `begin` to `end` of C = scale A B + bias. What is needed soon is fetched meanwhile: `next` if given, else the rows
+ * of A that are packed next and a part of the next panel.
  */
-static void multiply(struct product p, word begin, word end, const struct rows *next, float *scratch) {
-  float *panel = scratch, *rows_of_a = scratch + PANEL_COLUMNS * (PANEL_DEPTH + 1);
-  const int in_place = p.a_column == 1;
-  const word panel_depth = parts_of(parts_of(p.k, parts_of(p.k, PANEL_DEPTH)), LANES) * LANES;
-  for (word k = 0; k < p.k; k += panel_depth) {
-    word depth = smaller(panel_depth, p.k - k);
-    for (word first = 0; first < p.n; first += PANEL_COLUMNS) {
-      word columns = smaller(PANEL_COLUMNS, p.n - first), tiles = parts_of(columns, TILE_COLUMNS);
-      word turns = parts_of(end - begin, TILE_ROWS) * tiles;
-      struct rows next_panel[2] = {{0}};
-      if (first + columns < p.n) rows_of_panel(&p, k, depth, first + columns, begin, end, next_panel);
-      else if (k + depth < p.k) {
-        rows_of_panel(&p, k + depth, smaller(panel_depth, p.k - k - depth), 0, begin, end, next_panel);
+static void multiply(const struct product *p, word begin, word end, const struct rows *next, float *scratch) {
+  float *packed_b = scratch, *packed_a = scratch + PANEL_COLUMNS * (PANEL_DEPTH + 1);
+  const word group_rows = p->a_column == 1 ? TILE_ROWS : GROUP_ROWS, groups = parts_of(end - begin, group_rows);
+  for (struct panel panel = panel_at(p, 0, 0), after; panel.depth > 0; panel = after) {
+    after = panel_after(p, panel);
+    word tiles = parts_of(panel.columns, TILE_COLUMNS);
+    pack_columns(p->b + panel.k * p->b_row + panel.first * p->b_column, p->b_row, p->b_column, panel.depth,
+        panel.columns, packed_b);
+    for (word group = 0; group < groups; group++) {
+      word first = begin + group * group_rows, last = smaller(end, first + group_rows);
+      pack_rows(p->a + first * p->a_row + panel.k * p->a_column, p->a_row, p->a_column, panel.depth, last - first, packed_a);
+      struct rows needed[2] = {{0}};
+      if (!next) {
+        if (last < end) needed[0] = rows_of_a(p, panel, last, smaller(end, last + group_rows));
+        else if (after.depth > 0) needed[0] = rows_of_a(p, after, begin, smaller(end, begin + group_rows));
+        if (after.depth > 0) needed[1] = part_of_rows(rows_of_b(p, after), group, groups);
       }
-      pack_columns(p.b + k * p.b_row + first * p.b_column, p.b_row, p.b_column, depth, columns, panel);
-      for (word i = begin, group = begin, packed = begin; i < end;) {
-        if (i == packed) {
-          group = i;
-          packed = smaller(end, i + (in_place ? TILE_ROWS : GROUP_ROWS));
-          pack_rows(p.a + i * p.a_row + k * p.a_column, p.a_row, p.a_column, depth, packed - group, rows_of_a);
-        }
-        struct tile_size size = tile_size_for(end - i);
-        struct rows next_rows[2] = {{0}};
-        if (in_place && !next) {
-          word after = i + size.rows;
-          next_rows[0] = rows_of(p.a + after * p.a_row + k, smaller(TILE_ROWS, end - after), depth, p.a_row, 1);
-        }
-        struct tile t = {.depth = depth, .a = rows_of_a + (i - group) * PANEL_DEPTH, .b = panel, .c_row = p.c_row,
-            .scale = p.scale, .first = k == 0, .last = k + depth == p.k};
-        for (word tile = 0; tile < tiles; tile++, t.b += panel_step(depth)) {
-          word j = tile * TILE_COLUMNS;
-          if (in_place && !next) fetch_part(&t, next_rows, tile, tiles);
-          else fetch_part(&t, next ? next : next_panel, (i - begin) / TILE_ROWS * tiles + tile, turns);
-          t.columns = smaller(TILE_COLUMNS, columns - j);
-          t.c = p.c + i * p.c_row + first + j;
-          t.bias = p.bias ? p.bias + first + j : NULL;
+      word turn = next ? parts_of(first - begin, TILE_ROWS) * tiles : 0;
+      word turns = parts_of(next ? end - begin : last - first, TILE_ROWS) * tiles;
+      for (word i = first; i < last;) {
+        struct tile_size size = tile_size_for(last - i);
+        struct tile t = {.depth = panel.depth, .a = packed_a + (i - first) * PANEL_DEPTH, .b = packed_b,
+            .c_row = p->c_row, .scale = p->scale, .first = panel.k == 0, .last = panel.k + panel.depth == p->k};
+        for (word tile = 0; tile < tiles; tile++, t.b += panel_step(panel.depth)) {
+          word j = panel.first + tile * TILE_COLUMNS;
+          fetch_part(&t, next ? next : needed, turn + (i - first) / TILE_ROWS * tiles + tile, turns);
+          t.columns = smaller(TILE_COLUMNS, panel.first + panel.columns - j);
+          t.c = p->c + i * p->c_row + j;
+          t.bias = p->bias ? p->bias + j : NULL;
           (t.columns > LANES ? size.wide : size.narrow)(&t);
         }
         i += size.rows;
@@ -194,7 +210,7 @@ void matrix_products(const word *a, word begin, word end, float *scratch) {
       .scale = bits_to_float((int32_t)a[12])};
   const word *length = a + 13, *a_step = a + 16, *b_step = a + 19, *c_step = a + 22;
   if (length[0] * length[1] * length[2] == 1) {
-    multiply(p, begin, end, NULL, scratch);
+    multiply(&p, begin, end, NULL, scratch);
     return;
   }
   struct product next = p;
@@ -210,7 +226,7 @@ void matrix_products(const word *a, word begin, word end, float *scratch) {
       ahead[0] = rows_of(next.a, a[0], p.k, p.a_row, p.a_column);
       ahead[1] = rows_of(next.b, p.k, p.n, p.b_row, p.b_column);
     }
-    multiply(one, 0, a[0], ahead, scratch);
+    multiply(&one, 0, a[0], ahead, scratch);
   }
 }
 
