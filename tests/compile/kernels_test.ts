@@ -59,7 +59,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   Slice: ({ x }) => tf.slice(x, [1, 2, 0], [x.shape[0]! - 1, 3, 4]),
   PadV2: ({ x }) => tf.pad(x, [[0, 0], [2, 1], [x.shape[0]!, 0]], 7),
-  Tile: ({ x }) => tf.tile(x, [3, 1, 2]),
+  Tile: ({ x, y }) => tf.concat([tf.tile(x, [3, 1, 2]), tf.tile(y, [3, 2, 2])], 1),
   Fill: ({ x }) => tf.add(x, tf.fill([x.shape[0]!, 1, 1], 5)),
 };
 

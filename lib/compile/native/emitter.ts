@@ -2,7 +2,7 @@
 
 import type { Value } from "../graph.ts";
 import { type Bindings, evaluate, type Length } from "../length.ts";
-import { type Factor, isContiguous, type Layout, refine } from "./layout.ts";
+import { contiguous, type Factor, isContiguous, type Layout, refine } from "./layout.ts";
 import { type Address, addressOf, type Block, newPlace, type Place } from "./storage.ts";
 
 /** Kernels that every program uses, in the order of the table in kernels.c. */
@@ -39,11 +39,15 @@ export class Emitter {
   readonly places = new Map<number, Place>();
   /** Where results should be written. */
   placing: ReadonlyMap<number, Place> = new Map();
-  readonly #copies = new Map<number, Place>();
+  /** Copies without gaps, of what values are another look at. */
+  readonly #copies = new Map<number, Block>();
   readonly #bindings: Bindings;
+  readonly #sourceOf: (value: Value) => Value;
 
-  constructor(bindings: Bindings) {
+  /** @param sourceOf what a value has all elements of, in the same order: itself, or what it is another look at */
+  constructor(bindings: Bindings, sourceOf: (value: Value) => Value) {
     this.#bindings = bindings;
+    this.#sourceOf = sourceOf;
   }
 
   number(length: Length): number {
@@ -75,11 +79,12 @@ export class Emitter {
   contiguous(value: Value): Place {
     const place = this.place(value);
     if (isContiguous(place.layout)) return place;
-    const known = this.#copies.get(value.id);
-    if (known) return known;
-    const copy = newPlace(this.shape(value));
-    this.copy(place, copy, this.shape(value));
-    this.#copies.set(value.id, copy);
+    const { id } = this.#sourceOf(value), shape = this.shape(value);
+    const known = this.#copies.get(id);
+    if (known) return { block: known, layout: contiguous(shape) };
+    const copy = newPlace(shape);
+    this.copy(place, copy, shape);
+    this.#copies.set(id, copy.block);
     return copy;
   }
 

@@ -103,6 +103,22 @@ export function sliceAll(
   );
 }
 
+/** The repetitions of a tensor in one that it is tiled to; `undefined` where {@link slice} has none. */
+export function tiles(
+  layout: Layout,
+  shape: readonly number[],
+  counts: readonly number[],
+): readonly (Layout | undefined)[] {
+  const starts = counts.reduce<readonly (readonly number[])[]>(
+    (starts, count, axis) =>
+      starts.flatMap((start) =>
+        Array.from({ length: count }, (_, i) => [...start, i * shape[axis]!])
+      ),
+    [[]],
+  );
+  return starts.map((start) => sliceAll(layout, start, shape));
+}
+
 /**
  * The same axes, one after the other, of several layouts, each cut into the factors that all of them need.
  *

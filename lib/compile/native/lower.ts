@@ -39,8 +39,8 @@ export function planNative(
   bindings: Bindings,
   { carried }: Pick<Program, "carried">,
 ): Plan {
-  const at = new Emitter(bindings);
-  const { graph } = program;
+  const { graph, units, keeping, kernels } = program;
+  const at = new Emitter(bindings, (value) => keeping.source(value));
   for (const [name, value] of graph.inputs) {
     at.places.set(value.id, newPlace(at.shape(value), inMemory(name)));
   }
@@ -53,7 +53,6 @@ export function planNative(
     shape: (value) => at.shape(value),
     numbers: (attribute) => at.numbers(attribute),
   });
-  const { units, keeping, kernels } = program;
   for (const unit of units) {
     const kernel = kernels.get(unit);
     if (kernel) fused(at, kernel);

@@ -4,7 +4,7 @@ import type { Node } from "../graph.ts";
 import type { Length } from "../length.ts";
 import { sizeOf } from "../../tensor.ts";
 import { type Emitter, viewOf } from "./emitter.ts";
-import { type Layout, slice, sliceAll } from "./layout.ts";
+import { type Layout, slice, sliceAll, tiles } from "./layout.ts";
 import { addressOf } from "./storage.ts";
 
 /** A result that is another look at the operand, where nobody wants it elsewhere. */
@@ -80,14 +80,8 @@ export function pad(at: Emitter, { inputs: [input], outputs: [output], attribute
 export function tile(at: Emitter, { inputs: [input], outputs: [output], attributes }: Node): void {
   const shape = at.shape(input!), place = at.newPlace(output!);
   const from = at.place(input!);
-  let starts: number[][] = [[]];
-  for (const [axis, count] of at.numbers(attributes["reps"]).entries()) {
-    starts = starts.flatMap((start) =>
-      Array.from({ length: count }, (_, i) => [...start, i * shape[axis]!])
-    );
-  }
-  for (const start of starts) {
-    const layout = sliceAll(place.layout, start, shape)!;
+  for (const layout of tiles(place.layout, shape, at.numbers(attributes["reps"]))) {
+    if (layout === undefined) throw new TypeError("cannot repeat a tensor inside of an axis");
     at.copy(from, { block: place.block, layout }, shape);
   }
 }

@@ -5,7 +5,15 @@
 
 import { makersOf, type Node, type Value } from "../graph.ts";
 import type { Length } from "../length.ts";
-import { isContiguous, type Layout, reshape, slice, sliceAll, untranspose } from "./layout.ts";
+import {
+  isContiguous,
+  type Layout,
+  reshape,
+  slice,
+  sliceAll,
+  tiles,
+  untranspose,
+} from "./layout.ts";
 import type { NativeProgram } from "./program.ts";
 import { newPlace, type Place } from "./storage.ts";
 
@@ -119,6 +127,9 @@ class Chooser {
         wantPart(sliceAll(layout, begin, this.#context.shape(input!)), input!);
         return true;
       }
+      case "Tile":
+        return tiles(layout, this.#context.shape(input!), this.#context.numbers(attributes["reps"]))
+          .every((part) => part !== undefined);
       case "Concat": {
         const [axis] = this.#context.numbers([attributes["axis"]]) as [number];
         let begin = 0;
