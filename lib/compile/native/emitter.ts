@@ -28,6 +28,8 @@ export interface Call {
   readonly serial: boolean;
   readonly reads: readonly Block[];
   readonly writes: readonly Block[];
+  /** Blocks that are written, and whose memory each may take: that of one which is read, where nobody needs it later. */
+  readonly takeovers: ReadonlyMap<Block, readonly Block[]>;
 }
 
 const AXES_OF_COPY = 6;
@@ -88,8 +90,8 @@ export class Emitter {
     return copy;
   }
 
-  call(call: Omit<Call, "serial"> & { readonly serial?: boolean }): void {
-    this.calls.push({ serial: false, ...call });
+  call(call: Omit<Call, "serial" | "takeovers"> & Partial<Call>): void {
+    this.calls.push({ serial: false, takeovers: new Map(), ...call });
   }
 
   copy(from: Place, to: Place, shape: readonly number[]): void {

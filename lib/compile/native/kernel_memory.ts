@@ -1,7 +1,8 @@
 /** What a fused kernel is told and how it reaches memory: its arguments, the rows that it goes over, their elements. */
 
 import type { Constant, Node, Value } from "../graph.ts";
-import { type KernelArgument, rowIndex, variationOf } from "./kernel_parts.ts";
+import { type Length, sameLength } from "../length.ts";
+import { type KernelArgument, rowIndex, type Takeover, variationOf } from "./kernel_parts.ts";
 import { columnsOf, cType, ELEMENTWISE, floatLiteral } from "./operations.ts";
 
 /** The arguments and pointers of a kernel while it is written. */
@@ -16,9 +17,39 @@ export class KernelMemory {
   readonly #rowNames = new Map<string, string>();
   /** Rows that come one after another in memory: a pointer to the present one, and whether it is written. */
   readonly #streams = new Map<string, boolean>();
+  /** The pass over a row in which each result is first written. */
+  readonly #written = new Map<string, number>();
+  /** The pass in which each operand is last read; `Infinity` if it is read elsewhere than where the row is. */
+  readonly #lastRead = new Map<string, number>();
+  #pass = 0;
 
   constructor(constants: ReadonlyMap<number, Constant>) {
     this.#constants = constants;
+  }
+
+  /** From now on statements of another pass over the row are written. */
+  startPass(pass: number): void {
+    this.#pass = pass;
+  }
+
+  /**
+   * Results that may lie where operands do, as indices of arguments: whatever is there has been read when it is written
+   * over.
+   *
+   * @param columns of a row
+   */
+  takeovers(columns: Length): readonly Takeover[] {
+    const indices = new Map([...this.#names.values()].map((name, index) => [name, index]));
+    const fits = (index: number) => {
+      const argument = this.arguments[index]!;
+      return "value" in argument && sameLength(columnsOf(argument.value), columns);
+    };
+    return [...this.#written].flatMap(([result, pass]) =>
+      [...this.#lastRead].flatMap(([operand, last]) => {
+        const pair = { result: indices.get(result)!, operand: indices.get(operand)! };
+        return last <= pass && fits(pair.result) && fits(pair.operand) ? [pair] : [];
+      })
+    );
   }
 
   /** The name of an argument, the same for the same one. */
@@ -46,8 +77,10 @@ export class KernelMemory {
 
   /** An element of a result in a row. */
   written(value: Value, columns: string): string {
-    const row = `${this.argument({ value, written: true })} + r * ${columns}`;
+    const name = this.argument({ value, written: true });
+    const row = `${name} + r * ${columns}`;
     this.#streams.set(row, true);
+    if (!this.#written.has(name)) this.#written.set(name, this.#pass);
     return `(${row})[c]`;
   }
 
@@ -62,6 +95,8 @@ export class KernelMemory {
     const name = this.argument({ value, written: false });
     const variation = variationOf(operand, over);
     const column = variation.columns ? " + c" : "";
+    this.#lastRead.set(name, Math.max(this.#lastRead.get(name) ?? 0, this.#pass));
+    if (variation.rows === "none" || !variation.columns) this.#lastRead.set(name, Infinity);
     if (variation.rows === "none") return `${name}[0${column}]`;
     return `${this.#rowOf(value, { operand, over, byColumn: variation.columns })}[0${column}]`;
   }
@@ -78,6 +113,7 @@ export class KernelMemory {
     const name = this.argument({ value, written: false });
     const width = byColumn ? ` * ${this.argument({ length: columnsOf(operand) })}` : "";
     const row = rowIndex(operand, over, (length) => this.argument({ length }));
+    if (row !== "r") this.#lastRead.set(name, Infinity);
     const key = `${name} + (${row})${width}`;
     const known = this.#rowNames.get(key);
     if (known) return known;

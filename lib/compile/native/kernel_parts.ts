@@ -9,6 +9,12 @@ export type KernelArgument =
   | { readonly length: Length }
   | { readonly value: Value; readonly written: boolean };
 
+/** A result that may lie where an operand does: numbers of arguments. */
+export interface Takeover {
+  readonly result: number;
+  readonly operand: number;
+}
+
 /** A function body, the same text for units that do the same. */
 export interface FusedKernel {
   readonly body: string;
@@ -18,6 +24,7 @@ export interface FusedKernel {
   readonly serial: boolean;
   /** Whether all operands of an element are read before a result of it is written, and never after. */
   readonly singlePass: boolean;
+  readonly takeovers: readonly Takeover[];
 }
 
 /** How a value varies: with every element, from row to row, from column to column, or not at all. */

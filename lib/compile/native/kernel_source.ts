@@ -73,6 +73,7 @@ class KernelWriter {
       rows,
       serial: sums.length > 0,
       singlePass: passes === 1,
+      takeovers: this.#memory.takeovers(this.#unit.columns),
     };
   }
 
@@ -110,8 +111,11 @@ class KernelWriter {
 
   /** The statements of one pass over a row, and those before it. */
   #pass(pass: number, columns: string, once: boolean): readonly string[] {
+    this.#memory.startPass(pass);
     const locals = [...this.#locals.values()];
-    const lines: string[] = [], stores: Statement[] = [], reductions: string[] = [];
+    const lines: string[] = [], reductions: string[] = [];
+    /** Results are written last: they may lie where operands do. */
+    const stores: Statement[] = [], results: Statement[] = [];
     const present = new Set<number>();
     const starts: string[] = [];
     const element = (operand: Value, node: Node): string => {
@@ -148,7 +152,7 @@ class KernelWriter {
         this.#recall(local, pass, { lines, present, element });
         if (this.#results.has(value.id)) {
           const to = this.#memory.written(value, columns);
-          stores.push((condition) => `${condition ? `if (${condition}) ` : ""}${to} = ${name};`);
+          results.push((condition) => `${condition ? `if (${condition}) ` : ""}${to} = ${name};`);
         } else if (this.#isNeededAfter(local, pass)) {
           this.#buffered.add(value.id);
           stores.push(() => `${name}_row[c] = ${name};`);
@@ -163,6 +167,7 @@ class KernelWriter {
       }
     }
     const rowLines = this.#rowLines.filter((line) => line.pass === pass).map(({ text }) => text);
+    stores.push(...results);
     const loop = lines.length + stores.length === 0 ? [] : rowLoop({ lines, stores }, {
       columns,
       reductions,
@@ -208,9 +213,9 @@ class KernelWriter {
     present.add(value.id);
   }
 
-  /** Whether later passes compute a value again: one cheap operation on what lies in memory. */
-  #isComputedAgain({ node }: Local): boolean {
-    return CHEAP.has(node.op) && node.inputs.every((each) => {
+  /** Whether later passes compute a value again that is not written anyway: one cheap operation on what lies in memory. */
+  #isComputedAgain({ node, value }: Local): boolean {
+    return CHEAP.has(node.op) && !this.#results.has(value.id) && node.inputs.every((each) => {
       const local = this.#locals.get(this.#keeping.source(each).id);
       return local === undefined || local.variation === "row";
     });

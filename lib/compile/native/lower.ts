@@ -5,20 +5,13 @@ import type { Bindings } from "../length.ts";
 import type { Program } from "../program.ts";
 import { type Call, Emitter } from "./emitter.ts";
 import type { FusedKernel } from "./kernel_parts.ts";
-import { reshape, sliceAll, transpose } from "./layout.ts";
+import { isContiguous, reshape, sliceAll, transpose } from "./layout.ts";
+import { lifetimesOf, takeOver } from "./lifetimes.ts";
 import { concat, gather, move, pad, split, tile } from "./moves.ts";
 import { choosePlaces } from "./placing.ts";
 import { product, reduce } from "./products.ts";
 import type { NativeProgram } from "./program.ts";
-import {
-  type Address,
-  addressOf,
-  type Arena,
-  arrange,
-  type Block,
-  type Lifetime,
-  newPlace,
-} from "./storage.ts";
+import { type Address, addressOf, type Arena, arrange, type Block, newPlace } from "./storage.ts";
 
 /** What runs for some lengths, and the memory that it takes. */
 export interface Plan {
@@ -79,40 +72,46 @@ export function planNative(
     const lifetime = lifetimes.get(block) ?? { first: -1, last: -1 };
     lifetimes.set(block, { ...lifetime, last: at.calls.length });
   }
-  return { calls: at.calls, arena: arrange(lifetimes), results };
-}
-
-function lifetimesOf(calls: readonly Call[]): Map<Block, Lifetime> {
-  const lifetimes = new Map<Block, Lifetime>();
-  calls.forEach(({ reads, writes }, index) => {
-    for (const block of [...reads, ...writes]) {
-      const lifetime = lifetimes.get(block);
-      if (lifetime) lifetime.last = index;
-      else lifetimes.set(block, { first: index, last: index });
-    }
-  });
-  return lifetimes;
+  const owners = takeOver(at.calls, lifetimes);
+  const { offsets, bytes } = arrange(lifetimes);
+  const shared = [...owners].map(([block, owner]) => [block, offsets.get(owner)!] as const);
+  return { calls: at.calls, arena: { offsets: new Map([...offsets, ...shared]), bytes }, results };
 }
 
 function fused(
   at: Emitter,
-  { index, arguments: given, rows, serial }: FusedKernel & { readonly index: number },
+  { index, arguments: given, rows, serial, takeovers }: FusedKernel & { readonly index: number },
 ): void {
-  const reads: Block[] = [], writes: Block[] = [];
-  const args = given.map((argument) => {
-    if ("length" in argument) return at.number(argument.length);
+  const places = given.map((argument) => {
+    if ("length" in argument) return undefined;
     const { value, written } = argument;
-    const place = written ? at.newPlace(value) : at.contiguous(value);
-    (written ? writes : reads).push(place.block);
-    return addressOf(place);
+    return { written, ...written ? at.newPlace(value) : at.contiguous(value) };
   });
+  const blocks = (of: boolean) =>
+    places.flatMap((place) => place?.written === of ? [place.block] : []);
+  /** A block of the arena that only one argument lies in, and all of it does. */
+  const alone = (argument: number) => {
+    const { block, layout } = places[argument]!;
+    const users = places.filter((place) => place?.block === block).length;
+    const { value } = given[argument] as { value: Value };
+    const whole = isContiguous(layout) && block.bytes === newPlace(at.shape(value)).block.bytes;
+    return block.fixed === undefined && users === 1 && whole ? block : undefined;
+  };
+  const taken = new Map<Block, Block[]>();
+  for (const { result, operand } of takeovers) {
+    const [to, from] = [alone(result), alone(operand)];
+    if (to && from && to.bytes === from.bytes) taken.set(to, [...taken.get(to) ?? [], from]);
+  }
   at.call({
     kernel: index,
-    arguments: args,
+    arguments: given.map((argument, i) =>
+      "length" in argument ? at.number(argument.length) : addressOf(places[i]!)
+    ),
     count: at.number(rows),
     serial,
-    reads,
-    writes,
+    reads: blocks(false),
+    writes: blocks(true),
+    takeovers: taken,
   });
 }
 
