@@ -39,7 +39,7 @@ export interface BlockOptions {
 }
 
 /**
- * What attention compares: queries, keys and values of tokens.
+ * What attention compares: queries of the tokens that ask, keys and values of all.
  *
  * @param x rows [B n, D]
  * @returns see {@link attention}
