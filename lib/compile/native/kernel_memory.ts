@@ -95,10 +95,15 @@ export class KernelMemory {
     const name = this.argument({ value, written: false });
     const variation = variationOf(operand, over);
     const column = variation.columns ? " + c" : "";
-    this.#lastRead.set(name, Math.max(this.#lastRead.get(name) ?? 0, this.#pass));
-    if (variation.rows === "none" || !variation.columns) this.#lastRead.set(name, Infinity);
-    if (variation.rows === "none") return `${name}[0${column}]`;
+    if (variation.rows === "none") {
+      this.#readUntil(name, Infinity);
+      return `${name}[0${column}]`;
+    }
     return `${this.#rowOf(value, { operand, over, byColumn: variation.columns })}[0${column}]`;
+  }
+
+  #readUntil(name: string, pass: number): void {
+    this.#lastRead.set(name, Math.max(this.#lastRead.get(name) ?? 0, pass));
   }
 
   /** The name of the pointer to an operand's row. */
@@ -113,7 +118,7 @@ export class KernelMemory {
     const name = this.argument({ value, written: false });
     const width = byColumn ? ` * ${this.argument({ length: columnsOf(operand) })}` : "";
     const row = rowIndex(operand, over, (length) => this.argument({ length }));
-    if (row !== "r") this.#lastRead.set(name, Infinity);
+    this.#readUntil(name, byColumn && row === "r" ? this.#pass : Infinity);
     const key = `${name} + (${row})${width}`;
     const known = this.#rowNames.get(key);
     if (known) return known;

@@ -142,13 +142,21 @@ static struct panel panel_after(const struct product *p, struct panel panel) {
   return first < p->n ? panel_at(p, panel.k, first) : panel_at(p, panel.k + panel.depth, 0);
 }
 
+/* Where the rows of A from `row` on begin that a panel is multiplied with. */
+static const float *a_of(const struct product *p, struct panel panel, word row) {
+  return p->a + row * p->a_row + panel.k * p->a_column;
+}
+
+static const float *b_of(const struct product *p, struct panel panel) {
+  return p->b + panel.k * p->b_row + panel.first * p->b_column;
+}
+
 static struct rows rows_of_a(const struct product *p, struct panel panel, word begin, word end) {
-  return rows_of(p->a + begin * p->a_row + panel.k * p->a_column, end - begin, panel.depth, p->a_row, p->a_column);
+  return rows_of(a_of(p, panel, begin), end - begin, panel.depth, p->a_row, p->a_column);
 }
 
 static struct rows rows_of_b(const struct product *p, struct panel panel) {
-  const float *b = p->b + panel.k * p->b_row + panel.first * p->b_column;
-  return rows_of(b, panel.depth, panel.columns, p->b_row, p->b_column);
+  return rows_of(b_of(p, panel), panel.depth, panel.columns, p->b_row, p->b_column);
 }
 
 /* Of some rows the part number `turn` of `turns`. */
@@ -167,11 +175,10 @@ static void multiply(const struct product *p, word begin, word end, const struct
   for (struct panel panel = panel_at(p, 0, 0), after; panel.depth > 0; panel = after) {
     after = panel_after(p, panel);
     word tiles = parts_of(panel.columns, TILE_COLUMNS);
-    pack_columns(p->b + panel.k * p->b_row + panel.first * p->b_column, p->b_row, p->b_column, panel.depth,
-        panel.columns, packed_b);
+    pack_columns(b_of(p, panel), p->b_row, p->b_column, panel.depth, panel.columns, packed_b);
     for (word group = 0; group < groups; group++) {
       word first = begin + group * group_rows, last = smaller(end, first + group_rows);
-      pack_rows(p->a + first * p->a_row + panel.k * p->a_column, p->a_row, p->a_column, panel.depth, last - first, packed_a);
+      pack_rows(a_of(p, panel, first), p->a_row, p->a_column, panel.depth, last - first, packed_a);
       struct rows needed[2] = {{0}};
       if (!next) {
         if (last < end) needed[0] = rows_of_a(p, panel, last, smaller(end, last + group_rows));
