@@ -22,9 +22,18 @@ const TEXTS = new Map(
 );
 
 /** What every folder of `lib` may import beside itself; whatever is not listed is refused. */
-const BASE = ["lib/failure.ts", "lib/nearest.ts", "lib/tensor.ts", "lib/worker_scope.ts"];
+const BASE = [
+  "lib/failure.ts",
+  "lib/foreign_text.ts",
+  "lib/json.ts",
+  "lib/nearest.ts",
+  "lib/tensor.ts",
+  "lib/worker_scope.ts",
+];
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "lib/failure.ts": [],
+  "lib/foreign_text.ts": [],
+  "lib/json.ts": [],
   "lib/nearest.ts": [],
   "lib/tensor.ts": [],
   "lib/worker_scope.ts": [],
@@ -68,6 +77,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "npm:modern-tar": ["lib/formats", "lib/data", "tests"],
   "npm:onnxruntime-node": ["lib/runtime", "tests", "bench"],
   "npm:fast-check": ["tests"],
+  "npm:valibot": ["lib", "stages", "tests"],
   "npm:@tensorflow/tfjs": [
     "lib/model",
     "lib/training",

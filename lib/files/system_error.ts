@@ -1,0 +1,57 @@
+/** Errors of the system as true, short reasons. */
+
+/** What a code of the system means, as the part of a sentence after "because". One line for each code that a file operation gives. */
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EBUSY: "it is in use",
+  EDQUOT: "the quota is used up",
+  EEXIST: "something else is in its place",
+  EFBIG: "the file would be larger than the system allows",
+  EINVAL: "the file system refuses it",
+  EIO: "the disk reports an error (EIO)",
+  EISDIR: "it is a directory",
+  ELOOP: "its links lead in a circle",
+  EMFILE: "too many files are open (see ulimit -n)",
+  ENAMETOOLONG: "its name is too long for the file system",
+  ENFILE: "too many files are open on this machine",
+  ENOENT: "it does not exist",
+  ENOSPC: "the disk is full",
+  ENOTDIR: "a part of the path is a file, not a directory",
+  ENOTEMPTY: "the directory is not empty",
+  EPERM: "the system does not permit it",
+  EROFS: "the file system is read-only",
+  ESTALE: "the network file system has lost it (ESTALE)",
+  ETXTBSY: "it is a program that is running",
+  EXDEV: "it lies on another file system",
+};
+
+/** Folders that Deno opens with all permissions only. */
+const GUARDED = /^\/(dev|proc|sys)(\/|$)/;
+
+/** The system's code of an error, for example `ENOSPC`. */
+export function systemCode(error: unknown): string | undefined {
+  const { code } = (error ?? {}) as { code?: unknown };
+  if (typeof code === "string") return code;
+  if (error instanceof Deno.errors.NotFound) return "ENOENT";
+  if (error instanceof Deno.errors.PermissionDenied) return "EACCES";
+  if (error instanceof Deno.errors.AlreadyExists) return "EEXIST";
+  if (error instanceof Deno.errors.NotADirectory) return "ENOTDIR";
+  if (error instanceof Deno.errors.IsADirectory) return "EISDIR";
+  if (error instanceof Deno.errors.FilesystemLoop) return "ELOOP";
+  return undefined;
+}
+
+/**
+ * Why an operation on a path failed, as the part of a sentence after "because", with what to do where the code alone
+ * says it; `undefined` for anything that is no error of the system.
+ */
+export function systemReason(path: string, error: unknown): string | undefined {
+  if (error instanceof Deno.errors.NotCapable) {
+    return GUARDED.test(path)
+      ? "Deno opens /dev, /proc and /sys with all permissions only, use /tmp, or run the stage with deno run -A"
+      : "the process has no permission of Deno for it, use deno task";
+  }
+  const code = systemCode(error);
+  if (code === undefined) return undefined;
+  return REASONS[code] ?? `the system says ${code}`;
+}
