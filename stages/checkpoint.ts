@@ -1,14 +1,12 @@
 /** Run → an encoder directory in Hugging Face layout, with ONNX. See `deno task checkpoint --help`. */
 import { join } from "node:path";
+import { type FileRecord, makeArtifact, type Outcome } from "../lib/artifact/mod.ts";
 import {
   type Command,
   type Context,
   expectInput,
-  type FileRecord,
   main,
-  makeArtifact,
   type Options,
-  type Outcome,
   VERSION,
 } from "../lib/cli/mod.ts";
 import {
@@ -51,11 +49,18 @@ import { stateShapes } from "../lib/training/state.ts";
 const FLAGS = {
   run: {
     type: "string",
+    path: true,
     placeholder: "RUN",
     required: true,
     help: "directory that the pretrain stage has written",
   },
-  out: { type: "string", placeholder: "ENCODER", required: true, help: "directory to make" },
+  out: {
+    type: "string",
+    path: true,
+    placeholder: "ENCODER",
+    required: true,
+    help: "directory to make",
+  },
   step: {
     type: "string",
     placeholder: "latest|N",

@@ -1,8 +1,16 @@
 /** Several probes → one table. See `deno task compare --help`. */
 import { join } from "node:path";
-import { type Command, type Context, main, type Options } from "../lib/cli/mod.ts";
+import { expectUnchanged, type FileRecord, makeArtifact } from "../lib/artifact/mod.ts";
+import {
+  type Command,
+  type Context,
+  expectInput,
+  main,
+  type Options,
+  VERSION,
+} from "../lib/cli/mod.ts";
 import { Failure, messageOf } from "../lib/failure.ts";
-import { writeFileAtomically } from "../lib/files/mod.ts";
+import { sha256 } from "../lib/files/mod.ts";
 import {
   compareProbes,
   comparisonTable,
@@ -14,11 +22,13 @@ import {
 const FLAGS = {
   probes: {
     type: "list",
+    path: true,
     placeholder: "NAME=PROBE",
     required: true,
     help: "name in the table and the directory of a probe",
   },
-  out: { type: "string", placeholder: "FILE", help: "Markdown file to write besides" },
+  out: { type: "string", path: true, placeholder: "FILE", help: "Markdown file to write besides" },
+  force: { type: "boolean", help: "replace a table of other probes" },
 } as const;
 
 type CompareOptions = Options<typeof FLAGS>;
@@ -36,22 +46,24 @@ did best on held-out training rows (never on the test rows), with its 95 % inter
 more are rows.`,
 } as const satisfies Command<typeof FLAGS>;
 
-async function readSource(text: string): Promise<ProbeSource> {
+/** A probe, and the file that its scores were read from. */
+interface Source extends ProbeSource {
+  readonly file: FileRecord;
+}
+
+async function readSource(text: string): Promise<Source> {
   const [, name, directory] = /^([^=]+)=(.+)$/.exec(text) ?? [];
   if (name === undefined || directory === undefined) {
     throw new Failure("usage", `Cannot compare: --probes needs NAME=PROBE, got "${text}"`);
   }
   const path = join(directory, "metrics.json");
-  let metrics: ProbeMetrics;
+  await expectInput(path, "compare", 'make it with "deno task probe"');
+  let metrics: ProbeMetrics, file: FileRecord;
   try {
-    metrics = JSON.parse(await Deno.readTextFile(path)) as ProbeMetrics;
+    const json = await Deno.readTextFile(path);
+    file = { path, sha256: sha256(json) };
+    metrics = JSON.parse(json) as ProbeMetrics;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new Failure(
-        "missing",
-        `Cannot compare: "${path}" does not exist, make it with "deno task probe"`,
-      );
-    }
     throw new Failure("data", `Cannot compare: "${path}" is not readable: ${messageOf(error)}`);
   }
   if (metrics.format !== "ijepa-probe" || metrics.version !== 1) {
@@ -61,15 +73,16 @@ async function readSource(text: string): Promise<ProbeSource> {
         `"deno task probe" wrote`,
     );
   }
-  return { name, metrics };
+  await expectUnchanged(file, "compare");
+  return { name, metrics, file };
 }
 
 /** Compares probes; see `lib/probe/compare.ts`. */
 export async function compare(
-  { probes, out }: CompareOptions,
+  { probes, out, force }: CompareOptions,
   _context: Context,
 ): Promise<object> {
-  const sources: ProbeSource[] = [];
+  const sources: Source[] = [];
   for (const text of probes) {
     const source = await readSource(text);
     if (sources.some(({ name }) => name === source.name)) {
@@ -79,9 +92,22 @@ export async function compare(
   }
   const labels = compareProbes(sources);
   const table = markdownTable(comparisonTable(labels));
-  if (out !== undefined) await writeFileAtomically(out, table + "\n");
+  const outcome = out === undefined
+    ? { stage: "compare", status: "done", labels }
+    : await makeArtifact({
+      stage: "compare",
+      version: VERSION,
+      path: out,
+      kind: "file",
+      config: { names: sources.map(({ name }) => name) },
+      inputs: sources.map(({ file }) => file),
+      force,
+    }, async (path) => {
+      await Deno.writeTextFile(path, table + "\n");
+      return { labels };
+    });
   console.error(table);
-  return { stage: "compare", status: "done", ...(out === undefined ? {} : { out }), labels };
+  return outcome;
 }
 
 if (import.meta.main) await main(COMMAND, compare);

@@ -1,14 +1,12 @@
 /** Encoder and shards → an Arrow file of embeddings. See `deno task features --help`. */
 import { join } from "node:path";
+import { type FileRecord, hashInput, makeArtifact, type Outcome } from "../lib/artifact/mod.ts";
 import {
   type Command,
   type Context,
   expectInput,
-  type FileRecord,
   main,
-  makeArtifact,
   type Options,
-  type Outcome,
   Progress,
   VERSION,
 } from "../lib/cli/mod.ts";
@@ -29,13 +27,14 @@ import {
   extractFeatures,
   pixelEmbedder,
 } from "../lib/features/mod.ts";
-import { sha256, sha256File } from "../lib/files/mod.ts";
+import { sha256 } from "../lib/files/mod.ts";
 import { FeatureWriter } from "../lib/formats/arrow.ts";
 import { createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
 
 const FLAGS = {
   encoder: {
     type: "string",
+    path: true,
     placeholder: "ENCODER",
     required: true,
     help:
@@ -43,12 +42,14 @@ const FLAGS = {
   },
   shards: {
     type: "string",
+    path: true,
     placeholder: "SHARDS",
     required: true,
     help: "directory that the shard stage has written",
   },
   out: {
     type: "string",
+    path: true,
     placeholder: "FEATURES",
     required: true,
     help: "Arrow file to make, for example train.arrow",
@@ -170,6 +171,14 @@ async function encoderSource(
     "open the encoder",
     `give a directory that "deno task checkpoint" has written`,
   );
+  const action = `open the encoder "${directory}"`;
+  const hashed = async (file: string) => {
+    const path = join(directory, file);
+    await expectInput(path, action, "export the encoder again");
+    return await hashInput(path, action);
+  };
+  const files = ENCODER_FILES;
+  const inputs = [await hashed(files.config), await hashed(files.preprocessor)];
   const settings = await readEncoderSettings(directory);
   const { config } = imageSize === undefined ? settings : settingsAt(settings, imageSize);
   if (config.depth < LAYERS[layers]) {
@@ -179,13 +188,7 @@ async function encoderSource(
         `"${directory}" has ${config.depth}, use --layers last`,
     );
   }
-  const inputs: FileRecord[] = [];
-  const { config: configFile, preprocessor, weights } = ENCODER_FILES;
-  for (const file of [configFile, preprocessor, weights]) {
-    const path = join(directory, file);
-    await expectInput(path, `open the encoder "${directory}"`, "export the encoder again");
-    inputs.push({ path, sha256: await sha256File(path) });
-  }
+  inputs.push(await hashed(files.weights));
   return {
     inputs,
     async open() {

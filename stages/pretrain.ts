@@ -1,11 +1,11 @@
 /** Shards → a run: an I-JEPA encoder trained on their images. See `deno task pretrain --help`. */
+import type { Outcome } from "../lib/artifact/mod.ts";
 import {
   type Command,
   type Context,
   formatRate,
   main,
   type Options,
-  type Outcome,
   Progress,
   readInput,
   VERSION,
@@ -55,12 +55,14 @@ const SLOWER_DECODING =
 const FLAGS = {
   shards: {
     type: "string",
+    path: true,
     placeholder: "SHARDS",
     required: true,
     help: "directory that the shard stage has written",
   },
   out: {
     type: "string",
+    path: true,
     placeholder: "RUN",
     required: true,
     help: "run directory to make or to go on with",
@@ -76,6 +78,7 @@ const FLAGS = {
   epochs: { type: "number", placeholder: "N", min: 0, help: "length of the run in epochs" },
   initFrom: {
     type: "string",
+    path: true,
     placeholder: "PATH",
     help: "weights to start from: an encoder's directory, a run, a .safetensors or a .pth.tar",
   },

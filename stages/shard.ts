@@ -1,13 +1,17 @@
 /** Folder of images → WebDataset tars with a manifest. See `deno task shard --help`. */
 import { join, resolve } from "node:path";
 import {
+  expectUnchangedFiles,
+  hashInput,
+  makeArtifact,
+  type Outcome,
+} from "../lib/artifact/mod.ts";
+import {
   type Command,
   type Context,
   expectInput,
   main,
-  makeArtifact,
   type Options,
-  type Outcome,
   Progress,
   VERSION,
 } from "../lib/cli/mod.ts";
@@ -31,16 +35,22 @@ import {
   someOf,
 } from "../lib/data/mod.ts";
 import { Failure } from "../lib/failure.ts";
-import { sha256File } from "../lib/files/mod.ts";
 
 const FLAGS = {
   images: {
     type: "string",
+    path: true,
     placeholder: "DIR",
     required: true,
     help: "folder of images, nested or flat",
   },
-  out: { type: "string", placeholder: "SHARDS", required: true, help: "directory to make" },
+  out: {
+    type: "string",
+    path: true,
+    placeholder: "SHARDS",
+    required: true,
+    help: "directory to make",
+  },
   shardImages: {
     type: "integer",
     placeholder: "N",
@@ -65,6 +75,7 @@ const FLAGS = {
   },
   labels: {
     type: "string",
+    path: true,
     placeholder: "CSV",
     help: "table of labels by relative path; labels.csv at the root of the images needs no flag",
   },
@@ -196,7 +207,7 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
   const test = paths.filter((path) => isHeldOut(path, { seed, holdoutFraction: holdout })).length;
   if (paths.length > 0) expectBothSides({ train: paths.length - test, test, holdout });
   const inputs = [{ path: root, sha256: listing.fingerprint }];
-  if (csv !== undefined) inputs.push({ path: csv, sha256: await sha256File(csv) });
+  if (csv !== undefined) inputs.push(await hashInput(csv, "read labels"));
   const total = paths.length + listing.unreadable.length;
 
   return await makeArtifact({
@@ -209,6 +220,7 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
     force: options.force,
   }, async (directory) => {
     reportListing(listing, labels, csv);
+    await expectUnchangedFiles(root, `read images of "${root}"`); // Rendered scenes have a receipt.
     const clsColumn = clsColumnOf(labels);
     const progress = new Progress({ stage: "shard", label: "packing", total, unit: "images" });
     const packed = await packImages(paths, {

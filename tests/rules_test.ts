@@ -39,16 +39,25 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "lib/worker_scope.ts": [],
   "lib/random": [],
   "lib/files": BASE,
+  "lib/artifact": [...BASE, "lib/files"],
   "lib/formats": [...BASE, "lib/files"],
   "lib/compile": [...BASE, "lib/formats"],
   "lib/model": [...BASE, "lib/random", "lib/compile"],
   "lib/training": [...BASE, "lib/random", "lib/compile", "lib/model"],
-  "lib/data": [...BASE, "lib/random", "lib/files", "lib/formats"],
+  "lib/data": [...BASE, "lib/random", "lib/artifact", "lib/files", "lib/formats"],
   "lib/scenes": [...BASE, "lib/random"],
   "lib/pages": [...BASE, "lib/model"],
   "lib/runtime": [...BASE, "lib/files", "lib/formats", "lib/compile"],
   "lib/run": [...BASE, "lib/files", "lib/formats"],
-  "lib/start": [...BASE, "lib/files", "lib/formats", "lib/model", "lib/run", "lib/training"],
+  "lib/start": [
+    ...BASE,
+    "lib/artifact",
+    "lib/files",
+    "lib/formats",
+    "lib/model",
+    "lib/run",
+    "lib/training",
+  ],
   "lib/probe": [...BASE, "lib/random", "lib/files", "lib/formats", "lib/compile"],
   "lib/encoder": [
     ...BASE,
@@ -67,7 +76,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "lib/formats",
     "lib/model",
   ],
-  "lib/cli": [...BASE, "lib/files", "deno.json"],
+  "lib/cli": [...BASE, "lib/files", "lib/artifact", "deno.json"],
 };
 
 /** Packages and the only places that may import them. */

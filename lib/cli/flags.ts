@@ -12,6 +12,8 @@ export interface Flag {
   readonly required?: true;
   readonly default?: string | number;
   readonly choices?: readonly string[];
+  /** The value is a path, in a list behind `NAME=`: messages say where it lies. */
+  readonly path?: true;
   /** Smallest and largest allowed number, inclusive. */
   readonly min?: number;
   readonly max?: number;

@@ -1,7 +1,8 @@
 import denoJson from "../../deno.json" with { type: "json" };
+import { type Outcome, removeTemporaries } from "../artifact/mod.ts";
 import { Failure, type FailureKind, messageOf } from "../failure.ts";
-import { type Outcome, removeTemporaries } from "./artifact.ts";
 import { describeFlags, type FlagTable, type Options, parseFlags } from "./flags.ts";
+import { relativePaths, withAbsolutePaths } from "./typed_paths.ts";
 
 /** What a stage is called and what it understands. */
 export interface Command<T extends FlagTable> {
@@ -89,8 +90,10 @@ export async function main<T extends FlagTable>(
     console.log(helpText(command));
     Deno.exit(0);
   }
+  let typed: readonly string[] = [];
   try {
     const options = parseFlags(command.flags, Deno.args);
+    typed = relativePaths(command.flags, options);
     const signal = watchSignals(command.name, command.stopsCleanly ?? false);
     const result = await run(options, { signal });
     const { status, out } = result as Partial<Outcome>;
@@ -99,7 +102,9 @@ export async function main<T extends FlagTable>(
     Deno.exit(0);
   } catch (error) {
     if (error instanceof Failure) {
-      console.error(`${command.name}: ${error.message}`);
+      const { kind, message } = error;
+      const text = kind === "usage" ? message : withAbsolutePaths(message, typed);
+      console.error(`${command.name}: ${text}`);
       if (error.kind === "usage") {
         console.error(`Run "deno task ${command.name} --help" for the flags and examples.`);
       }

@@ -1,7 +1,8 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { expectUnchanged } from "../artifact/mod.ts";
 import { Failure, messageOf } from "../failure.ts";
-import { sha256, sha256File } from "../files/mod.ts";
+import { sha256, sha256File, systemCode, systemReason } from "../files/mod.ts";
 import { suggestion } from "../nearest.ts";
 import { type Manifest, MANIFEST_FILE, parseManifest, type ShardFile } from "./manifest.ts";
 
@@ -162,9 +163,9 @@ async function readManifestText(directory: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
-    const reason = error instanceof Deno.errors.NotFound || messageOf(error).includes("os error 20")
+    const reason = ["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")
       ? `"${path}" does not exist, give the folder that the shard stage has written`
-      : `"${path}" is not readable (${messageOf(error)})`;
+      : `"${path}" is not readable (${systemReason(resolve(path), error) ?? messageOf(error)})`;
     throw new Failure("missing", `Cannot open the shards "${directory}": ${reason}`, {
       cause: error,
     });
@@ -192,18 +193,21 @@ async function expectSize(directory: string, { file, bytes }: ShardFile): Promis
 /**
  * Opens a shards directory: reads the manifest and checks the length of every tar file, which is cheap.
  *
- * @throws {Failure} `missing`: no manifest or no tar file; `data`: a damaged manifest or a wrong length
+ * @throws {Failure} `missing`: no manifest or no tar file; `data`: a damaged manifest, one that is not what its receipt
+ * says, or a wrong length
  */
 export async function openShards(directory: string): Promise<Shards> {
   const text = await readManifestText(directory);
-  const manifest = parseManifest(text, join(directory, MANIFEST_FILE));
+  const path = join(directory, MANIFEST_FILE), manifestSha256 = sha256(text);
+  await expectUnchanged({ path, sha256: manifestSha256 }, `open the shards "${directory}"`);
+  const manifest = parseManifest(text, path);
   for (const { shards } of Object.values(manifest.splits)) {
     for (const shard of shards) await expectSize(directory, shard);
   }
   return {
     directory,
     manifest,
-    manifestSha256: sha256(text),
+    manifestSha256,
     split(name) {
       const split = Object.hasOwn(manifest.splits, name) ? manifest.splits[name] : undefined;
       if (split === undefined) {

@@ -11,6 +11,8 @@ import type { TensorRecord } from "../tensor.ts";
 /** Where weights are, once the path that a person gave is understood. */
 export interface WeightsSource {
   readonly file: string;
+  /** The configuration beside it, if its values were read. */
+  readonly config?: string;
   /** Heads of attention where the source says them: no shape does. */
   readonly heads?: number;
   /** Grid of patches where the source says it: a table of positions has only their number. */
@@ -57,6 +59,7 @@ async function findInDirectory(
     const { heads, imageSize, patchSize, layerNormEpsilon } = parseConfig(text, configPath);
     return {
       file: weights,
+      config: configPath,
       heads,
       grid: [imageSize[0] / patchSize, imageSize[1] / patchSize],
       ...layerNormEpsilon === undefined ? {} : { layerNormEpsilon },

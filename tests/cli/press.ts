@@ -1,5 +1,6 @@
 /** A stage for the tests of `lib/cli`: it ends as it is told. */
-import { type Command, main, makeArtifact, type Options } from "../../lib/cli/mod.ts";
+import { makeArtifact } from "../../lib/artifact/mod.ts";
+import { type Command, main, type Options } from "../../lib/cli/mod.ts";
 import { Failure, type FailureKind } from "../../lib/failure.ts";
 
 const FLAGS = {

@@ -63,9 +63,11 @@ Deno.test("holdLock() lets one of many callers in at a time", () =>
 Deno.test("holdLock() names a folder that does not exist or is not writable", () =>
   withFolder(async (folder) => {
     await Deno.writeTextFile(join(folder, "file"), "");
-    await assert.rejects(holdLock(join(folder, "file", "lock"), "out", { removeAfter: true }), {
+    const file = join(folder, "file");
+    await assert.rejects(holdLock(join(file, "lock"), "out", { removeAfter: true }), {
       name: "Failure",
       message:
-        'Cannot write "out": the place is not writable, give another --out or change its permissions',
+        `Cannot write "out": a part of the path is a file, not a directory (in "${file}"), ` +
+        "give another --out",
     });
   }));

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type ArtifactSpec, makeArtifact, type Receipt, receiptPath } from "../../lib/cli/mod.ts";
+import {
+  type ArtifactSpec,
+  makeArtifact,
+  type Receipt,
+  receiptPath,
+} from "../../lib/artifact/mod.ts";
 import { Failure } from "../../lib/failure.ts";
 import { sha256 } from "../../lib/files/mod.ts";
 import { withFolder } from "../folder.ts";
@@ -73,7 +78,11 @@ Deno.test("makeArtifact() lands a directory with a hash that sha256sum can repea
     assert.deepEqual(namesIn(spec.path), ["a", "pages", "receipt.json"]);
     const { output } = await readReceipt(spec);
     const listing = `${sha256("a")}  a\n${sha256("bb")}  pages/b\n`;
-    assert.deepEqual(output, { files: 2, bytes: 3, sha256: sha256(listing) });
+    const contents = [
+      { path: "a", bytes: 1, sha256: sha256("a") },
+      { path: "pages/b", bytes: 2, sha256: sha256("bb") },
+    ];
+    assert.deepEqual(output, { files: 2, bytes: 3, sha256: sha256(listing), contents });
   }));
 
 for (
