@@ -110,6 +110,8 @@ const LAYERS = { last: 1, last4: 4 } as const;
 /** Checks that are over sooner are not worth a line. */
 const QUIET_MILLISECONDS = 2000;
 
+const ENCODER_HINT = 'give a directory that "deno task checkpoint" has written';
+
 /** What the features come from. */
 interface Source {
   readonly inputs: readonly FileRecord[];
@@ -166,19 +168,18 @@ async function encoderSource(
   imageSize: readonly [height: number, width: number] | undefined,
 ): Promise<Source> {
   const { encoder: directory, layers, pool, threads } = options;
-  await expectInput(
-    directory,
-    "open the encoder",
-    `give a directory that "deno task checkpoint" has written`,
-  );
+  await expectInput(directory, "open the encoder", ENCODER_HINT);
   const action = `open the encoder "${directory}"`;
-  const hashed = async (file: string) => {
+  const hashed = async (file: string, hint: string) => {
     const path = join(directory, file);
-    await expectInput(path, action, "export the encoder again");
+    await expectInput(path, action, hint);
     return await hashInput(path, action);
   };
-  const files = ENCODER_FILES;
-  const inputs = [await hashed(files.config), await hashed(files.preprocessor)];
+  const { config: configFile, preprocessor, weights } = ENCODER_FILES;
+  const inputs = [
+    await hashed(configFile, ENCODER_HINT),
+    await hashed(preprocessor, ENCODER_HINT),
+  ];
   const settings = await readEncoderSettings(directory);
   const { config } = imageSize === undefined ? settings : settingsAt(settings, imageSize);
   if (config.depth < LAYERS[layers]) {
@@ -188,7 +189,7 @@ async function encoderSource(
         `"${directory}" has ${config.depth}, use --layers last`,
     );
   }
-  inputs.push(await hashed(files.weights));
+  inputs.push(await hashed(weights, "export the encoder again"));
   return {
     inputs,
     async open() {

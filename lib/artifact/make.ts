@@ -98,10 +98,8 @@ export async function makeArtifact(
   let target = await findTarget(out, spec.kind);
   try {
     const before = await assess(target, spec);
-    if (before.status === "up to date") {
-      await clearUp(target);
-      return upToDate(before.receipt);
-    }
+    await clearUp(target);
+    if (before.status === "up to date") return upToDate(before.receipt);
     await makeParent(target);
     await using staging = await Staging.open(target, say);
     target = await findTarget(out, spec.kind);

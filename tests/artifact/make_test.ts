@@ -9,37 +9,13 @@ import {
 import { Failure } from "../../lib/failure.ts";
 import { sha256 } from "../../lib/files/mod.ts";
 import { withFolder } from "../folder.ts";
-
-const SPEC = {
-  stage: "press",
-  version: "1.2.3",
-  config: { pages: 2 },
-  inputs: [{ path: "in", sha256: "abc" }],
-  force: false,
-} as const;
-
-function fileSpec(folder: string, changes: Partial<ArtifactSpec> = {}): ArtifactSpec {
-  return { ...SPEC, kind: "file", path: join(folder, "out.bin"), ...changes };
-}
-
-function directorySpec(folder: string, changes: Partial<ArtifactSpec> = {}): ArtifactSpec {
-  return { ...SPEC, kind: "directory", path: join(folder, "out"), ...changes };
-}
-
-async function writeText(path: string): Promise<object> {
-  await Deno.writeTextFile(path, "text");
-  return { words: 1 };
-}
+import { directorySpec, fileSpec, neverBuild, writeText } from "./pressed.ts";
 
 async function writePages(path: string): Promise<object> {
   await Deno.mkdir(join(path, "pages"));
   await Deno.writeTextFile(join(path, "pages/b"), "bb");
   await Deno.writeTextFile(join(path, "a"), "a");
   return { pages: 2 };
-}
-
-function neverBuild(): Promise<object> {
-  throw new Error("built again");
 }
 
 function namesIn(folder: string): string[] {

@@ -4,20 +4,8 @@ import { decodeImage } from "../../lib/data/decode.ts";
 import { openShards, verifyShards } from "../../lib/data/shards.ts";
 import { holdLock } from "../../lib/files/mod.ts";
 import { plain, speckled, temporaryFolder, writePicture } from "../data/pictures.ts";
+import { ORDINARY_USER, permissionsCount } from "../ordinary_user.ts";
 import { type Report, reportOf } from "./report_of.ts";
-
-/** Root reads and writes everything unless it gives up that right. */
-const ORDINARY_USER = Deno.uid() === 0
-  ? ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
-  : [];
-
-/** Says so and returns false where file permissions cannot be tried. */
-async function permissionsCount(): Promise<boolean> {
-  const [command = "true", ...args] = [...ORDINARY_USER, "true"];
-  const tried = await new Deno.Command(command, { args }).output().catch(() => undefined);
-  if (!tried?.success) console.log("skipped: root cannot give up its rights here (setpriv)");
-  return tried?.success ?? false;
-}
 
 const FORMATS = ["jpeg", "png", "webp", "avif", "gif", "tiff"] as const;
 
@@ -266,8 +254,8 @@ Deno.test("shard names an output that cannot be written or is being written", as
   assert.equal(ran.code, 73);
   assert.equal(
     ran.message,
-    'shard: Cannot write "S/closed/out": the place is not writable, give another --out or change its ' +
-      "permissions",
+    'shard: Cannot write "S/closed/out": permission denied (in "S/closed"), give another --out or ' +
+      "change its permissions",
   );
 });
 
