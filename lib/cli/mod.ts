@@ -13,6 +13,7 @@ export {
 export { describeFlags, type Flag, type FlagTable, type Options, parseFlags } from "./flags.ts";
 export { type Command, type Context, main, VERSION } from "./main.ts";
 export { formatDuration, formatRate, Progress } from "./progress.ts";
+export { printLine } from "./stderr.ts";
 export {
   type FileRecord,
   type Making,
