@@ -47,7 +47,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "lib/scenes": [...BASE, "lib/random"],
   "lib/pages": [...BASE, "lib/model"],
   "lib/runtime": [...BASE, "lib/files", "lib/formats", "lib/compile"],
-  "lib/run": [...BASE, "lib/files", "lib/formats"],
+  "lib/run": [...BASE, "lib/files", "lib/formats", "lib/training"],
   "lib/start": [...BASE, "lib/files", "lib/formats", "lib/model", "lib/run", "lib/training"],
   "lib/probe": [...BASE, "lib/random", "lib/files", "lib/formats", "lib/compile"],
   "lib/encoder": [

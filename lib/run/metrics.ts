@@ -1,4 +1,5 @@
 import { readFully, writeFileAtomically } from "../files/mod.ts";
+import type { StepReport } from "../training/loop.ts";
 import { longestRise, metricsEntries, type MetricsEntry } from "./metrics_lines.ts";
 
 /** What is recorded about one step. Names are those in the file. */
@@ -22,6 +23,25 @@ export interface MetricsLine {
   readonly images_per_second: number;
   /** Share of the step spent waiting for images. */
   readonly data_wait_fraction: number;
+}
+
+/** What is recorded of a step. @param batch images per step */
+export function metricsLineOf(report: StepReport, batch: number): MetricsLine {
+  const { step, hyper, seconds, waitSeconds } = report;
+  return {
+    step,
+    loss: report.loss,
+    lr: hyper.learningRate,
+    weight_decay: hyper.weightDecay,
+    ema_momentum: hyper.emaMomentum,
+    context_tokens: report.contextTokens,
+    target_tokens: report.targetTokens,
+    target_std: report.targetStd,
+    target_cosine: report.targetCosine,
+    seconds: Number(seconds.toPrecision(4)),
+    images_per_second: Number((batch / seconds).toPrecision(4)),
+    data_wait_fraction: Number((waitSeconds / seconds).toPrecision(3)),
+  };
 }
 
 /** Fields that differ from run to run. All others are equal when a run is repeated or killed and resumed. */
