@@ -8,12 +8,7 @@ import {
   writeFileAtomically,
 } from "../files/mod.ts";
 import type { TensorRecord } from "../tensor.ts";
-import {
-  type OnStuck,
-  removeLeftovers,
-  removeOldCheckpoints,
-  type Retention,
-} from "./checkpoint_removal.ts";
+import { type OnStuck, removeOldCheckpoints, type Retention } from "./checkpoint_removal.ts";
 import { setAside, tryToWrite, writeCheckpoint } from "./checkpoint_writing.ts";
 import { type Checkpoint, latestCheckpoint } from "./checkpoints.ts";
 import { expectOwnEntries, expectRunOrNone, LOCK_FILE, removeTemporaries } from "./entries.ts";
@@ -130,11 +125,10 @@ export class RunDirectory implements AsyncDisposable {
     path: string,
     { record, retention, steps, say, lock }: RunOptions & { readonly lock: AsyncDisposable },
   ): Promise<RunDirectory> {
-    await hasReceipt(path, steps);
+    await hasReceipt(path, steps); // Before the work: that of something else is refused.
     await settleRecord(path, record, say);
     const onStuck = sayingOnce(say);
     await removeTemporaries(path);
-    await removeLeftovers(path, onStuck);
     const checkpoint = await latestCheckpoint(path, async (damaged, failure) => {
       const aside = await setAside(damaged);
       say(`${failure.message}: renamed to "${aside}", going on from the one before`);
@@ -143,12 +137,12 @@ export class RunDirectory implements AsyncDisposable {
     if (firstStep > steps) {
       throw new Failure(
         "data",
-        `Cannot go on with "${path}": "${
-          checkpoint!.path
-        }" is beyond the end of the run, wanted at most step ` +
-          `${steps}, move it away`,
+        `Cannot go on with "${path}": "${checkpoint!.path}" is beyond the end of the run, ` +
+          `wanted at most step ${steps}, move it away`,
       );
     }
+    // What a process killed behind its last checkpoint had still to remove.
+    await removeOldCheckpoints(path, retention, onStuck);
     if (firstStep < steps) await tryToWrite(path);
     const metrics = await MetricsFile.open(join(path, METRICS_FILE), firstStep);
     if (metrics.kept < firstStep) {

@@ -1,25 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
-import { MetricsFile, type MetricsLine } from "../../lib/run/metrics.ts";
+import { MetricsFile } from "../../lib/run/metrics.ts";
 import { lossOfLastStep } from "../../lib/run/metrics_lines.ts";
-
-function lineOf(step: number): MetricsLine {
-  return {
-    step,
-    loss: 0.4,
-    lr: 1e-3,
-    weight_decay: 0.04,
-    ema_momentum: 0.996,
-    context_tokens: 24,
-    target_tokens: 9,
-    target_std: 0.5,
-    target_cosine: 0.1,
-    seconds: 0.25,
-    images_per_second: 32,
-    data_wait_fraction: 0,
-  };
-}
+import { lineOf } from "./small_run.ts";
 
 async function withMetrics(use: (path: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir();
