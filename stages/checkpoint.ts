@@ -23,7 +23,7 @@ import {
   writeEncoder,
   writeOnnx,
 } from "../lib/encoder/mod.ts";
-import { Failure, messageOf } from "../lib/failure.ts";
+import { Failure } from "../lib/failure.ts";
 import { canonicalJson, sha256, sha256File } from "../lib/files/mod.ts";
 import type { ModelConfig } from "../lib/model/config.ts";
 import { POSITIONS, positionTable } from "../lib/model/positions.ts";
@@ -38,12 +38,7 @@ import {
   type RunRecord,
 } from "../lib/run/mod.ts";
 import { under } from "../lib/tensor.ts";
-import {
-  imageSizeOf,
-  modelConfigOf,
-  type PretrainConfig,
-  resolveConfig,
-} from "../lib/training/config.ts";
+import { imageSizeOf, modelConfigOf, type PretrainConfig } from "../lib/training/config.ts";
 import { stateShapes } from "../lib/training/state.ts";
 
 const FLAGS = {
@@ -101,17 +96,6 @@ const PREFIXES = { target: "target_encoder.", context: "encoder." } as const;
 
 function say(text: string): void {
   console.error(`checkpoint: ${text}`);
-}
-
-/** The configuration of a run, checked like one that a person gives. */
-function configOf(record: RunRecord, directory: string): PretrainConfig {
-  const path = join(directory, "config.json");
-  try {
-    return resolveConfig({ file: { path, values: record.config } }).config;
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    throw new Failure("data", `Cannot open the run "${directory}": ${messageOf(error)}`);
-  }
 }
 
 /**
@@ -228,7 +212,7 @@ export async function checkpoint(
   const imageSize = options.imageSize === undefined ? undefined : parseImageSize(options.imageSize);
   await expectInput(run, "open the run", "give the directory that the pretrain stage has written");
   const record = await readRun(run);
-  const config = configOf(record, run);
+  const { config } = record;
   const model = modelConfigOf(config);
   const chosen = await findCheckpoint(options, record);
   const step = chosen?.step ?? 0;

@@ -48,7 +48,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "lib/scenes": [...BASE, "lib/random"],
   "lib/pages": [...BASE, "lib/model"],
   "lib/runtime": [...BASE, "lib/files", "lib/formats", "lib/compile"],
-  "lib/run": [...BASE, "lib/files", "lib/formats"],
+  "lib/run": [...BASE, "lib/files", "lib/formats", "lib/training"],
   "lib/start": [
     ...BASE,
     "lib/artifact",

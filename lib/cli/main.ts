@@ -1,7 +1,9 @@
 import denoJson from "../../deno.json" with { type: "json" };
 import { type Outcome, removeTemporaries } from "../artifact/mod.ts";
 import { Failure, type FailureKind, messageOf } from "../failure.ts";
+import { systemReason } from "../files/mod.ts";
 import { describeFlags, type FlagTable, type Options, parseFlags } from "./flags.ts";
+import { printLine } from "./stderr.ts";
 import { relativePaths, withAbsolutePaths } from "./typed_paths.ts";
 
 /** What a stage is called and what it understands. */
@@ -20,7 +22,7 @@ export interface Command<T extends FlagTable> {
 
 /** What `main` hands to a stage beside its options. */
 export interface Context {
-  /** Aborted by the first SIGINT or SIGTERM when the command `stopsCleanly`. */
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP when the command `stopsCleanly`. */
   readonly signal: AbortSignal;
 }
 
@@ -50,32 +52,49 @@ function helpText(command: Command<FlagTable>): string {
     "",
     "Exit codes: 0 done or up to date, 1 unexpected, 2 usage or configuration, 3 training collapsed,",
     "  65 bad data, 66 input missing, 69 runtime not available, 73 cannot write the output,",
-    "  75 stopped cleanly (run again to go on), 130 interrupted, 143 terminated",
+    "  75 stopped cleanly (run again to go on), 129 hung up, 130 interrupted, 143 terminated",
   ].join("\n");
 }
 
 /** Two signals so close are one request: job managers tell a process and also the parent that passes it on. */
 const SECONDS_OF_ONE_REQUEST = 1;
 
+/** Signals that ask a process to end, with the exit code of one that does so at once. */
+const END_SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+
 function watchSignals(command: string, stopsCleanly: boolean): AbortSignal {
   const controller = new AbortController();
   let asked = -Infinity;
-  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  for (const [signal, code] of Object.entries(END_SIGNALS) as [Deno.Signal, number][]) {
     Deno.addSignalListener(signal, () => {
       if (stopsCleanly && !controller.signal.aborted) {
-        console.error(
-          `${command}: ${signal}: stopping at the next safe point; once more to end at once`,
-        );
+        const haste = signal === "SIGHUP" ? "" : "; once more to end at once";
+        printLine(`${command}: ${signal}: stopping at the next safe point${haste}`);
         asked = performance.now();
         controller.abort();
         return;
       }
+      // A terminal that goes away says so several times, to the shell and by it; nobody asks for haste.
+      if (controller.signal.aborted && signal === "SIGHUP") return;
       if (performance.now() - asked < SECONDS_OF_ONE_REQUEST * 1000) return;
       removeTemporaries();
       Deno.exit(code);
     });
   }
   return controller.signal;
+}
+
+/** The JSON line for scripts. A script that reads no further (EPIPE) has what it wants. */
+function printResult(result: object): void {
+  try {
+    console.log(JSON.stringify(result));
+  } catch (error) {
+    const reason = systemReason("stdout", error);
+    if (reason === undefined) throw error;
+    throw new Failure("output", `Cannot print the result: ${reason}; the work itself is done`, {
+      cause: error,
+    });
+  }
 }
 
 /**
@@ -97,21 +116,22 @@ export async function main<T extends FlagTable>(
     const signal = watchSignals(command.name, command.stopsCleanly ?? false);
     const result = await run(options, { signal });
     const { status, out } = result as Partial<Outcome>;
-    if (status === "up to date") console.error(`${command.name}: "${out}" is up to date`);
-    console.log(JSON.stringify(result));
+    if (status === "up to date") printLine(`${command.name}: "${out}" is up to date`);
+    printResult(result);
     Deno.exit(0);
   } catch (error) {
     if (error instanceof Failure) {
       const { kind, message } = error;
-      const text = kind === "usage" ? message : withAbsolutePaths(message, typed);
-      console.error(`${command.name}: ${text}`);
+      printLine(
+        `${command.name}: ${kind === "usage" ? message : withAbsolutePaths(message, typed)}`,
+      );
       if (error.kind === "usage") {
-        console.error(`Run "deno task ${command.name} --help" for the flags and examples.`);
+        printLine(`Run "deno task ${command.name} --help" for the flags and examples.`);
       }
       Deno.exit(EXIT_CODES[error.kind]);
     }
-    console.error(`${command.name}: unexpected error: ${messageOf(error)}`);
-    console.error(error instanceof Error ? error.stack : error);
+    printLine(`${command.name}: unexpected error: ${messageOf(error)}`);
+    printLine(error instanceof Error ? error.stack ?? "" : Deno.inspect(error));
     Deno.exit(1);
   }
 }

@@ -7,3 +7,4 @@ export { describeFlags, type Flag, type FlagTable, type Options, parseFlags } fr
 export { expectInput, readInput } from "./inputs.ts";
 export { type Command, type Context, main, VERSION } from "./main.ts";
 export { formatDuration, formatRate, Progress } from "./progress.ts";
+export { printLine } from "./stderr.ts";

@@ -1,3 +1,5 @@
+import { printLine, writeToPeople } from "./stderr.ts";
+
 /** What a progress display counts. */
 export interface ProgressOptions {
   /** Name of the stage, put before every line. */
@@ -75,12 +77,12 @@ export class Progress {
   /** Prints a line of its own without tearing the bar. */
   say(text: string): void {
     this.close();
-    console.error(`${this.#options.stage}: ${text}`);
+    printLine(`${this.#options.stage}: ${text}`);
   }
 
   /** Ends an open bar line. */
   close(): void {
-    if (this.#open) console.error("");
+    if (this.#open) printLine("");
     this.#open = false;
   }
 
@@ -106,8 +108,8 @@ export class Progress {
   }
 
   #print(line: string): void {
-    if (!this.#terminal) return console.error(line);
-    Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[2K${line}`));
+    if (!this.#terminal) return printLine(line);
+    writeToPeople(`\r\x1b[2K${line}`);
     this.#open = true;
   }
 }

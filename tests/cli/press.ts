@@ -1,6 +1,6 @@
 /** A stage for the tests of `lib/cli`: it ends as it is told. */
 import { makeArtifact } from "../../lib/artifact/mod.ts";
-import { type Command, main, type Options } from "../../lib/cli/mod.ts";
+import { type Command, main, type Options, printLine } from "../../lib/cli/mod.ts";
 import { Failure, type FailureKind } from "../../lib/failure.ts";
 
 const FLAGS = {
@@ -30,7 +30,7 @@ async function press({ out, fail, waitSeconds }: Options<typeof FLAGS>): Promise
   } as const;
   return await makeArtifact({ ...spec, force: false }, async (temporary) => {
     await Deno.writeTextFile(temporary, "half");
-    console.error("press: pressing");
+    printLine("press: pressing");
     await new Promise((resolve) => setTimeout(resolve, waitSeconds * 1000));
     return { pages: 1 };
   });

@@ -4,7 +4,7 @@ import { decodeImage } from "../../lib/data/decode.ts";
 import { openShards, verifyShards } from "../../lib/data/shards.ts";
 import { holdLock } from "../../lib/files/mod.ts";
 import { plain, speckled, temporaryFolder, writePicture } from "../data/pictures.ts";
-import { ORDINARY_USER, permissionsCount } from "../ordinary_user.ts";
+import { asOrdinaryUser } from "../ordinary_user.ts";
 import { type Report, reportOf } from "./report_of.ts";
 
 const FORMATS = ["jpeg", "png", "webp", "avif", "gif", "tiff"] as const;
@@ -217,13 +217,14 @@ Deno.test("shard may write into the folder of the images, and does not read its 
 });
 
 Deno.test("shard reports files and folders that it may not read", async () => {
-  if (!(await permissionsCount())) return;
+  const user = await asOrdinaryUser();
+  if (user === undefined) return;
   await using folder = await temporaryFolder();
   const photos = join(folder.path, "photos");
   await makePhotos(photos, 4);
   await Deno.chmod(join(photos, "cat/1.png"), 0);
   await Deno.chmod(join(photos, "dög"), 0);
-  const ran = await shard(folder.path, ["--max-bad-fraction", "0.9"], ORDINARY_USER);
+  const ran = await shard(folder.path, ["--max-bad-fraction", "0.9"], user);
   await Deno.chmod(join(photos, "dög"), 0o755);
   assert.equal(ran.code, 0, ran.stderr);
   const list = await Deno.readTextFile(join(folder.path, "out/quarantine.jsonl"));
@@ -246,11 +247,12 @@ Deno.test("shard names an output that cannot be written or is being written", as
       /^shard: Cannot write "S\/out": another process \(process \d+\) is working on it, wait for it to end or give another --out$/,
     );
   }
-  if (!(await permissionsCount())) return;
+  const user = await asOrdinaryUser();
+  if (user === undefined) return;
   const closed = join(folder.path, "closed");
   await Deno.mkdir(closed, { mode: 0o555 });
   const args = ["--images", join(folder.path, "photos"), "--out", join(closed, "out")];
-  const ran = await reportOf("shard", args, { hide: folder.path, prefix: ORDINARY_USER });
+  const ran = await reportOf("shard", args, { hide: folder.path, prefix: user });
   assert.equal(ran.code, 73);
   assert.equal(
     ran.message,
