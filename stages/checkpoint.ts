@@ -9,6 +9,7 @@ import {
   makeArtifact,
   type Options,
   type Outcome,
+  printMessage,
   VERSION,
 } from "../lib/cli/mod.ts";
 import {
@@ -95,7 +96,7 @@ The ONNX file is run and compared with the encoder; the largest difference is in
 const PREFIXES = { target: "target_encoder.", context: "encoder." } as const;
 
 function say(text: string): void {
-  console.error(`checkpoint: ${text}`);
+  printMessage("checkpoint", text);
 }
 
 /** The configuration of a run, checked like one that a person gives. */

@@ -1,6 +1,6 @@
 /** Several probes → one table. See `deno task compare --help`. */
 import { join } from "node:path";
-import { type Command, type Context, main, type Options } from "../lib/cli/mod.ts";
+import { type Command, type Context, main, type Options, printLines } from "../lib/cli/mod.ts";
 import { Failure, messageOf } from "../lib/failure.ts";
 import { writeFileAtomically } from "../lib/files/mod.ts";
 import {
@@ -80,7 +80,7 @@ export async function compare(
   const labels = compareProbes(sources);
   const table = markdownTable(comparisonTable(labels));
   if (out !== undefined) await writeFileAtomically(out, table + "\n");
-  console.error(table);
+  printLines(table);
   return { stage: "compare", status: "done", ...(out === undefined ? {} : { out }), labels };
 }
 

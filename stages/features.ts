@@ -9,6 +9,7 @@ import {
   makeArtifact,
   type Options,
   type Outcome,
+  printMessage,
   Progress,
   VERSION,
 } from "../lib/cli/mod.ts";
@@ -248,7 +249,7 @@ export async function features(options: FeaturesOptions, _context: Context): Pro
     await verify(shards, split.name);
     const { embedder, metadata } = await source.open();
     using _embedder = embedder;
-    console.error(`features: ${embedder.description}`);
+    printMessage("features", embedder.description);
     const { labels, splits } = shards.manifest;
     const hashes = splits[split.name]!.shards.map(({ file, sha256 }) => [file, sha256]);
     await using writer = await FeatureWriter.open(temporary, {

@@ -6,6 +6,7 @@ import {
   main,
   type Options,
   type Outcome,
+  printMessage,
   Progress,
   readInput,
   VERSION,
@@ -108,7 +109,7 @@ predictor is new. Moments, schedules and the position table are always this run'
 } as const satisfies Command<typeof FLAGS>;
 
 function say(text: string): void {
-  console.error(`pretrain: ${text}`);
+  printMessage("pretrain", text);
 }
 
 async function readConfig(options: PretrainOptions): Promise<ResolvedConfig> {

@@ -7,6 +7,8 @@ import {
   makeArtifact,
   type Options,
   type Outcome,
+  printLines,
+  printMessage,
   Progress,
   VERSION,
 } from "../lib/cli/mod.ts";
@@ -91,7 +93,7 @@ Writes metrics.json, predictions.csv, weights.safetensors (linear maps on the em
 const SECONDS_BEFORE_PROGRESS = 3;
 
 function say(text: string): void {
-  console.error(`probe: ${text}`);
+  printMessage("probe", text);
 }
 
 async function readNamed(path: string): Promise<NamedFeatures> {
@@ -158,7 +160,7 @@ async function showResults(directory: string): Promise<void> {
     for (const warning of warnings) say(`warning: ${label}: ${warning}`);
   }
   for (const { label, reason } of metrics.skipped) say(`warning: ${label} is skipped: ${reason}`);
-  console.error(plainTable(probeTable(metrics)));
+  printLines(plainTable(probeTable(metrics)));
 }
 
 /** Fits and scores the probes; see `lib/probe`. */

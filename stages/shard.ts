@@ -8,6 +8,7 @@ import {
   makeArtifact,
   type Options,
   type Outcome,
+  printMessage,
   Progress,
   VERSION,
 } from "../lib/cli/mod.ts";
@@ -109,7 +110,7 @@ quarantine.jsonl (files left out, with reasons) and receipt.json.`,
 const IN_FLIGHT = 8;
 
 function say(text: string): void {
-  console.error(`shard: ${text}`);
+  printMessage("shard", text);
 }
 
 async function expectFolders({ images, out }: ShardOptions): Promise<void> {

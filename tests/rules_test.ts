@@ -33,7 +33,7 @@ const BASE = [
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "lib/failure.ts": [],
   "lib/foreign_text.ts": [],
-  "lib/json.ts": [],
+  "lib/json.ts": ["lib/foreign_text.ts"],
   "lib/nearest.ts": [],
   "lib/tensor.ts": [],
   "lib/worker_scope.ts": [],
@@ -248,6 +248,15 @@ Deno.test("rule: only lib/cli exits, reads the command line and catches signals"
 Deno.test("rule: stdout belongs to the JSON line that main() prints", () => {
   const code = CODE.filter((path) => /^(lib|stages)\//.test(path) && path !== "lib/cli/main.ts");
   expectNone("People's text goes to stderr:", linesMatching(code, /console\.log\(|Deno\.stdout/));
+});
+
+Deno.test("rule: what goes to stderr is escaped and limited in length by lib/cli", () => {
+  const places = ["lib/cli/messages.ts", "lib/cli/progress.ts"];
+  const code = CODE.filter((path) => /^(lib|stages)\//.test(path) && !places.includes(path));
+  expectNone(
+    "Text for people goes through printMessage() or printLines():",
+    linesMatching(code, /console\.(error|warn|info|debug)\(|Deno\.stderr/),
+  );
 });
 
 Deno.test("rule: every stage has a task that grants what it needs and nothing else", () => {

@@ -12,6 +12,7 @@ import {
   receiptText,
   recordOutput,
 } from "./receipt.ts";
+import { printMessage } from "./messages.ts";
 
 /** What a stage is about to make. */
 export interface ArtifactSpec extends Making {
@@ -131,7 +132,7 @@ export async function makeArtifact(
         return { stage, out: spec.path, status: "up to date", ...earlier.summary };
       }
       if (damage === undefined) expectReplaceable(spec, earlier);
-      else console.error(`${stage}: "${spec.path}" is damaged (${damage}), making it again`);
+      else printMessage(stage, `"${spec.path}" is damaged (${damage}), making it again`);
     }
     await removeLeftovers(directory, `.${name}.tmp-`);
     temporaries.add(temporary);

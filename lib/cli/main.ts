@@ -1,7 +1,9 @@
 import denoJson from "../../deno.json" with { type: "json" };
 import { Failure, type FailureKind, messageOf } from "../failure.ts";
+import { forJsonLine } from "../foreign_text.ts";
 import { type Outcome, removeTemporaries } from "./artifact.ts";
 import { describeFlags, type FlagTable, type Options, parseFlags } from "./flags.ts";
+import { printLines, printMessage } from "./messages.ts";
 
 /** What a stage is called and what it understands. */
 export interface Command<T extends FlagTable> {
@@ -62,8 +64,9 @@ function watchSignals(command: string, stopsCleanly: boolean): AbortSignal {
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     Deno.addSignalListener(signal, () => {
       if (stopsCleanly && !controller.signal.aborted) {
-        console.error(
-          `${command}: ${signal}: stopping at the next safe point; once more to end at once`,
+        printMessage(
+          command,
+          `${signal}: stopping at the next safe point; once more to end at once`,
         );
         asked = performance.now();
         controller.abort();
@@ -75,6 +78,11 @@ function watchSignals(command: string, stopsCleanly: boolean): AbortSignal {
     });
   }
   return controller.signal;
+}
+
+/** Where an error was thrown, without its message, which may hold foreign text of several lines. */
+function stackOf({ stack = "", message }: Error): string {
+  return stack.slice(stack.indexOf(message) + message.length).replace(/^\n/, "");
 }
 
 /**
@@ -94,19 +102,19 @@ export async function main<T extends FlagTable>(
     const signal = watchSignals(command.name, command.stopsCleanly ?? false);
     const result = await run(options, { signal });
     const { status, out } = result as Partial<Outcome>;
-    if (status === "up to date") console.error(`${command.name}: "${out}" is up to date`);
-    console.log(JSON.stringify(result));
+    if (status === "up to date") printMessage(command.name, `"${out}" is up to date`);
+    console.log(forJsonLine(result));
     Deno.exit(0);
   } catch (error) {
     if (error instanceof Failure) {
-      console.error(`${command.name}: ${error.message}`);
+      printMessage(command.name, error.message);
       if (error.kind === "usage") {
-        console.error(`Run "deno task ${command.name} --help" for the flags and examples.`);
+        printLines(`Run "deno task ${command.name} --help" for the flags and examples.`);
       }
       Deno.exit(EXIT_CODES[error.kind]);
     }
-    console.error(`${command.name}: unexpected error: ${messageOf(error)}`);
-    console.error(error instanceof Error ? error.stack : error);
+    printMessage(command.name, `unexpected error: ${messageOf(error)}`);
+    if (error instanceof Error) printLines(stackOf(error));
     Deno.exit(1);
   }
 }

@@ -12,6 +12,7 @@ export {
 } from "./artifact.ts";
 export { describeFlags, type Flag, type FlagTable, type Options, parseFlags } from "./flags.ts";
 export { type Command, type Context, main, VERSION } from "./main.ts";
+export { printLines, printMessage } from "./messages.ts";
 export { formatDuration, formatRate, Progress } from "./progress.ts";
 export {
   type FileRecord,

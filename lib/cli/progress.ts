@@ -1,3 +1,6 @@
+import { forTerminal } from "../foreign_text.ts";
+import { printMessage } from "./messages.ts";
+
 /** What a progress display counts. */
 export interface ProgressOptions {
   /** Name of the stage, put before every line. */
@@ -68,14 +71,14 @@ export class Progress {
     const wait = this.#terminal ? SECONDS_BETWEEN_REDRAWS : SECONDS_BETWEEN_LINES;
     if (done < total && now - this.#shown < wait * 1000) return;
     this.#shown = now;
-    this.#print(this.#line(done, note));
+    this.#print(forTerminal(this.#line(done, note)));
     if (done >= total) this.close();
   }
 
   /** Prints a line of its own without tearing the bar. */
   say(text: string): void {
     this.close();
-    console.error(`${this.#options.stage}: ${text}`);
+    printMessage(this.#options.stage, text);
   }
 
   /** Ends an open bar line. */
