@@ -1,4 +1,5 @@
 import { Failure } from "../failure.ts";
+import { forJsonLine } from "../foreign_text.ts";
 import { writeFileAtomically } from "../files/mod.ts";
 import type { BadFile } from "./images.ts";
 
@@ -16,7 +17,7 @@ export function someOf(items: readonly string[]): string {
 
 /** The text of {@link QUARANTINE_FILE}. */
 export function formatQuarantine(bad: readonly BadFile[]): string {
-  return bad.map(({ path, reason }) => JSON.stringify({ path, reason }) + "\n").join("");
+  return bad.map(({ path, reason }) => forJsonLine({ path, reason }) + "\n").join("");
 }
 
 /**

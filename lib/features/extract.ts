@@ -51,7 +51,7 @@ export async function extractFeatures(
     expectFinite(prepared, values);
     const columns = labels.map(({ name }) => [
       name,
-      prepared.labels.map((known) => known[name] ?? null),
+      prepared.labels.map((known) => Object.hasOwn(known, name) ? known[name]! : null),
     ]);
     await writer.append({ keys, paths, labels: Object.fromEntries(columns), embeddings: values });
     onProgress(done += rows);

@@ -331,6 +331,29 @@ Deno.test("probeWeights() are linear maps on the embeddings that give the predic
   }
 });
 
+Deno.test("predictionsCsv() and probeWeights() take any name as text", async () => {
+  const names = ["=1+1", "-0.5", "__proto__"];
+  const named = (options: MadeOptions) => {
+    const made = madeFeatures(options);
+    const values = (made.labels.get("objects")!.values as number[]).map((n) => names[n - 1]!);
+    return { ...made, labels: new Map([["__proto__", { type: "class" as const, values }]]) };
+  };
+  const test = { ...named(TEST), paths: Array(TEST.rows).fill("@a.jpg") };
+  const run = await probe(named({}), test, { method: "logistic" });
+  const rows = [...predictionsCsv(run.labels, test)].join("").trimEnd().split("\n").slice(1);
+  for (const row of rows) {
+    assert.match(row, /^__proto__,logistic,image-\d+,'@a\.jpg,('=1\+1|-0\.5|__proto__),/);
+  }
+  assert.equal(
+    probeWeights(run.labels).metadata["ijepa.classes"],
+    JSON.stringify({ ["__proto__"]: ["-0.5", "=1+1", "__proto__"] }),
+  );
+  assert.deepEqual(
+    Object.keys(run.metrics.labels[0]!.methods[0]!.recalls!).sort(),
+    names.toSorted(),
+  );
+});
+
 Deno.test("predictionsCsv() quotes what needs it", async () => {
   const test = { ...madeFeatures({ ...TEST, rows: 2 }), paths: ['a, "b".jpg', "c.jpg"] };
   const run = await probe({}, test, { label: "shape", method: "logistic" });
