@@ -1,14 +1,13 @@
 /** Several probes → one table. See `deno task compare --help`. */
-import { join } from "node:path";
 import { type Command, type Context, main, type Options, printLines } from "../lib/cli/mod.ts";
-import { Failure, messageOf } from "../lib/failure.ts";
+import { Failure } from "../lib/failure.ts";
 import { writeFileAtomically } from "../lib/files/mod.ts";
 import {
   compareProbes,
   comparisonTable,
   markdownTable,
-  type ProbeMetrics,
   type ProbeSource,
+  readProbeMetrics,
 } from "../lib/probe/mod.ts";
 
 const FLAGS = {
@@ -41,27 +40,7 @@ async function readSource(text: string): Promise<ProbeSource> {
   if (name === undefined || directory === undefined) {
     throw new Failure("usage", `Cannot compare: --probes needs NAME=PROBE, got "${text}"`);
   }
-  const path = join(directory, "metrics.json");
-  let metrics: ProbeMetrics;
-  try {
-    metrics = JSON.parse(await Deno.readTextFile(path)) as ProbeMetrics;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new Failure(
-        "missing",
-        `Cannot compare: "${path}" does not exist, make it with "deno task probe"`,
-      );
-    }
-    throw new Failure("data", `Cannot compare: "${path}" is not readable: ${messageOf(error)}`);
-  }
-  if (metrics.format !== "ijepa-probe" || metrics.version !== 1) {
-    throw new Failure(
-      "data",
-      `Cannot compare: "${path}" is not the result of a probe, give a directory that ` +
-        `"deno task probe" wrote`,
-    );
-  }
-  return { name, metrics };
+  return { name, metrics: await readProbeMetrics(directory, "compare") };
 }
 
 /** Compares probes; see `lib/probe/compare.ts`. */

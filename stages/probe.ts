@@ -17,6 +17,7 @@ import { sha256File } from "../lib/files/mod.ts";
 import { readFeatures } from "../lib/formats/arrow.ts";
 import { writeSafetensors } from "../lib/formats/safetensors.ts";
 import {
+  METRICS_FILE,
   type NamedFeatures,
   plainTable,
   predictionsCsv,
@@ -25,6 +26,7 @@ import {
   type ProbeRun,
   probeTable,
   probeWeights,
+  readProbeMetrics,
 } from "../lib/probe/mod.ts";
 import { createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
 
@@ -125,7 +127,7 @@ function showProgress(): (doneQueries: number, totalQueries: number) => void {
 
 async function writeOutputs(directory: string, run: ProbeRun, test: NamedFeatures): Promise<void> {
   const text = JSON.stringify(run.metrics, null, 2) + "\n";
-  await Deno.writeTextFile(join(directory, "metrics.json"), text);
+  await Deno.writeTextFile(join(directory, METRICS_FILE), text);
   using file = await Deno.open(join(directory, "predictions.csv"), { write: true, create: true });
   const encoder = new TextEncoder();
   for (const piece of predictionsCsv(run.labels, test.features)) {
@@ -153,8 +155,7 @@ function summaryOf({ labels, skipped, train, test }: ProbeMetrics): object {
 }
 
 async function showResults(directory: string): Promise<void> {
-  const text = await Deno.readTextFile(join(directory, "metrics.json"));
-  const metrics = JSON.parse(text) as ProbeMetrics;
+  const metrics = await readProbeMetrics(directory, "show the scores");
   for (const warning of metrics.warnings) say(`warning: ${warning}`);
   for (const { label, warnings } of metrics.labels) {
     for (const warning of warnings) say(`warning: ${label}: ${warning}`);
