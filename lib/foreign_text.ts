@@ -106,3 +106,16 @@ export function shorten(text: string, limit: number): string {
   // Never half of a surrogate pair.
   return (text.slice(0, head) + GAP + text.slice(end)).replace(/\p{Cs}/gu, "");
 }
+
+const LONGEST_VALUE = 60;
+
+/** A value of JSON in few characters; of lists and objects inside it only that they are there, however deep it is. */
+export function describeValue(value: unknown): string {
+  const flat = (key: string, inner: unknown) =>
+    key === "" || typeof inner !== "object" || inner === null
+      ? inner
+      : Array.isArray(inner)
+      ? "[...]"
+      : "{...}";
+  return shorten(JSON.stringify(value, flat) ?? String(value), LONGEST_VALUE);
+}

@@ -1,5 +1,5 @@
 /** JSON from outside: parsed, held against a schema, and refused with the path of the first value that is wrong. */
-import { shorten } from "./foreign_text.ts";
+import { describeValue } from "./foreign_text.ts";
 import { type BaseIssue, type BaseSchema, getDotPath, type InferOutput, safeParse } from "valibot";
 
 /** A description of JSON values; see valibot. */
@@ -8,19 +8,6 @@ export type JsonSchema = BaseSchema<unknown, unknown, BaseIssue<unknown>>;
 /** A JSON text that cannot be used, and why: part of a sentence, for whoever knows which file it was. */
 export class JsonError extends Error {
   override readonly name = "JsonError";
-}
-
-const LONGEST_VALUE = 60;
-
-/** A value of JSON in few characters; of lists and objects inside it only that they are there, however deep it is. */
-export function describeValue(value: unknown): string {
-  const flat = (key: string, inner: unknown) =>
-    key === "" || typeof inner !== "object" || inner === null
-      ? inner
-      : Array.isArray(inner)
-      ? "[...]"
-      : "{...}";
-  return shorten(JSON.stringify(value, flat) ?? String(value), LONGEST_VALUE);
 }
 
 /** What valibot expects, or the kind of its check, in words. */

@@ -80,6 +80,7 @@ const FLAGS = {
     placeholder: "N",
     default: 64,
     min: 1,
+    max: 65_536,
     help: "images that are encoded at once; decides speed and memory only",
   },
   ...RUNTIME_FLAGS,

@@ -15,7 +15,14 @@ import { drawScene, encodeScene, labelsOf, renderScene } from "../lib/scenes/mod
 
 const FLAGS = {
   out: { type: "string", placeholder: "DIR", required: true, help: "directory to make" },
-  count: { type: "integer", placeholder: "N", required: true, min: 1, help: "number of scenes" },
+  count: {
+    type: "integer",
+    placeholder: "N",
+    required: true,
+    min: 1,
+    max: 10_000_000,
+    help: "number of scenes",
+  },
   size: {
     type: "integer",
     placeholder: "PX",

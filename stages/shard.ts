@@ -47,12 +47,14 @@ const FLAGS = {
     placeholder: "N",
     default: 1000,
     min: 1,
+    max: 1_000_000,
     help: "images in one tar file",
   },
   shorterSide: {
     type: "integer",
     placeholder: "PX",
     min: 1,
+    max: 16_384,
     help:
       "shrink larger images to this shorter side, as JPEG; without it the original bytes are kept",
   },

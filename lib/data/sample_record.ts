@@ -1,5 +1,6 @@
 import * as v from "valibot";
-import { describeValue, JsonError, parseJson } from "../json.ts";
+import { describeValue } from "../foreign_text.ts";
+import { JsonError, parseJson } from "../json.ts";
 import type { LabelColumn } from "./manifest.ts";
 
 /** What the `.json` member of a sample says, sizes aside, which readers take from the image. */

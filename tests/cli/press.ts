@@ -5,7 +5,13 @@ import { Failure, type FailureKind } from "../../lib/failure.ts";
 const FLAGS = {
   out: { type: "string", placeholder: "FILE", required: true, help: "file to make" },
   fail: { type: "string", placeholder: "KIND", help: "kind of failure, or bug" },
-  waitSeconds: { type: "number", default: 0, help: "time before the file is written" },
+  waitSeconds: {
+    type: "number",
+    min: 0,
+    max: 60,
+    default: 0,
+    help: "time before the file is written",
+  },
 } as const;
 
 const COMMAND = {
