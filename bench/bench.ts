@@ -38,11 +38,18 @@ const MEASURES: Readonly<Record<string, Measure>> = {
 };
 
 const FLAGS = {
-  pairs: { type: "integer", min: 1, default: 5, help: "rounds in which contestants take turns" },
-  threads: { type: "integer", min: 1, default: 2, help: "threads of every contestant" },
+  pairs: {
+    type: "integer",
+    min: 1,
+    max: 1000,
+    default: 5,
+    help: "rounds in which contestants take turns",
+  },
+  threads: { type: "integer", min: 1, max: 1024, default: 2, help: "threads of every contestant" },
   patience: {
     type: "integer",
     min: 0,
+    max: 86_400,
     default: 0,
     help: "seconds to wait for a quiet machine before each round",
   },

@@ -15,7 +15,12 @@ const QUIET_ROUNDS = 3, MOST_ROUNDS = 5;
 
 const FLAGS = {
   update: { type: "boolean", help: "keep what is measured for this kind of machine" },
-  threads: { type: "integer", min: 1, help: "with --update: threads to measure with from now on" },
+  threads: {
+    type: "integer",
+    min: 1,
+    max: 1024,
+    help: "with --update: threads to measure with from now on",
+  },
 } as const;
 
 /** Bytes of the training state, the images and the masks of a step. */

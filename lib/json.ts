@@ -1,4 +1,5 @@
 /** JSON from outside: parsed, held against a schema, and refused with the path of the first value that is wrong. */
+import { describeValue } from "./foreign_text.ts";
 import { type BaseIssue, type BaseSchema, getDotPath, type InferOutput, safeParse } from "valibot";
 
 /** A description of JSON values; see valibot. */
@@ -9,37 +10,50 @@ export class JsonError extends Error {
   override readonly name = "JsonError";
 }
 
-const LONGEST_VALUE = 60;
+/** What valibot expects, or the kind of its check, in words. */
+const WORDS: Readonly<Record<string, string>> = {
+  Array: "a list",
+  Object: "an object",
+  finite: "a finite number",
+  integer: "a whole number",
+  number: "a number",
+  safe_integer: "a whole number",
+  string: "a text",
+};
 
-function shortly(value: unknown): string {
-  const text = typeof value === "bigint" ? `${value}` : JSON.stringify(value) ?? String(value);
-  return text.length <= LONGEST_VALUE ? text : `${text.slice(0, LONGEST_VALUE)}...`;
-}
-
-/** `<=8` in words. */
-function inWords(wanted: string): string {
-  return wanted.replace(/^<=/, "at most ").replace(/^>=/, "at least ").replace(
-    /^Object$/,
-    "an object",
-  )
-    .replace(/^Array$/, "a list");
+function inWords({ expected, requirement, type }: BaseIssue<unknown>): string {
+  const wanted = expected ?? (typeof requirement === "function" ? type : String(requirement));
+  return WORDS[wanted] ?? wanted.replace(/^<=/, "at most ").replace(/^>=/, "at least ");
 }
 
 function describe(issue: BaseIssue<unknown>): string {
   const place = getDotPath(issue);
   if (issue.input === undefined) return `"${place}" is missing`;
-  const wanted = inWords(issue.expected ?? String(issue.requirement ?? issue.type));
+  // A message that a schema has of its own says what is wanted.
+  const wanted = issue.message.startsWith("Invalid ") ? inWords(issue) : issue.message;
   return `${place === null ? "the whole" : `"${place}"`} wants ${wanted}, got ${
-    shortly(issue.input)
+    describeValue(issue.input)
   }`;
 }
 
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new JsonError("it is not UTF-8 text", { cause: error });
+  }
+}
+
 /**
- * The value of a JSON text. A byte order mark in front, which PowerShell writes, is passed over.
+ * The value of a JSON text, or of the bytes of one. A byte order mark in front, which PowerShell writes, is passed over.
  *
- * @throws {JsonError} not JSON, or the first value that the schema refuses
+ * @throws {JsonError} not UTF-8, not JSON, or the first value that the schema refuses
  */
-export function parseJson<S extends JsonSchema>(text: string, schema: S): InferOutput<S> {
+export function parseJson<S extends JsonSchema>(
+  source: string | Uint8Array,
+  schema: S,
+): InferOutput<S> {
+  const text = typeof source === "string" ? source : decode(source);
   let value: unknown;
   try {
     value = JSON.parse(text.replace(/^\ufeff/, ""));

@@ -7,6 +7,7 @@ import {
   expectInput,
   main,
   type Options,
+  printMessage,
   VERSION,
 } from "../lib/cli/mod.ts";
 import {
@@ -95,7 +96,7 @@ The ONNX file is run and compared with the encoder; the largest difference is in
 const PREFIXES = { target: "target_encoder.", context: "encoder." } as const;
 
 function say(text: string): void {
-  console.error(`checkpoint: ${text}`);
+  printMessage("checkpoint", text);
 }
 
 /**

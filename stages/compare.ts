@@ -1,22 +1,22 @@
 /** Several probes → one table. See `deno task compare --help`. */
 import { join } from "node:path";
-import { expectUnchanged, type FileRecord, makeArtifact } from "../lib/artifact/mod.ts";
+import { type FileRecord, hashInput, makeArtifact } from "../lib/artifact/mod.ts";
 import {
   type Command,
   type Context,
-  expectInput,
   main,
   type Options,
+  printLines,
   VERSION,
 } from "../lib/cli/mod.ts";
-import { Failure, messageOf } from "../lib/failure.ts";
-import { sha256 } from "../lib/files/mod.ts";
+import { Failure } from "../lib/failure.ts";
 import {
   compareProbes,
   comparisonTable,
   markdownTable,
-  type ProbeMetrics,
+  METRICS_FILE,
   type ProbeSource,
+  readProbeMetrics,
 } from "../lib/probe/mod.ts";
 
 const FLAGS = {
@@ -56,25 +56,8 @@ async function readSource(text: string): Promise<Source> {
   if (name === undefined || directory === undefined) {
     throw new Failure("usage", `Cannot compare: --probes needs NAME=PROBE, got "${text}"`);
   }
-  const path = join(directory, "metrics.json");
-  await expectInput(path, "compare", 'make it with "deno task probe"');
-  let metrics: ProbeMetrics, file: FileRecord;
-  try {
-    const json = await Deno.readTextFile(path);
-    file = { path, sha256: sha256(json) };
-    metrics = JSON.parse(json) as ProbeMetrics;
-  } catch (error) {
-    throw new Failure("data", `Cannot compare: "${path}" is not readable: ${messageOf(error)}`);
-  }
-  if (metrics.format !== "ijepa-probe" || metrics.version !== 1) {
-    throw new Failure(
-      "data",
-      `Cannot compare: "${path}" is not the result of a probe, give a directory that ` +
-        `"deno task probe" wrote`,
-    );
-  }
-  await expectUnchanged(file, "compare");
-  return { name, metrics, file };
+  const metrics = await readProbeMetrics(directory, "compare");
+  return { name, metrics, file: await hashInput(join(directory, METRICS_FILE), "compare") };
 }
 
 /** Compares probes; see `lib/probe/compare.ts`. */
@@ -106,7 +89,7 @@ export async function compare(
       await Deno.writeTextFile(path, table + "\n");
       return { labels };
     });
-  console.error(table);
+  printLines(table);
   return outcome;
 }
 

@@ -7,6 +7,7 @@ import {
   expectInput,
   main,
   type Options,
+  printMessage,
   Progress,
   VERSION,
 } from "../lib/cli/mod.ts";
@@ -80,6 +81,7 @@ const FLAGS = {
     placeholder: "N",
     default: 64,
     min: 1,
+    max: 65_536,
     help: "images that are encoded at once; decides speed and memory only",
   },
   ...RUNTIME_FLAGS,
@@ -252,7 +254,7 @@ export async function features(options: FeaturesOptions, _context: Context): Pro
     await verify(shards, split.name);
     const { embedder, metadata } = await source.open();
     using _embedder = embedder;
-    console.error(`features: ${embedder.description}`);
+    printMessage("features", embedder.description);
     const { labels, splits } = shards.manifest;
     const hashes = splits[split.name]!.shards.map(({ file, sha256 }) => [file, sha256]);
     await using writer = await FeatureWriter.open(temporary, {

@@ -36,6 +36,7 @@ const FLAGS = {
     placeholder: "N",
     default: 100,
     min: 1,
+    max: 1_000_000,
     help: "steps to sample, from step 0",
   },
   force: { type: "boolean", help: "replace a page about other masks" },

@@ -6,7 +6,7 @@ import {
   formatRate,
   main,
   type Options,
-  printLine,
+  printMessage,
   Progress,
   readInput,
   VERSION,
@@ -39,9 +39,9 @@ import {
   type RunPlan,
 } from "../lib/training/config.ts";
 import { describePlan } from "../lib/training/describe.ts";
-import { CONFIG_FLAGS } from "../lib/training/flags.ts";
+import { CONFIG_FLAGS, LENGTH_FLAGS } from "../lib/training/flags.ts";
 import { stepConfigOf, train } from "../lib/training/loop.ts";
-import { describeMemory, planMemory } from "../lib/training/memory.ts";
+import { describeMemory, expectStateFits, planMemory } from "../lib/training/memory.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../lib/training/order.ts";
 import { unlessAborted } from "../lib/training/stopping.ts";
 import { Trainer } from "../lib/training/trainer.ts";
@@ -70,14 +70,7 @@ const FLAGS = {
     help: "run directory to make or to go on with",
   },
   ...CONFIG_FLAGS,
-  accumulate: {
-    type: "integer",
-    placeholder: "N",
-    min: 1,
-    help: "parts that a batch is worked through in: the same update in less memory",
-  },
-  steps: { type: "integer", placeholder: "N", min: 1, help: "length of the run in steps" },
-  epochs: { type: "number", placeholder: "N", min: 0, help: "length of the run in epochs" },
+  ...LENGTH_FLAGS,
   initFrom: {
     type: "string",
     path: true,
@@ -85,7 +78,6 @@ const FLAGS = {
     help: "weights to start from: an encoder's directory, a run, a .safetensors or a .pth.tar",
   },
   ...RUNTIME_FLAGS,
-  checkpointSteps: { type: "integer", placeholder: "N", min: 1, help: "steps between checkpoints" },
 } as const;
 
 type PretrainOptions = Options<typeof FLAGS>;
@@ -113,7 +105,7 @@ predictor is new. Moments, schedules and the position table are always this run'
 } as const satisfies Command<typeof FLAGS>;
 
 function say(text: string): void {
-  printLine(`pretrain: ${text}`);
+  printMessage("pretrain", text);
 }
 
 async function readConfig(options: PretrainOptions): Promise<ResolvedConfig> {
@@ -253,6 +245,7 @@ export async function pretrain(options: PretrainOptions, context: Context): Prom
   const { out, threads, initFrom } = options;
   const resolved = await readConfig(options);
   const { config, origins } = resolved;
+  expectStateFits(config, await availableMemory());
   const shards = await openShards(options.shards);
   const { length: images } = shards.split(SPLIT);
   const plan = planRun(config, stepsPerEpochOf({ images, batch: config.run.batch }));

@@ -7,6 +7,8 @@ import {
   expectInput,
   main,
   type Options,
+  printLines,
+  printMessage,
   Progress,
   VERSION,
 } from "../lib/cli/mod.ts";
@@ -14,6 +16,7 @@ import { Failure } from "../lib/failure.ts";
 import { readFeatures } from "../lib/formats/arrow.ts";
 import { writeSafetensors } from "../lib/formats/safetensors.ts";
 import {
+  METRICS_FILE,
   type NamedFeatures,
   plainTable,
   predictionsCsv,
@@ -22,6 +25,7 @@ import {
   type ProbeRun,
   probeTable,
   probeWeights,
+  readProbeMetrics,
 } from "../lib/probe/mod.ts";
 import { createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
 
@@ -98,7 +102,7 @@ Writes metrics.json, predictions.csv, weights.safetensors (linear maps on the em
 const SECONDS_BEFORE_PROGRESS = 3;
 
 function say(text: string): void {
-  console.error(`probe: ${text}`);
+  printMessage("probe", text);
 }
 
 async function readNamed(path: string): Promise<NamedFeatures> {
@@ -128,7 +132,7 @@ function showProgress(): (doneQueries: number, totalQueries: number) => void {
 
 async function writeOutputs(directory: string, run: ProbeRun, test: NamedFeatures): Promise<void> {
   const text = JSON.stringify(run.metrics, null, 2) + "\n";
-  await Deno.writeTextFile(join(directory, "metrics.json"), text);
+  await Deno.writeTextFile(join(directory, METRICS_FILE), text);
   using file = await Deno.open(join(directory, "predictions.csv"), { write: true, create: true });
   const encoder = new TextEncoder();
   for (const piece of predictionsCsv(run.labels, test.features)) {
@@ -156,14 +160,13 @@ function summaryOf({ labels, skipped, train, test }: ProbeMetrics): object {
 }
 
 async function showResults(directory: string): Promise<void> {
-  const text = await Deno.readTextFile(join(directory, "metrics.json"));
-  const metrics = JSON.parse(text) as ProbeMetrics;
+  const metrics = await readProbeMetrics(directory, "show the scores");
   for (const warning of metrics.warnings) say(`warning: ${warning}`);
   for (const { label, warnings } of metrics.labels) {
     for (const warning of warnings) say(`warning: ${label}: ${warning}`);
   }
   for (const { label, reason } of metrics.skipped) say(`warning: ${label} is skipped: ${reason}`);
-  console.error(plainTable(probeTable(metrics)));
+  printLines(plainTable(probeTable(metrics)));
 }
 
 /** Fits and scores the probes; see `lib/probe`. */

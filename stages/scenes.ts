@@ -20,7 +20,14 @@ const FLAGS = {
     required: true,
     help: "directory to make",
   },
-  count: { type: "integer", placeholder: "N", required: true, min: 1, help: "number of scenes" },
+  count: {
+    type: "integer",
+    placeholder: "N",
+    required: true,
+    min: 1,
+    max: 10_000_000,
+    help: "number of scenes",
+  },
   size: {
     type: "integer",
     placeholder: "PX",

@@ -12,6 +12,7 @@ import {
   expectInput,
   main,
   type Options,
+  printMessage,
   Progress,
   VERSION,
 } from "../lib/cli/mod.ts";
@@ -56,12 +57,14 @@ const FLAGS = {
     placeholder: "N",
     default: 1000,
     min: 1,
+    max: 1_000_000,
     help: "images in one tar file",
   },
   shorterSide: {
     type: "integer",
     placeholder: "PX",
     min: 1,
+    max: 16_384,
     help:
       "shrink larger images to this shorter side, as JPEG; without it the original bytes are kept",
   },
@@ -120,7 +123,7 @@ quarantine.jsonl (files left out, with reasons) and receipt.json.`,
 const IN_FLIGHT = 8;
 
 function say(text: string): void {
-  console.error(`shard: ${text}`);
+  printMessage("shard", text);
 }
 
 async function expectFolders({ images, out }: ShardOptions): Promise<void> {

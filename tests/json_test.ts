@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { array, integer, maxValue, minValue, number, object, pipe, string } from "valibot";
-import { parseJson } from "../lib/json.ts";
+import { array, check, integer, maxValue, minValue, number, object, pipe, string } from "valibot";
+import { JsonError, parseJson } from "../lib/json.ts";
 
 const Small = object({
   name: string(),
@@ -28,4 +28,20 @@ Deno.test("parseJson() names the first value that is wrong, what was wanted and 
   assert.equal(complaint("7"), "the whole wants an object, got 7");
   assert.match(complaint("{"), /^it is not JSON \(/);
   assert.ok(complaint(`{"name":${JSON.stringify(["x".repeat(1e5)])},"sizes":[]}`).length < 120);
+});
+
+Deno.test("parseJson() says what a check of a schema wants, and shows deep values shortly", () => {
+  const pair = object({
+    ends: pipe(array(number()), check((ends) => ends.length === 2, "two ends")),
+  });
+  const complaintOf = (text: string) => {
+    try {
+      return parseJson(text, pair);
+    } catch (error) {
+      return error instanceof JsonError ? error.message : String(error);
+    }
+  };
+  assert.equal(complaintOf('{"ends":[1]}'), '"ends" wants two ends, got [1]');
+  const deep = "[".repeat(100_000) + "]".repeat(100_000);
+  assert.equal(complaintOf(`{"ends":${deep}}`), '"ends.0" wants a number, got ["[...]"]');
 });

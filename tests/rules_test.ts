@@ -33,13 +33,14 @@ const BASE = [
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "lib/failure.ts": [],
   "lib/foreign_text.ts": [],
-  "lib/json.ts": [],
+  "lib/messages.ts": ["lib/foreign_text.ts"],
+  "lib/json.ts": ["lib/foreign_text.ts"],
   "lib/nearest.ts": [],
   "lib/tensor.ts": [],
   "lib/worker_scope.ts": [],
   "lib/random": [],
   "lib/files": BASE,
-  "lib/artifact": [...BASE, "lib/files"],
+  "lib/artifact": [...BASE, "lib/messages.ts", "lib/files"],
   "lib/formats": [...BASE, "lib/files"],
   "lib/compile": [...BASE, "lib/formats"],
   "lib/model": [...BASE, "lib/random", "lib/compile"],
@@ -76,7 +77,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "lib/formats",
     "lib/model",
   ],
-  "lib/cli": [...BASE, "lib/files", "lib/artifact", "deno.json"],
+  "lib/cli": [...BASE, "lib/messages.ts", "lib/files", "lib/artifact", "deno.json"],
 };
 
 /** Packages and the only places that may import them. */
@@ -257,6 +258,15 @@ Deno.test("rule: only lib/cli exits, reads the command line and catches signals"
 Deno.test("rule: stdout belongs to the JSON line that main() prints", () => {
   const code = CODE.filter((path) => /^(lib|stages)\//.test(path) && path !== "lib/cli/main.ts");
   expectNone("People's text goes to stderr:", linesMatching(code, /console\.log\(|Deno\.stdout/));
+});
+
+Deno.test("rule: what goes to stderr is escaped and limited in length", () => {
+  const places = ["lib/messages.ts", "lib/cli/progress.ts"];
+  const code = CODE.filter((path) => /^(lib|stages)\//.test(path) && !places.includes(path));
+  expectNone(
+    "Text for people goes through printMessage() or printLines():",
+    linesMatching(code, /console\.(error|warn|info|debug)\(|Deno\.stderr/),
+  );
 });
 
 Deno.test("rule: every stage has a task that grants what it needs and nothing else", () => {

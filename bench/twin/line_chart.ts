@@ -1,5 +1,5 @@
 /** Line charts in panels below each other, as an SVG file that stands alone: it suits light and dark pages. */
-import { escapeText } from "../../lib/pages/charts.ts";
+import { forHtml } from "../../lib/foreign_text.ts";
 
 /** One curve. */
 export interface Line {
@@ -87,7 +87,7 @@ function text(
 ): string {
   const named = kind === undefined ? "" : ` class="${kind}"`;
   return `<text x="${px(x)}" y="${px(y)}" text-anchor="${anchor}"${named}>${
-    escapeText(content)
+    forHtml(content)
   }</text>`;
 }
 
@@ -176,7 +176,7 @@ export function lineChart(
   const height = top + 20;
   const size = `viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}"`;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" aria-label="${escapeText(label)}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" aria-label="${forHtml(label)}">`,
     `<style>${STYLE}</style>`,
     `<rect width="${WIDTH}" height="${height}" rx="8" class="paper"/>`,
     ...parts,

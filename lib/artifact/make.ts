@@ -2,6 +2,7 @@
 import { dirname, relative } from "node:path";
 import { Failure } from "../failure.ts";
 import { outputFailure, systemReason } from "../files/mod.ts";
+import { printMessage } from "../messages.ts";
 import { assess } from "./assess.ts";
 import { ownFilesOf, recordOutput } from "./contents.ts";
 import { expectMovable, finishPlacing, type Ownership, place } from "./place.ts";
@@ -88,7 +89,7 @@ export async function makeArtifact(
   build: (path: string) => Promise<object>,
 ): Promise<Outcome> {
   const { stage, path: out } = spec;
-  const say = (text: string) => console.error(`${stage}: ${text}`);
+  const say = (text: string) => printMessage(stage, text);
   const upToDate = ({ summary }: Receipt): Outcome => ({
     stage,
     out,

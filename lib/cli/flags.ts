@@ -2,22 +2,36 @@ import { parseArgs } from "node:util";
 import { Failure } from "../failure.ts";
 import { suggestion } from "../nearest.ts";
 
-/** One command-line flag. The table of a command makes its parser, its types and its `--help`. */
-export interface Flag {
-  readonly type: "string" | "integer" | "number" | "boolean" | "list";
+interface AnyFlag {
   /** What it does, with its unit; one sentence without a period. */
   readonly help: string;
   /** What stands for the value in `--help`, for example `DIR`. */
   readonly placeholder?: string;
   readonly required?: true;
-  readonly default?: string | number;
-  readonly choices?: readonly string[];
   /** The value is a path, in a list behind `NAME=`: messages say where it lies. */
   readonly path?: true;
-  /** Smallest and largest allowed number, inclusive. */
-  readonly min?: number;
-  readonly max?: number;
 }
+
+interface TextFlag extends AnyFlag {
+  readonly type: "string" | "list";
+  readonly default?: string;
+  readonly choices?: readonly string[];
+}
+
+interface NumberFlag extends AnyFlag {
+  readonly type: "integer" | "number";
+  readonly default?: number;
+  /** Smallest and largest allowed number, inclusive: no number becomes memory or time without bounds. */
+  readonly min: number;
+  readonly max: number;
+}
+
+interface Switch extends AnyFlag {
+  readonly type: "boolean";
+}
+
+/** One command-line flag. The table of a command makes its parser, its types and its `--help`. */
+export type Flag = TextFlag | NumberFlag | Switch;
 
 /** Flags by camelCase name; on the command line the name is kebab-case. */
 export type FlagTable = Readonly<Record<string, Flag>>;
@@ -46,27 +60,25 @@ function refuse(text: string): never {
   throw new Failure("usage", `Cannot read the command line: ${text}`);
 }
 
-function convert(name: string, flag: Flag, text: string): string | number {
-  if (flag.type === "string" || flag.type === "list") {
+/** Digits as people write them; not hexadecimal, not surrounded by spaces, not of another script. */
+const NUMBERS = {
+  integer: { pattern: /^[+-]?\d+$/, wanted: "a whole number" },
+  number: { pattern: /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i, wanted: "a number" },
+} as const;
+
+function convert(name: string, flag: TextFlag | NumberFlag, text: string) {
+  if (!("min" in flag)) {
     if (flag.choices !== undefined && !flag.choices.includes(text)) {
       refuse(`unknown value "${text}" for ${name}${suggestion(text, flag.choices)}`);
     }
-    if (text === "") refuse(`${name} needs a value, got an empty one`);
+    if (text.trim() === "") refuse(`${name} needs a value, got an empty one`);
     return text;
   }
-  const value = Number(text);
-  const whole = flag.type === "integer";
-  if (text.trim() === "" || !Number.isFinite(value) || (whole && !Number.isInteger(value))) {
-    refuse(`${name} needs ${whole ? "a whole number" : "a number"}, got "${text}"`);
-  }
-  const { min = -Infinity, max = Infinity } = flag;
-  if (value < min || value > max) {
-    const range = max === Infinity
-      ? `at least ${min}`
-      : min === -Infinity
-      ? `at most ${max}`
-      : `from ${min} to ${max}`;
-    refuse(`${name} must be ${range}, got ${text}`);
+  const { pattern, wanted } = NUMBERS[flag.type];
+  if (!pattern.test(text)) refuse(`${name} needs ${wanted}, got "${text}"`);
+  const value = Number(text) + 0; // -0 is 0.
+  if (value < flag.min || value > flag.max) {
+    refuse(`${name} must be from ${flag.min} to ${flag.max}, got ${text}`);
   }
   return value;
 }
@@ -80,7 +92,7 @@ function convert(name: string, flag: Flag, text: string): string | number {
  *
  * const table = {
  *   images: { type: "string", required: true, help: "folder of images" },
- *   shardImages: { type: "integer", default: 1000, help: "images in one tar file" },
+ *   shardImages: { type: "integer", default: 1000, help: "images in one tar file", min: 1, max: 1e6 },
  * } as const;
  * const { images, shardImages } = parseFlags(table, ["--images", "photos"]);
  * assert.deepEqual([images, shardImages], ["photos", 1000]);
@@ -108,6 +120,7 @@ export function parseFlags<T extends FlagTable>(table: T, args: readonly string[
     const flag = table[key]!;
     if (flag.type === "boolean") {
       if (token.value !== undefined) refuse(`--${token.name} takes no value`);
+      if (key in values) refuse(`--${token.name} is given twice`);
       values[key] = true;
       continue;
     }
@@ -123,8 +136,8 @@ export function parseFlags<T extends FlagTable>(table: T, args: readonly string[
   for (const [key, flag] of Object.entries(table)) {
     if (key in values) continue;
     if (flag.required) refuse(`${flagName(key)} is missing (${flag.help})`);
-    if (flag.default !== undefined) values[key] = flag.default;
-    else if (flag.type === "boolean") values[key] = false;
+    if (flag.type === "boolean") values[key] = false;
+    else if (flag.default !== undefined) values[key] = flag.default;
     else if (flag.type === "list") values[key] = [];
   }
   return values as Options<T>;
@@ -135,10 +148,10 @@ export function describeFlags(table: FlagTable): string {
   const rows = Object.entries(table).map(([key, flag]) => {
     const value = flag.type === "boolean" ? "" : ` ${flag.placeholder ?? flag.type.toUpperCase()}`;
     const notes = [
-      flag.choices && `one of ${flag.choices.join(", ")}`,
+      "choices" in flag && `one of ${flag.choices!.join(", ")}`,
       flag.required && "required",
       flag.type === "list" && "may be repeated",
-      flag.default !== undefined && `default ${flag.default}`,
+      "default" in flag && `default ${flag.default}`,
     ].filter(Boolean);
     return [
       `  ${flagName(key)}${value}`,

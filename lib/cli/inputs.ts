@@ -22,16 +22,38 @@ export async function expectInput(path: string, action: string, hint: string): P
   }
 }
 
-/** The text of an input file that need not be given. @throws {Failure} `missing` */
+/** Texts that people write by hand are smaller. */
+const LARGEST_INPUT_BYTES = 1e6;
+
+/**
+ * The text of a small input file that need not be given; a byte order mark is passed over.
+ *
+ * @throws {Failure} `missing`; `usage`: no file, too large, or not UTF-8
+ */
 export async function readInput(
   path: string | undefined,
   action: string,
   hint: string,
 ): Promise<{ readonly path: string; readonly text: string } | undefined> {
   if (path === undefined) return undefined;
+  const refuse = (what: string): never => {
+    throw new Failure("usage", `Cannot ${action}: "${path}" ${what}, ${hint}`);
+  };
+  let bytes: Uint8Array;
   try {
-    return { path, text: await Deno.readTextFile(path) };
+    const { size, isFile } = await Deno.stat(path);
+    if (!isFile) refuse("is not a file");
+    if (size > LARGEST_INPUT_BYTES) {
+      refuse(`has ${size} bytes, wanted at most ${LARGEST_INPUT_BYTES}`);
+    }
+    bytes = await Deno.readFile(path);
   } catch (error) {
+    if (error instanceof Failure) throw error;
     throw unreadable(path, action, { hint, error });
+  }
+  try {
+    return { path, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+  } catch {
+    return refuse("is not UTF-8 text");
   }
 }

@@ -2,8 +2,9 @@ import denoJson from "../../deno.json" with { type: "json" };
 import { type Outcome, removeTemporaries } from "../artifact/mod.ts";
 import { Failure, type FailureKind, messageOf } from "../failure.ts";
 import { systemReason } from "../files/mod.ts";
+import { forJsonLine } from "../foreign_text.ts";
+import { printLines, printMessage } from "../messages.ts";
 import { describeFlags, type FlagTable, type Options, parseFlags } from "./flags.ts";
-import { printLine } from "./stderr.ts";
 import { relativePaths, withAbsolutePaths } from "./typed_paths.ts";
 
 /** What a stage is called and what it understands. */
@@ -69,7 +70,7 @@ function watchSignals(command: string, stopsCleanly: boolean): AbortSignal {
     Deno.addSignalListener(signal, () => {
       if (stopsCleanly && !controller.signal.aborted) {
         const haste = signal === "SIGHUP" ? "" : "; once more to end at once";
-        printLine(`${command}: ${signal}: stopping at the next safe point${haste}`);
+        printMessage(command, `${signal}: stopping at the next safe point${haste}`);
         asked = performance.now();
         controller.abort();
         return;
@@ -87,7 +88,7 @@ function watchSignals(command: string, stopsCleanly: boolean): AbortSignal {
 /** The JSON line for scripts. A script that reads no further (EPIPE) has what it wants. */
 function printResult(result: object): void {
   try {
-    console.log(JSON.stringify(result));
+    console.log(forJsonLine(result));
   } catch (error) {
     const reason = systemReason("stdout", error);
     if (reason === undefined) throw error;
@@ -95,6 +96,11 @@ function printResult(result: object): void {
       cause: error,
     });
   }
+}
+
+/** Where an error was thrown, without its message, which may hold foreign text of several lines. */
+function stackOf({ stack = "", message }: Error): string {
+  return stack.slice(stack.indexOf(message) + message.length).replace(/^\n/, "");
 }
 
 /**
@@ -116,22 +122,20 @@ export async function main<T extends FlagTable>(
     const signal = watchSignals(command.name, command.stopsCleanly ?? false);
     const result = await run(options, { signal });
     const { status, out } = result as Partial<Outcome>;
-    if (status === "up to date") printLine(`${command.name}: "${out}" is up to date`);
+    if (status === "up to date") printMessage(command.name, `"${out}" is up to date`);
     printResult(result);
     Deno.exit(0);
   } catch (error) {
     if (error instanceof Failure) {
       const { kind, message } = error;
-      printLine(
-        `${command.name}: ${kind === "usage" ? message : withAbsolutePaths(message, typed)}`,
-      );
-      if (error.kind === "usage") {
-        printLine(`Run "deno task ${command.name} --help" for the flags and examples.`);
+      printMessage(command.name, kind === "usage" ? message : withAbsolutePaths(message, typed));
+      if (kind === "usage") {
+        printLines(`Run "deno task ${command.name} --help" for the flags and examples.`);
       }
-      Deno.exit(EXIT_CODES[error.kind]);
+      Deno.exit(EXIT_CODES[kind]);
     }
-    printLine(`${command.name}: unexpected error: ${messageOf(error)}`);
-    printLine(error instanceof Error ? error.stack ?? "" : Deno.inspect(error));
+    printMessage(command.name, `unexpected error: ${messageOf(error)}`);
+    printLines(error instanceof Error ? stackOf(error) : Deno.inspect(error));
     Deno.exit(1);
   }
 }

@@ -6,5 +6,5 @@
 export { describeFlags, type Flag, type FlagTable, type Options, parseFlags } from "./flags.ts";
 export { expectInput, readInput } from "./inputs.ts";
 export { type Command, type Context, main, VERSION } from "./main.ts";
+export { printLines, printMessage } from "../messages.ts";
 export { formatDuration, formatRate, Progress } from "./progress.ts";
-export { printLine } from "./stderr.ts";

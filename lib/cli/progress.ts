@@ -1,4 +1,5 @@
-import { printLine, writeToPeople } from "./stderr.ts";
+import { forTerminal } from "../foreign_text.ts";
+import { printMessage, writeStderr } from "../messages.ts";
 
 /** What a progress display counts. */
 export interface ProgressOptions {
@@ -70,19 +71,19 @@ export class Progress {
     const wait = this.#terminal ? SECONDS_BETWEEN_REDRAWS : SECONDS_BETWEEN_LINES;
     if (done < total && now - this.#shown < wait * 1000) return;
     this.#shown = now;
-    this.#print(this.#line(done, note));
+    this.#print(forTerminal(this.#line(done, note)));
     if (done >= total) this.close();
   }
 
   /** Prints a line of its own without tearing the bar. */
   say(text: string): void {
     this.close();
-    printLine(`${this.#options.stage}: ${text}`);
+    printMessage(this.#options.stage, text);
   }
 
   /** Ends an open bar line. */
   close(): void {
-    if (this.#open) printLine("");
+    if (this.#open) writeStderr("\n");
     this.#open = false;
   }
 
@@ -108,8 +109,8 @@ export class Progress {
   }
 
   #print(line: string): void {
-    if (!this.#terminal) return printLine(line);
-    writeToPeople(`\r\x1b[2K${line}`);
+    if (!this.#terminal) return writeStderr(line + "\n");
+    writeStderr(`\r\x1b[2K${line}`);
     this.#open = true;
   }
 }

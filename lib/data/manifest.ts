@@ -1,4 +1,6 @@
+import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
+import { parseJson } from "../json.ts";
 
 /** One tar file of a split. */
 export interface ShardFile {
@@ -60,75 +62,140 @@ export interface Manifest {
 /** Name of the manifest inside a shards directory. */
 export const MANIFEST_FILE = "manifest.json";
 
-type Loose = { readonly [key: string]: unknown } | null | undefined;
+const TEXT = v.pipe(v.string(), v.maxLength(65536));
+const NAME = v.pipe(TEXT, v.minLength(1));
+/** A count of files or images; more is a mistake, and would be memory for whoever believed it. */
+const COUNT = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(1e9));
+const BYTES = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(1e15));
+const SHARE = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+const CHANNELS = v.strictTuple([SHARE, SHARE, SHARE]);
+/** What is known about a sample is small; see `lib/data/sample_record.ts`. */
+const LARGEST_RECORD_BYTES = 16e6;
+const MOST_COLUMNS = 4096;
+/** Columns of feature files that are no labels. */
+const RESERVED_COLUMNS = ["key", "path", "embedding"];
 
-function isShardFile(value: unknown): boolean {
-  const shard = value as Loose;
-  return typeof shard?.["file"] === "string" && /^[\w-]+\.tar$/.test(shard["file"]) &&
-    Number.isSafeInteger(shard["bytes"]) && typeof shard["sha256"] === "string" &&
-    Array.isArray(shard["offsets"]) && shard["offsets"].length === shard["images"] &&
-    shard["offsets"].every((o) =>
-      Array.isArray(o) && o.length === 4 && o.every(Number.isSafeInteger)
-    );
+/** Whether image and record lie in a file of so many bytes. By hand: there may be millions. */
+function isPlace(place: unknown, bytes: number): boolean {
+  if (!Array.isArray(place) || place.length !== 4) return false;
+  const [image, imageBytes, json, jsonBytes] = place;
+  return place.every((value) => Number.isSafeInteger(value) && value >= 0) &&
+    imageBytes > 0 && image + imageBytes <= bytes && json + jsonBytes <= bytes &&
+    jsonBytes <= LARGEST_RECORD_BYTES;
 }
 
-function isSplit(value: unknown): boolean {
-  const split = value as Loose;
-  const shards = split?.["shards"];
-  if (!Array.isArray(shards) || !shards.every(isShardFile)) return false;
-  return split!["images"] === shards.reduce((sum, shard) => sum + shard.images, 0);
+const SHARD_FILE = v.pipe(
+  v.object({
+    file: v.pipe(
+      v.string(),
+      v.maxLength(128),
+      v.regex(/^[\w-]+\.tar$/, "a plain file name that ends in .tar"),
+    ),
+    images: COUNT,
+    bytes: BYTES,
+    sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "a SHA-256 of 64 hexadecimal digits")),
+    offsets: v.custom<readonly SampleOffsets[]>(Array.isArray, "a list of places"),
+  }),
+  v.forward(
+    v.partialCheck(
+      [["offsets"], ["images"]],
+      ({ offsets, images }) => offsets.length === images,
+      "a place for each of the images",
+    ),
+    ["offsets"],
+  ),
+  v.forward(
+    v.partialCheck(
+      [["offsets"], ["bytes"]],
+      ({ offsets, bytes }) => offsets.every((place) => isPlace(place, bytes)),
+      "places [image, imageBytes, json, jsonBytes] within the bytes of the file",
+    ),
+    ["offsets"],
+  ),
+);
+
+const SPLIT = v.pipe(
+  v.object({ images: COUNT, shards: v.array(SHARD_FILE) }),
+  v.forward(
+    v.check(
+      ({ images, shards }) => images === shards.reduce((sum, shard) => sum + shard.images, 0),
+      "the sum of the images of its shards",
+    ),
+    ["images"],
+  ),
+);
+
+function areDifferent(values: string[]): boolean {
+  return new Set(values).size === values.length;
 }
 
-function isChannels(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 3 && value.every(Number.isFinite);
-}
+const CLASSES = v.pipe(v.array(TEXT), v.check(areDifferent, "classes of different names"));
+const COLUMN_NAME = v.pipe(
+  NAME,
+  v.check((name) => !RESERVED_COLUMNS.includes(name), "a name that is not reserved"),
+);
+const LABEL_COLUMN = v.variant("type", [
+  v.object({ name: COLUMN_NAME, type: v.literal("class"), classes: CLASSES }),
+  v.object({ name: COLUMN_NAME, type: v.literal("number") }),
+]);
 
-function isLabelColumn(value: unknown): boolean {
-  const column = value as Loose;
-  return typeof column?.["name"] === "string" &&
-    (column["type"] === "number" ||
-      (column["type"] === "class" && Array.isArray(column["classes"])));
-}
+const MANIFEST = v.pipe(
+  v.object({
+    format: v.literal("ijepa-shards"),
+    version: v.literal(1),
+    splits: v.record(v.pipe(v.string(), v.regex(/^[a-z][\w-]{0,63}$/, "a name of a split")), SPLIT),
+    labels: v.pipe(
+      v.array(LABEL_COLUMN),
+      v.maxLength(MOST_COLUMNS),
+      v.check(
+        (columns) => areDifferent(columns.map(({ name }) => name)),
+        "columns of different names",
+      ),
+    ),
+    clsColumn: v.exactOptional(NAME),
+    channelMean: CHANNELS,
+    // 0 where all images are of one value in a channel, as pictures of a fluorescence microscope are.
+    channelStd: CHANNELS,
+    quarantined: COUNT,
+    seed: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff)),
+    holdoutFraction: SHARE,
+    shorterSide: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535))),
+  }),
+  v.forward(
+    v.check(({ splits }) => areDifferent(filesOf(splits)), "each tar file once"),
+    ["splits"],
+  ),
+  v.forward(
+    v.check(
+      ({ clsColumn, labels }) =>
+        clsColumn === undefined ||
+        labels.some(({ name, type }) => name === clsColumn && type === "class"),
+      "the name of a label of classes",
+    ),
+    ["clsColumn"],
+  ),
+);
 
-/** The first part of a manifest that is not as it should be, or `undefined`. */
-function flawOf(manifest: Loose): string | undefined {
-  if (manifest?.["format"] !== "ijepa-shards") return `"format" is not "ijepa-shards"`;
-  if (manifest["version"] !== 1) return `wanted version 1, got ${manifest["version"]}`;
-  const splits = manifest["splits"];
-  if (splits === null || typeof splits !== "object") return `"splits" is missing`;
-  for (const [name, split] of Object.entries(splits)) {
-    if (!isSplit(split)) return `split "${name}" does not add up`;
-  }
-  const labels = manifest["labels"];
-  if (!Array.isArray(labels) || !labels.every(isLabelColumn)) return `"labels" is not understood`;
-  for (const key of ["channelMean", "channelStd"]) {
-    if (!isChannels(manifest[key])) return `"${key}" is not three numbers`;
-  }
-  return undefined;
+function filesOf(splits: Manifest["splits"]): string[] {
+  return Object.values(splits).flatMap(({ shards }) => shards.map(({ file }) => file));
 }
 
 /**
- * Reads the text of a manifest.
+ * Reads the text, or the bytes, of a manifest.
  *
  * @param path where it came from, for messages
- * @throws {Failure} `data`: not JSON, another format or version, or numbers that do not add up
+ * @throws {Failure} `data`: not JSON, another format or version, or values that cannot be; the first one is named
  */
-export function parseManifest(text: string, path: string): Manifest {
-  let value: unknown;
+export function parseManifest(text: string | Uint8Array, path: string): Manifest {
   try {
-    value = JSON.parse(text);
+    return parseJson(text, MANIFEST);
   } catch (error) {
     throw new Failure(
       "data",
-      `Cannot read the manifest "${path}": not valid JSON (${messageOf(error)}), run shard again`,
+      `Cannot read the manifest "${path}": ${messageOf(error)}, run shard again`,
       { cause: error },
     );
   }
-  const flaw = flawOf(value as Loose);
-  if (flaw !== undefined) {
-    throw new Failure("data", `Cannot read the manifest "${path}": ${flaw}, run shard again`);
-  }
-  return value as Manifest;
 }
 
 /** The text of a manifest: one line per sample, so that large ones stay readable and small. */

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { object, string } from "valibot";
 import { Failure, messageOf } from "../failure.ts";
 import { systemCode, systemReason, writeFileAtomically } from "../files/mod.ts";
+import { forJsonLine } from "../foreign_text.ts";
 import { parseJson } from "../json.ts";
 import type { BadFile } from "./images.ts";
 
@@ -19,7 +20,7 @@ export function someOf(items: readonly string[]): string {
 
 /** The text of {@link QUARANTINE_FILE}. */
 export function formatQuarantine(bad: readonly BadFile[]): string {
-  return bad.map(({ path, reason }) => JSON.stringify({ path, reason }) + "\n").join("");
+  return bad.map(({ path, reason }) => forJsonLine({ path, reason }) + "\n").join("");
 }
 
 const LINE = object({ path: string(), reason: string() });

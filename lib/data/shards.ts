@@ -4,7 +4,14 @@ import { expectUnchanged } from "../artifact/mod.ts";
 import { Failure, messageOf } from "../failure.ts";
 import { sha256, sha256File, systemCode, systemReason } from "../files/mod.ts";
 import { suggestion } from "../nearest.ts";
-import { type Manifest, MANIFEST_FILE, parseManifest, type ShardFile } from "./manifest.ts";
+import {
+  type LabelColumn,
+  type Manifest,
+  MANIFEST_FILE,
+  parseManifest,
+  type ShardFile,
+} from "./manifest.ts";
+import { parseSampleRecord } from "./sample_record.ts";
 
 export type { LabelColumn, Manifest, ShardFile } from "./manifest.ts";
 
@@ -47,16 +54,19 @@ class SplitReader implements ShardSplit {
   readonly length: number;
   readonly #directory: string;
   readonly #shards: readonly ShardFile[];
+  readonly #columns: readonly LabelColumn[];
   /** Index of the first sample of each shard. */
   readonly #firsts: readonly number[];
   readonly #handles = new Map<number, Promise<FileHandle>>();
   /** How many reads are under way on each shard: its file must stay open. */
   readonly #reading = new Map<number, number>();
 
-  constructor(directory: string, name: string, shards: readonly ShardFile[]) {
+  constructor(directory: string, name: string, { splits, labels }: Manifest) {
+    const { shards } = splits[name]!;
     this.name = name;
     this.#directory = directory;
     this.#shards = shards;
+    this.#columns = labels;
     let first = 0;
     this.#firsts = shards.map(({ images }) => (first += images) - images);
     this.length = first;
@@ -139,8 +149,7 @@ class SplitReader implements ShardSplit {
     const [start, length, jsonStart, jsonLength] = this.#shards[shard]!.offsets[row]!;
     const [image, json] = await this.#read(shard, [[start, length], [jsonStart, jsonLength]]);
     try {
-      const { key, path, labels } = JSON.parse(new TextDecoder().decode(json));
-      return { key, path, image: image!, labels };
+      return { ...parseSampleRecord(json!, this.#columns), image: image! };
     } catch (error) {
       throw new Failure(
         "data",
@@ -158,11 +167,21 @@ class SplitReader implements ShardSplit {
   }
 }
 
-async function readManifestText(directory: string): Promise<string> {
+/** A larger one is none: JavaScript could not hold its text. */
+const LARGEST_MANIFEST_BYTES = 500e6;
+
+async function readManifestBytes(directory: string): Promise<Uint8Array> {
   const path = join(directory, MANIFEST_FILE);
   try {
-    return await Deno.readTextFile(path);
+    const { size } = await Deno.stat(path);
+    if (size <= LARGEST_MANIFEST_BYTES) return await Deno.readFile(path);
+    throw new Failure(
+      "data",
+      `Cannot read the manifest "${path}": it has ${size} bytes, wanted at most ` +
+        `${LARGEST_MANIFEST_BYTES}, run shard again`,
+    );
   } catch (error) {
+    if (error instanceof Failure) throw error;
     const reason = ["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")
       ? `"${path}" does not exist, give the folder that the shard stage has written`
       : `"${path}" is not readable (${systemReason(resolve(path), error) ?? messageOf(error)})`;
@@ -197,10 +216,10 @@ async function expectSize(directory: string, { file, bytes }: ShardFile): Promis
  * says, or a wrong length
  */
 export async function openShards(directory: string): Promise<Shards> {
-  const text = await readManifestText(directory);
-  const path = join(directory, MANIFEST_FILE), manifestSha256 = sha256(text);
+  const bytes = await readManifestBytes(directory);
+  const path = join(directory, MANIFEST_FILE), manifestSha256 = sha256(bytes);
   await expectUnchanged({ path, sha256: manifestSha256 }, `open the shards "${directory}"`);
-  const manifest = parseManifest(text, path);
+  const manifest = parseManifest(bytes, path);
   for (const { shards } of Object.values(manifest.splits)) {
     for (const shard of shards) await expectSize(directory, shard);
   }
@@ -209,15 +228,14 @@ export async function openShards(directory: string): Promise<Shards> {
     manifest,
     manifestSha256,
     split(name) {
-      const split = Object.hasOwn(manifest.splits, name) ? manifest.splits[name] : undefined;
-      if (split === undefined) {
+      if (!Object.hasOwn(manifest.splits, name)) {
         throw new Failure(
           "usage",
           `Cannot read the shards "${directory}": there is no split "${name}"` +
             suggestion(name, Object.keys(manifest.splits)),
         );
       }
-      return new SplitReader(directory, name, split.shards);
+      return new SplitReader(directory, name, manifest);
     },
   };
 }

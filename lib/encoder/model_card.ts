@@ -1,3 +1,5 @@
+import { basename } from "node:path";
+import { forMarkdown } from "../foreign_text.ts";
 import { type EncoderConfig, gridOf } from "../model/config.ts";
 import { sizeOf } from "../tensor.ts";
 import type { OnnxCheck } from "./check.ts";
@@ -24,9 +26,21 @@ const NETWORKS: Readonly<Record<string, string>> = {
   context: "context encoder (the weights that the optimiser works on)",
 };
 
+/** @param rows Markdown */
 function table(rows: readonly (readonly [string, string | number])[]): string {
   return ["| | |", "| --- | --- |", ...rows.map(([name, value]) => `| ${name} | ${value} |`)]
     .join("\n");
+}
+
+/** A hash as code. Of a record from elsewhere it may be any text. */
+function hashText(hash: string): string {
+  return /^[0-9a-f]+$/.test(hash) ? `\`${hash}\`` : forMarkdown(hash);
+}
+
+/** What an encoder is, for a person. */
+function networkText(network: string): string {
+  return (Object.hasOwn(NETWORKS, network) ? NETWORKS[network] : undefined) ??
+    `${forMarkdown(network)} encoder`;
 }
 
 /** JSON with lists of numbers on one line. */
@@ -64,6 +78,11 @@ function preprocessingText({ preprocessing }: Encoder): string {
     `\`preprocessor_config.json\` says the same.`;
 }
 
+/** The name only: cards are published, and a whole path tells of the machine and its user. */
+function startText({ path, sha256 }: { readonly path: string; readonly sha256: string }): string {
+  return `${forMarkdown(basename(path))}, ${hashText(sha256)}`;
+}
+
 /** The text of the model card, `README.md` of an encoder directory. Equal inputs give equal text. */
 export function modelCard(encoder: Encoder, origin: Origin, check: OnnxCheck): string {
   const { config, weights, network } = encoder;
@@ -92,9 +111,7 @@ tags:
 
 # I-JEPA encoder, ${config.imageSize.join(" x ")}, ${config.width} x ${config.depth}
 
-The ${
-    NETWORKS[network] ?? `${network} encoder`
-  } of an I-JEPA run, ${trained}. It turns an image into one
+The ${networkText(network)} of an I-JEPA run, ${trained}. It turns an image into one
 vector per patch; their mean describes the image. There is no class token and no classifier.
 
 ${sizesTable(config, parameters)}
@@ -120,14 +137,12 @@ Preprocessing: ${preprocessingText(encoder)}
 
 ${
     table([
-      ["encoder", network],
+      ["encoder", forMarkdown(network)],
       ["step", origin.step],
       ["tool", `ijepa ${origin.version}`],
-      ["training images", `${origin.shards.images}, split ${origin.shards.split}`],
-      ["dataset manifest, SHA-256", `\`${origin.shards.manifestSha256}\``],
-      ...initFrom === undefined
-        ? []
-        : [["started from, SHA-256", `${initFrom.path}, \`${initFrom.sha256}\``] as const],
+      ["training images", `${origin.shards.images}, split ${forMarkdown(origin.shards.split)}`],
+      ["dataset manifest, SHA-256", hashText(origin.shards.manifestSha256)],
+      ...initFrom === undefined ? [] : [["started from, SHA-256", startText(initFrom)] as const],
       ["ONNX check, largest difference", check.largestDifference.toExponential(2)],
     ])
   }

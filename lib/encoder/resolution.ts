@@ -1,5 +1,6 @@
 import { Failure } from "../failure.ts";
 import { gridOf } from "../model/config.ts";
+import { MOST_PATCHES, MOST_SIDE } from "../model/limits.ts";
 import { POSITIONS, resizePositions } from "../model/positions.ts";
 import { nearestMultiples } from "../nearest.ts";
 import type { Preprocessing } from "../formats/huggingface.ts";
@@ -38,8 +39,12 @@ function refuse(text: string): never {
 /** `448`, `224x448`. @throws {Failure} `usage` */
 export function parseImageSize(text: string): readonly [height: number, width: number] {
   const [, height, width = height] = /^(\d{1,5})(?:x(\d{1,5}))?$/.exec(text) ?? [];
-  if (!(Number(height) > 0 && Number(width) > 0)) {
-    refuse(`--image-size must be pixels such as 448, or 224x448 (height x width), got "${text}"`);
+  const isSide = (pixels: number) => pixels >= 1 && pixels <= MOST_SIDE;
+  if (!(isSide(Number(height)) && isSide(Number(width)))) {
+    refuse(
+      `--image-size must be pixels such as 448, or 224x448 (height x width), of at most ` +
+        `${MOST_SIDE}, got "${text}"`,
+    );
   }
   return [Number(height), Number(width)];
 }
@@ -48,7 +53,7 @@ export function parseImageSize(text: string): readonly [height: number, width: n
  * Sizes and preprocessing of an encoder for images of another size. Images are cut as they were, see {@link resizeTo}.
  *
  * @param imageSize height and width, pixels
- * @throws {Failure} `usage`: not multiples of the patch size
+ * @throws {Failure} `usage`: not multiples of the patch size, or too many patches
  */
 export function settingsAt(
   { config, preprocessing }: Settings,
@@ -60,6 +65,15 @@ export function settingsAt(
     refuse(
       `${pixels} pixels are no multiple of the encoder's patches of ${patch}, ` +
         `use ${nearestMultiples(pixels, patch)}`,
+    );
+  }
+  const patches = (imageSize[0] / patch) * (imageSize[1] / patch);
+  if (patches > MOST_PATCHES) {
+    refuse(
+      `${
+        imageSize.join("x")
+      } pixels are ${patches} of the encoder's patches of ${patch}, wanted at ` +
+        `most ${MOST_PATCHES}, lower --image-size`,
     );
   }
   const { filter, mean, std, shorterSide, size } = preprocessing;

@@ -1,5 +1,6 @@
 import type { ShardSplit } from "../data/mod.ts";
 import { Failure } from "../failure.ts";
+import { batchBytes, MOST_BATCH_BYTES } from "../model/limits.ts";
 import type { FeatureLabel, FeatureWriter } from "../formats/arrow.ts";
 import type { Embedder } from "./embedder.ts";
 import { type PreparedBatch, preparedBatches } from "./prepared.ts";
@@ -33,17 +34,30 @@ function expectFinite({ keys }: PreparedBatch, embeddings: Float32Array): void {
   );
 }
 
+function expectBatchFits(batch: number, size: readonly [number, number]): void {
+  const bytes = batchBytes(batch, size);
+  if (bytes <= MOST_BATCH_BYTES) return;
+  throw new Failure(
+    "usage",
+    `Cannot make features: batches of ${batch} images of ${size.join("x")} take ` +
+      `${Number((bytes / 1e9).toPrecision(3))} GB, wanted at most ${MOST_BATCH_BYTES / 1e9}, ` +
+      "lower --batch",
+  );
+}
+
 /**
  * Embeds every image of a split and writes the rows in order. While one batch is being embedded, the next is prepared;
  * memory is that of two batches, however many images there are.
  *
- * @throws {Failure} `data`: an image does not decode, or its embedding is not finite
+ * @throws {Failure} `data`: an image does not decode, or its embedding is not finite; `usage`: batches beyond memory
  */
 export async function extractFeatures(
   split: ShardSplit,
-  { embedder, writer, labels, batch, onProgress }: Extraction,
+  { embedder, writer, labels, onProgress, ...options }: Extraction,
 ): Promise<void> {
   const { preprocessing } = embedder;
+  const batch = Math.min(options.batch, split.length);
+  expectBatchFits(batch, preprocessing.size);
   let running: Running | undefined, done = 0;
   const finish = async ({ prepared, embeddings }: Running): Promise<void> => {
     const { keys, paths, rows } = prepared;
@@ -51,7 +65,7 @@ export async function extractFeatures(
     expectFinite(prepared, values);
     const columns = labels.map(({ name }) => [
       name,
-      prepared.labels.map((known) => known[name] ?? null),
+      prepared.labels.map((known) => Object.hasOwn(known, name) ? known[name]! : null),
     ]);
     await writer.append({ keys, paths, labels: Object.fromEntries(columns), embeddings: values });
     onProgress(done += rows);

@@ -49,9 +49,8 @@ export async function readJson<S extends JsonSchema>(
     );
   }
   try {
-    return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes), schema);
+    return parseJson(bytes, schema);
   } catch (error) {
-    const what = error instanceof TypeError ? "it is not UTF-8 text" : messageOf(error);
-    return refuse(kind, `cannot be used: ${what}`, error);
+    return refuse(kind, `cannot be used: ${messageOf(error)}`, error);
   }
 }

@@ -11,8 +11,8 @@ export interface LockOptions {
    * called where the file system has no locks: there it may be alive.
    */
   readonly clearUp?: (formerHolder: number) => Promise<void>;
-  /** Takes a sentence for a person: the file system has no locks. @default console.error */
-  readonly say?: (text: string) => void;
+  /** Takes a sentence for a person: the file system has no locks. */
+  readonly say: (text: string) => void;
 }
 
 /** Codes with which a file system says that it has no locks, as some Lustre and NFS mounts do. */
@@ -105,7 +105,7 @@ export async function holdLock(
 /** Locks an open lock file and signs it; `undefined` when it is no longer the one of that name. */
 async function takeLock(
   file: Deno.FsFile,
-  { path, guarded, removeAfter, clearUp, say = console.error }:
+  { path, guarded, removeAfter, clearUp, say }:
     & { readonly path: string; readonly guarded: string }
     & LockOptions,
 ): Promise<AsyncDisposable | undefined> {

@@ -8,6 +8,11 @@ import { POSITIONS, PREDICTOR_POSITIONS } from "./positions.ts";
 /** Shapes by tensor name. */
 export type ShapeTable = Readonly<Record<string, readonly number[]>>;
 
+/** How many values all tensors of a table hold together. */
+export function valuesIn(shapes: ShapeTable): number {
+  return Object.values(shapes).reduce((sum, shape) => sum + sizeOf(shape), 0);
+}
+
 function linearShapes(name: string, inputs: number, outputs: number): ShapeTable {
   return { [`${name}.weight`]: [outputs, inputs], [`${name}.bias`]: [outputs] };
 }

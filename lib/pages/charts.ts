@@ -1,12 +1,6 @@
 /** Charts as inline SVG: no scripts, colours from the style sheet of the page, so that they suit light and dark. */
-
+import { forHtml } from "../foreign_text.ts";
 import type { TokenShare } from "../model/masks.ts";
-
-/** Text for HTML and SVG. */
-export function escapeText(text: string): string {
-  const names: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", '"': "&quot;" };
-  return text.replace(/[&<"]/g, (sign) => names[sign]!);
-}
 
 /** `0.1234` as `12.3 %`. */
 export function percent(share: number): string {
@@ -29,7 +23,7 @@ function text(
 ): string {
   const turned = turn === 0 ? "" : ` transform="rotate(${turn} ${px(x)} ${px(y)})"`;
   return `<text x="${px(x)}" y="${px(y)}" text-anchor="${anchor}"${turned}>${
-    escapeText(content)
+    forHtml(content)
   }</text>`;
 }
 
@@ -39,7 +33,7 @@ function svg(
   parts: readonly string[],
 ): string {
   return `<svg viewBox="0 0 ${px(width)} ${px(height)}" width="${px(width)}" role="img" ` +
-    `aria-label="${escapeText(label)}">\n${parts.join("\n")}\n</svg>`;
+    `aria-label="${forHtml(label)}">\n${parts.join("\n")}\n</svg>`;
 }
 
 /** About `count` round numbers from 0 to at least `most`. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { forHtml } from "../foreign_text.ts";
 import {
   type Grid,
   type MaskConfig,
@@ -11,7 +12,7 @@ import {
   meanTokens,
   type TokenBounds,
 } from "../model/masks.ts";
-import { escapeText, heatMap, histogram, patchMap, percent } from "./charts.ts";
+import { heatMap, histogram, patchMap, percent } from "./charts.ts";
 
 /** What the page is about. */
 export interface MaskReport {
@@ -144,13 +145,13 @@ export function masksPage(report: MaskReport): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>${escapeText(name)}</title>
+<title>${forHtml(name)}</title>
 <style>${STYLE}</style>
 </head>
 <body>
-<h1>${escapeText(name)}</h1>
+<h1>${forHtml(name)}</h1>
 <p>${coverage.steps} steps of ${batch} images from seed ${seed}: the masks of the first steps of such
-a run.<br><code>${escapeText(values.join(" "))}</code></p>
+a run.<br><code>${forHtml(values.join(" "))}</code></p>
 <h2>Examples</h2>
 <p><span class="key context"></span>context<span class="key target"></span>target<span
 class="key both"></span>both<span class="key empty"></span>neither; images of step 0</p>

@@ -1,5 +1,7 @@
+import * as v from "valibot";
+import { Failure, messageOf } from "../failure.ts";
 import type { Features } from "../formats/arrow.ts";
-import { Failure } from "../failure.ts";
+import { parseJson } from "../json.ts";
 
 /** A feature file with the path that messages name. */
 export interface NamedFeatures {
@@ -62,13 +64,20 @@ export function expectUsable({ path, features }: NamedFeatures): void {
   );
 }
 
-/** SHA-256 of the shards that features were made from. */
-function shardHashes({ metadata }: Features): Set<string> {
+/** Tar files and their SHA-256, as the features stage records them. */
+const SHARDS = v.record(v.string(), v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "a SHA-256")));
+
+/** SHA-256 of the shards that features were made from; none where another tool made them. */
+function shardHashes({ path, features: { metadata } }: NamedFeatures): Set<string> {
   try {
-    const hashes: unknown = Object.values(JSON.parse(metadata["ijepa.shards"] ?? "{}") as object);
-    return new Set(hashes as string[]);
-  } catch {
-    return new Set(); // Free-form metadata of another tool.
+    return new Set(Object.values(parseJson(metadata["ijepa.shards"] ?? "{}", SHARDS)));
+  } catch (error) {
+    throw new Failure(
+      "data",
+      `Cannot probe: the metadata ijepa.shards of "${path}" cannot be used: ${messageOf(error)}, ` +
+        "make the features again",
+      { cause: error },
+    );
   }
 }
 
@@ -76,13 +85,13 @@ function shardHashes({ metadata }: Features): Set<string> {
  * Fails when samples are in both files: same key, from shards that both files name (or that neither names).
  *
  * @returns how many keys are in both files although their shards differ, for a warning
- * @throws {Failure} `data`, naming how many samples overlap
+ * @throws {Failure} `data`, naming how many samples overlap; or the metadata about shards are damaged
  */
 export function expectDisjoint(train: NamedFeatures, test: NamedFeatures): number {
   const known = new Set(train.features.keys);
   const shared = test.features.keys.filter((key) => known.has(key));
   if (shared.length === 0) return 0;
-  const trainShards = shardHashes(train.features), testShards = shardHashes(test.features);
+  const trainShards = shardHashes(train), testShards = shardHashes(test);
   const sameShards = trainShards.size === 0 && testShards.size === 0 ||
     !trainShards.isDisjointFrom(testShards);
   if (!sameShards) return shared.length;

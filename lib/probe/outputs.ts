@@ -1,11 +1,7 @@
+import { forCsvCell } from "../foreign_text.ts";
 import type { Features } from "../formats/arrow.ts";
 import { type FloatTensor, floatTensor } from "../tensor.ts";
 import type { LabelRun } from "./probe.ts";
-
-function csvCell(value: string | number): string {
-  const text = String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
 
 /** Lines that are joined before they are handed on. */
 const LINES_PER_PIECE = 4096;
@@ -32,7 +28,7 @@ export function* predictionsCsv(labels: readonly LabelRun[], test: Features): Ge
           nameOf(predictions.values[i]!),
           confidence?.toFixed(4) ?? "",
         ];
-        lines.push(cells.map(csvCell).join(",") + "\n");
+        lines.push(cells.map(forCsvCell).join(",") + "\n");
         if (lines.length < LINES_PER_PIECE) continue;
         yield lines.join("");
         lines = [];
@@ -50,9 +46,11 @@ export function probeWeights(
   labels: readonly LabelRun[],
 ): { tensors: Record<string, FloatTensor>; metadata: Record<string, string> } {
   const tensors: Record<string, FloatTensor> = {};
-  const classes: Record<string, readonly string[]> = {};
+  const classes = new Map<string, readonly string[]>(); // A label may be called __proto__.
   for (const { label, methods } of labels) {
-    if (label.task === "classify") classes[label.label] = label.classes.slice(0, label.classCount);
+    if (label.task === "classify") {
+      classes.set(label.label, label.classes.slice(0, label.classCount));
+    }
     for (const { linear } of methods) {
       if (!linear) continue;
       const outputs = linear.biases.length, width = linear.weights.length / outputs;
@@ -61,5 +59,5 @@ export function probeWeights(
       tensors[`${name}.bias`] = floatTensor([outputs], linear.biases);
     }
   }
-  return { tensors, metadata: { "ijepa.classes": JSON.stringify(classes) } };
+  return { tensors, metadata: { "ijepa.classes": JSON.stringify(Object.fromEntries(classes)) } };
 }

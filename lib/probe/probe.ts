@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import type { Runtime } from "../compile/mod.ts";
 import { Failure } from "../failure.ts";
+import { shorten } from "../foreign_text.ts";
 import { sha256 } from "../files/mod.ts";
 import { expectDisjoint, expectSameKind, expectUsable, type NamedFeatures } from "./checks.ts";
 import { probeKnnClasses, probeLogistic } from "./classify.ts";
@@ -16,6 +17,9 @@ import { meanAbsoluteError, rSquared } from "./metrics.ts";
 import { NeighbourSearch } from "./neighbour_search.ts";
 import { probeKnnNumbers, probeRidge } from "./regress.ts";
 import { bestMethod, type LabelResult, type MethodRun } from "./results.ts";
+
+/** Characters of names that a warning lists. */
+const LONGEST_LIST = 200;
 
 /** A probed label with everything that was found out. */
 export interface LabelRun {
@@ -98,13 +102,17 @@ function warningsFor(
     const [{ path, features }, rows] of [[train, label.trainRows], [test, label.testRows]] as const
   ) {
     const without = features.rows - rows.length;
-    if (without > 0) warnings.push(`${without} rows of "${path}" have no value and are left out`);
+    if (without > 0) {
+      warnings.push(`${without} rows of "${basename(path)}" have no value and are left out`);
+    }
   }
   if (label.task === "classify" && label.classes.length > label.classCount) {
     const unseen = label.classes.slice(label.classCount);
     const rows = label.test.filter((place) => place >= label.classCount).length;
     warnings.push(
-      `${rows} test rows are of classes that no training row has (${unseen.join(", ")}) ` +
+      `${rows} test rows are of classes that no training row has (${
+        shorten(unseen.join(", "), LONGEST_LIST)
+      }) ` +
         `and count as wrong`,
     );
   }
@@ -154,6 +162,14 @@ async function probeLabel(
   return { label, result, methods: runs };
 }
 
+/** Why a label is skipped, without the folders of the files: metrics are published. */
+function reasonOf({ message }: Failure, files: readonly NamedFeatures[]): string {
+  return files.reduce(
+    (text, { path }) => text.replaceAll(`"${path}"`, `"${basename(path)}"`),
+    message.replace(/^Cannot probe: /, ""),
+  );
+}
+
 /** Reads the labels to probe. Only an asked label must work; others are skipped with the reason. */
 function readLabels(
   train: NamedFeatures,
@@ -167,7 +183,7 @@ function readLabels(
       ready.push(readLabel(train, test, { label, wish }));
     } catch (error) {
       if (!(error instanceof Failure) || names.length === 1) throw error;
-      skipped.push({ label, reason: error.message.replace(/^Cannot probe: /, "") });
+      skipped.push({ label, reason: reasonOf(error, [train, test]) });
     }
   }
   if (ready.length === 0) {
@@ -214,7 +230,9 @@ export async function probeFeatures(
     labels: labels.map(({ result }) => result),
     skipped,
     warnings: overlap === 0 ? [] : [
-      `${overlap} keys of "${test.path}" are also in "${train.path}", from other shards: ` +
+      `${overlap} keys of "${basename(test.path)}" are also in "${
+        basename(train.path)
+      }", from other shards: ` +
       `check that they are other images`,
     ],
   };

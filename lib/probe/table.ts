@@ -1,3 +1,4 @@
+import { forMarkdown, forTerminal, shorten } from "../foreign_text.ts";
 import type { Interval } from "./metrics.ts";
 import type { ProbeMetrics } from "./probe.ts";
 import type { LabelResult, Strength } from "./results.ts";
@@ -5,24 +6,46 @@ import type { LabelResult, Strength } from "./results.ts";
 /** A table of text: the first row is its head. */
 export type Table = readonly (readonly string[])[];
 
+/** Names of labels and probes can be any text; nobody reads more of one in a table. */
+const LONGEST_CELL = 100;
+
+/** Signs that take two columns, or none. */
+const WIDE =
+  /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]/u;
+const COMBINING = /[\p{Mn}\p{Me}]/u;
+
+/** Columns that a text takes on a terminal. */
+function displayWidth(text: string): number {
+  let width = 0;
+  for (const sign of text) width += WIDE.test(sign) ? 2 : COMBINING.test(sign) ? 0 : 1;
+  return width;
+}
+
 /** How far a number stands from the left edge of a column is the reader's business: pad with spaces. */
 function padded(table: Table): { rows: string[][]; widths: number[] } {
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-  const rows = table.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)));
+  const widths = table[0]!.map((_, column) =>
+    Math.max(...table.map((row) => displayWidth(row[column]!)))
+  );
+  const rows = table.map((row) =>
+    row.map((cell, column) => cell + " ".repeat(widths[column]! - displayWidth(cell)))
+  );
   return { rows, widths };
+}
+
+function escaped(table: Table, escape: (text: string) => string): Table {
+  return table.map((row) => row.map((cell) => escape(shorten(cell, LONGEST_CELL))));
 }
 
 /** A table for a terminal: columns two spaces apart, a line under the head. */
 export function plainTable(table: Table): string {
-  const { rows, widths } = padded(table);
+  const { rows, widths } = padded(escaped(table, forTerminal));
   const line = widths.map((width) => "-".repeat(width));
   return [rows[0]!, line, ...rows.slice(1)].map((row) => row.join("  ").trimEnd()).join("\n");
 }
 
 /** A table in Markdown. */
 export function markdownTable(table: Table): string {
-  const escaped = table.map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
-  const { rows, widths } = padded(escaped);
+  const { rows, widths } = padded(escaped(table, forMarkdown));
   const line = widths.map((width) => "-".repeat(Math.max(3, width)));
   return [rows[0]!, line, ...rows.slice(1)].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }

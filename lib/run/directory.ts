@@ -57,9 +57,12 @@ async function prepare(path: string): Promise<void> {
 const READ_ONLY_CODES = ["EACCES", "EPERM", "EROFS"];
 
 /** Takes the lock of a run; an unfinished one that is read-only is worth a sentence of its own. */
-async function lockRun(path: string): Promise<AsyncDisposable> {
+async function lockRun(
+  path: string,
+  say: (text: string) => void,
+): Promise<AsyncDisposable> {
   try {
-    return await holdLock(join(path, LOCK_FILE), path, { removeAfter: true });
+    return await holdLock(join(path, LOCK_FILE), path, { removeAfter: true, say });
   } catch (error) {
     const { cause } = error as Error;
     const isRun = await Deno.stat(join(path, CONFIG_FILE)).then(() => true, () => false);
@@ -112,7 +115,7 @@ export class RunDirectory implements AsyncDisposable {
    */
   static async open(path: string, options: RunOptions): Promise<RunDirectory> {
     await prepare(path);
-    const lock = await lockRun(path);
+    const lock = await lockRun(path, options.say);
     try {
       return await RunDirectory.#openLocked(path, { ...options, lock });
     } catch (error) {

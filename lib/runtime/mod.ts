@@ -68,6 +68,7 @@ export const RUNTIME_FLAGS = {
     type: "integer",
     placeholder: "N",
     min: 1,
+    max: 1024,
     help: "threads of the runtime, all processors by default",
   },
 } as const;

@@ -4,6 +4,7 @@
  * @module
  */
 import { Failure, messageOf } from "../failure.ts";
+import { describeValue } from "../foreign_text.ts";
 import { STRATEGY_SETTINGS } from "../model/masks.ts";
 import { nearest, suggestion } from "../nearest.ts";
 import { FIELDS } from "./fields.ts";
@@ -71,7 +72,7 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 
 /** A value as a person wrote it. */
 function show(value: unknown): string {
-  return typeof value === "number" ? String(value) : JSON.stringify(value) ?? String(value);
+  return typeof value === "number" ? String(value) : describeValue(value);
 }
 
 /** `batch` and `model.batch` mean `run.batch`; else the nearest key, else those of the group, else the groups. */
@@ -115,7 +116,7 @@ function checkLayer({ origin, values }: Layer): void {
 
 function parseText(text: string, path: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.replace(/^\ufeff/, "")); // PowerShell puts a byte order mark in front.
   } catch (error) {
     const reason = messageOf(error).replace(/\s+/g, " ");
     throw new Failure(
@@ -147,15 +148,19 @@ function fileLayer(file: ConfigFile): Layer {
   return { origin, values: values as Layer["values"] };
 }
 
-/** `12`, `1e-3` are numbers, `true` and `false` are themselves, `[a,b]` is a list, the rest is text. */
+/** A number as JSON has it, and `.5`, `5.` and `+5`; not hexadecimal, not of another script. */
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** `12`, `1e-3` are numbers, `true` and `false` are themselves, `[a,b]` is a list of those, the rest is text. */
 function parseValue(text: string): unknown {
+  const list = /^\s*\[(.*)\]\s*$/s.exec(text);
+  return list === null ? parseSingle(text) : list[1]!.split(",").map(parseSingle);
+}
+
+function parseSingle(text: string): unknown {
   const trimmed = text.trim();
   if (trimmed === "true" || trimmed === "false") return trimmed === "true";
-  if (trimmed.startsWith("[") && trimmed.endsWith("]")) {
-    return trimmed.slice(1, -1).split(",").map(parseValue);
-  }
-  const number = Number(trimmed);
-  return trimmed === "" || Number.isNaN(number) ? trimmed : number;
+  return NUMBER.test(trimmed) ? Number(trimmed) + 0 : trimmed;
 }
 
 function setLayer(sets: readonly string[]): Layer {

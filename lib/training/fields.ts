@@ -1,3 +1,5 @@
+import { MOST_PATCHES, MOST_SIDE } from "../model/limits.ts";
+import { MOST } from "./limits.ts";
 import type { PretrainConfig } from "./settings.ts";
 
 /** What a configuration value must be. */
@@ -7,29 +9,21 @@ export interface Field {
   accepts(value: unknown): boolean;
 }
 
-interface Limits {
-  readonly least?: number;
-  readonly most?: number;
-  /** Exclusive bounds. */
-  readonly above?: number;
-  readonly below?: number;
-}
+/** Every number has two bounds; `above` and `below` are exclusive. */
+type Limits =
+  & ({ readonly least: number } | { readonly above: number })
+  & ({ readonly most: number } | { readonly below: number });
 
-function isWithin(value: unknown, { least, most, above, below }: Limits): value is number {
+function isWithin(value: unknown, limits: Limits): value is number {
   return typeof value === "number" && Number.isFinite(value) &&
-    (least === undefined || value >= least) && (most === undefined || value <= most) &&
-    (above === undefined || value > above) && (below === undefined || value < below);
+    ("least" in limits ? value >= limits.least : value > limits.above) &&
+    ("most" in limits ? value <= limits.most : value < limits.below);
 }
 
-function describe({ least, most, above, below }: Limits): string {
-  if (least !== undefined && most !== undefined) return ` from ${least} to ${most}`;
-  const parts = [
-    least !== undefined && `of at least ${least}`,
-    above !== undefined && `above ${above}`,
-    most !== undefined && `at most ${most}`,
-    below !== undefined && `below ${below}`,
-  ].filter(Boolean);
-  return parts.length === 0 ? "" : ` ${parts.join(" and ")}`;
+function describe(limits: Limits): string {
+  if ("least" in limits && "most" in limits) return ` from ${limits.least} to ${limits.most}`;
+  const from = "least" in limits ? `of at least ${limits.least}` : `above ${limits.above}`;
+  return ` ${from} and ${"most" in limits ? `at most ${limits.most}` : `below ${limits.below}`}`;
 }
 
 function number(limits: Limits): Field {
@@ -78,10 +72,10 @@ const YES_OR_NO: Field = {
   accepts: (value) => typeof value === "boolean",
 };
 
-const SIDES = { least: 1, most: 16384 };
+const SIDES = { least: 1, most: MOST_SIDE };
 
 const IMAGE_SIZE: Field = {
-  wanted: "pixels of a square image, or [height,width], whole numbers from 1 to 16384",
+  wanted: `pixels of a square image, or [height,width], whole numbers from 1 to ${SIDES.most}`,
   accepts: (value) => {
     const sides = Array.isArray(value) ? value : [value, value];
     return sides.length === 2 &&
@@ -89,10 +83,17 @@ const IMAGE_SIZE: Field = {
   },
 };
 
-const POSITIVE = integer({ least: 1 });
+function count(most: number): Field {
+  return integer({ least: 1, most });
+}
+
 const FRACTION = { above: 0, most: 1 };
 const ASPECT = { least: 0.01, most: 100 };
-const NOT_NEGATIVE = number({ least: 0 });
+/** Standard deviations of initial weights: 10 is 500 times the usual. */
+const INITIAL_STD = number({ least: 0, most: 10 });
+/** Learning rates and weight decays of at most 100: beyond all that trains. */
+const RATE = number({ least: 0, most: 100 });
+const MOMENTUM = number({ least: 0, most: 1 });
 
 /** Every value of a configuration and what it must be, in the order of `PretrainConfig`. */
 export const FIELDS: {
@@ -106,28 +107,28 @@ export const FIELDS: {
     cropAspect: range(ASPECT),
     horizontalFlip: YES_OR_NO,
     mean: channels({ least: 0, most: 1 }),
-    std: channels({ above: 0 }),
+    std: channels({ least: 0.001, most: 1 }),
   },
   model: {
-    patchSize: POSITIVE,
-    width: POSITIVE,
-    depth: POSITIVE,
-    heads: POSITIVE,
-    mlpRatio: number({ above: 0 }),
-    patchEmbedStd: NOT_NEGATIVE,
-    initStd: NOT_NEGATIVE,
-    predictorWidth: POSITIVE,
-    predictorDepth: POSITIVE,
-    predictorHeads: POSITIVE,
+    patchSize: count(MOST.patchSize),
+    width: count(MOST.width),
+    depth: count(MOST.depth),
+    heads: count(MOST.heads),
+    mlpRatio: number({ above: 0, most: 64 }),
+    patchEmbedStd: INITIAL_STD,
+    initStd: INITIAL_STD,
+    predictorWidth: count(MOST.width),
+    predictorDepth: count(MOST.depth),
+    predictorHeads: count(MOST.heads),
   },
   masks: {
     strategy: choice("multiblock", "rasterized", "block", "random"),
     sampler: choice("full", "reference"),
-    targetBlocks: POSITIVE,
+    targetBlocks: count(MOST.targetBlocks),
     targetScale: range(FRACTION),
     targetAspect: range(ASPECT),
     contextScale: range(FRACTION),
-    minKeep: integer({ least: 0 }),
+    minKeep: integer({ least: 0, most: MOST_PATCHES }),
     contextKeepFraction: number(FRACTION),
   },
   objective: {
@@ -138,28 +139,28 @@ export const FIELDS: {
   optimizer: {
     beta1: number({ least: 0, below: 1 }),
     beta2: number({ least: 0, below: 1 }),
-    epsilon: number({ above: 0 }),
+    epsilon: number({ above: 0, most: 1 }),
   },
   schedule: {
-    steps: POSITIVE,
-    epochs: number({ above: 0 }),
-    warmupSteps: integer({ least: 0 }),
-    warmupEpochs: NOT_NEGATIVE,
-    startLearningRate: NOT_NEGATIVE,
-    learningRate: number({ above: 0 }),
-    finalLearningRate: NOT_NEGATIVE,
-    weightDecay: NOT_NEGATIVE,
-    finalWeightDecay: NOT_NEGATIVE,
-    emaStart: number({ least: 0, most: 1 }),
-    emaEnd: number({ least: 0, most: 1 }),
-    ipeScale: number({ least: 1 }),
+    steps: count(MOST.steps),
+    epochs: number({ above: 0, most: MOST.epochs }),
+    warmupSteps: integer({ least: 0, most: MOST.steps }),
+    warmupEpochs: number({ least: 0, most: MOST.epochs }),
+    startLearningRate: RATE,
+    learningRate: number({ above: 0, most: 100 }),
+    finalLearningRate: RATE,
+    weightDecay: RATE,
+    finalWeightDecay: RATE,
+    emaStart: MOMENTUM,
+    emaEnd: MOMENTUM,
+    ipeScale: number({ least: 1, most: 1000 }),
   },
   run: {
-    batch: POSITIVE,
-    accumulate: POSITIVE,
-    seed: integer({ least: 0, most: 4294967295 }),
-    checkpointSteps: POSITIVE,
-    keepLast: POSITIVE,
-    keepEvery: integer({ least: 0 }),
+    batch: count(MOST.batch),
+    accumulate: count(MOST.batch),
+    seed: integer({ least: 0, most: MOST.seed }),
+    checkpointSteps: count(MOST.steps),
+    keepLast: count(MOST.checkpoints),
+    keepEvery: integer({ least: 0, most: MOST.checkpoints }),
   },
 };

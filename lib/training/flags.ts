@@ -1,3 +1,4 @@
+import { MOST } from "./limits.ts";
 import { PRESET_NAMES } from "./presets.ts";
 
 /** Command-line flags of every stage that takes the configuration of a run. */
@@ -15,6 +16,38 @@ export const CONFIG_FLAGS = {
     placeholder: "group.key=value",
     help: "one value, for example model.depth=6 or masks.strategy=block",
   },
-  batch: { type: "integer", placeholder: "N", min: 1, help: "images per step" },
-  seed: { type: "integer", placeholder: "N", min: 0, max: 0xffffffff, help: "decides all chance" },
+  batch: { type: "integer", placeholder: "N", min: 1, max: MOST.batch, help: "images per step" },
+  seed: { type: "integer", placeholder: "N", min: 0, max: MOST.seed, help: "decides all chance" },
+} as const;
+
+/** Flags of the stage that trains: how long, in which parts, and when it saves. */
+export const LENGTH_FLAGS = {
+  accumulate: {
+    type: "integer",
+    placeholder: "N",
+    min: 1,
+    max: MOST.batch,
+    help: "parts that a batch is worked through in: the same update in less memory",
+  },
+  steps: {
+    type: "integer",
+    placeholder: "N",
+    min: 1,
+    max: MOST.steps,
+    help: "length of the run in steps",
+  },
+  epochs: {
+    type: "number",
+    placeholder: "N",
+    min: 0,
+    max: MOST.epochs,
+    help: "length of the run in epochs",
+  },
+  checkpointSteps: {
+    type: "integer",
+    placeholder: "N",
+    min: 1,
+    max: MOST.steps,
+    help: "steps between checkpoints",
+  },
 } as const;

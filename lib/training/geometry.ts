@@ -1,15 +1,16 @@
 import { Failure } from "../failure.ts";
 import { gridOf } from "../model/config.ts";
+import { batchBytes, MOST_BATCH_BYTES, MOST_PATCHES } from "../model/limits.ts";
 import { checkMaskGeometry } from "../model/masks.ts";
+import { valuesIn } from "../model/parameters.ts";
 import { nearestDivisors, nearestMultiples } from "../nearest.ts";
+import { MOST_PARAMETERS } from "./limits.ts";
 import { imageSizeOf, modelConfigOf, type PretrainConfig } from "./settings.ts";
+import { trainedShapes } from "./state.ts";
 
 function refuse(text: string): never {
   throw new Failure("usage", `Cannot build the model: ${text}`);
 }
-
-/** Attention over more patches than this fits no machine, and is surely a mistyped patch size. */
-const MOST_PATCHES = 16384;
 
 function checkPatches(config: PretrainConfig): void {
   const patch = config.model.patchSize;
@@ -48,6 +49,29 @@ function checkWidth(
   }
 }
 
+/** `12.5 GB`, `4.3 billion`: a size against its limit, in thousands of millions. */
+function billions(size: number): number {
+  return Number((size / 1e9).toPrecision(3));
+}
+
+function checkSizes(config: PretrainConfig): void {
+  const parameters = valuesIn(trainedShapes(modelConfigOf(config)));
+  if (parameters > MOST_PARAMETERS) {
+    refuse(
+      `it would have ${billions(parameters)} billion parameters, wanted at most ` +
+        `${billions(MOST_PARAMETERS)}, lower model.width, model.depth or the predictor's`,
+    );
+  }
+  const size = imageSizeOf(config.data), { batch } = config.run;
+  const bytes = batchBytes(batch, size);
+  if (bytes > MOST_BATCH_BYTES) {
+    refuse(
+      `run.batch ${batch} images of ${size.join("x")} take ${billions(bytes)} GB, wanted at most ` +
+        `${billions(MOST_BATCH_BYTES)}, lower run.batch or data.imageSize`,
+    );
+  }
+}
+
 function checkObjective({ objective: { targets, targetMasking } }: PretrainConfig): void {
   if (targets !== "pixels" || targetMasking === "output") return;
   refuse(
@@ -78,6 +102,7 @@ export function checkGeometry(config: PretrainConfig): void {
   if (encoder.mlpWidth < 1) {
     refuse(`model.mlpRatio ${config.model.mlpRatio} leaves no MLP, raise it, 4 is usual`);
   }
+  checkSizes(config);
   checkMaskGeometry(config.masks, gridOf(encoder));
   checkObjective(config);
   checkParts(config);

@@ -5,8 +5,8 @@
 
 import { gridOf } from "../model/config.ts";
 import { maskTokenBounds } from "../model/masks.ts";
-import type { ShapeTable } from "../model/parameters.ts";
-import { sizeOf } from "../tensor.ts";
+import { Failure } from "../failure.ts";
+import { valuesIn } from "../model/parameters.ts";
 import { stepConfigOf } from "./loop.ts";
 import type { PretrainConfig } from "./settings.ts";
 import { stateShapes, trainedShapes } from "./state.ts";
@@ -31,10 +31,6 @@ export interface MemoryPlan {
   readonly stepBytes: number;
 }
 
-function elements(shapes: ShapeTable): number {
-  return Object.values(shapes).reduce((sum, shape) => sum + sizeOf(shape), 0);
-}
-
 /** Makes a trainer ready for the longest masks of its configuration. @returns undefined where the runtime cannot tell */
 export function planMemory(
   config: PretrainConfig,
@@ -52,9 +48,26 @@ export function planMemory(
     contextTokens,
     targetTokens,
     programBytes: PROCESS_BYTES + need.programBytes,
-    stateBytes: 4 * (2 * elements(stateShapes(model)) + lanes * elements(trainedShapes(model))),
+    stateBytes: 4 * (2 * valuesIn(stateShapes(model)) + lanes * valuesIn(trainedShapes(model))),
     stepBytes: need.workBytes,
   };
+}
+
+/**
+ * Refuses a model whose weights and moments alone are more than there is, before anything is built.
+ *
+ * @param available bytes that this process can still take, where known
+ * @throws {Failure} `usage`
+ */
+export function expectStateFits(config: PretrainConfig, available: number | undefined): void {
+  const need = 4 * valuesIn(stateShapes(stepConfigOf(config).model));
+  if (available === undefined || need <= available) return;
+  throw new Failure(
+    "usage",
+    `Cannot build the model: its weights and moments take ${gigabytes(need)}, wanted at most the ` +
+      `${gigabytes(available)} of memory that are available, choose a smaller --preset or lower ` +
+      "model.width and model.depth",
+  );
 }
 
 /** `1.4 GB`, to two digits. */

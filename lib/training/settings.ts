@@ -1,6 +1,8 @@
+import { Failure } from "../failure.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { ENCODER_SIZES } from "../model/presets.ts";
 import type { MaskConfig } from "../model/masks/types.ts";
+import { MOST } from "./limits.ts";
 import type { ObjectiveConfig } from "./objective.ts";
 
 /** Images and how they are cropped (method.md section 5.6). */
@@ -183,10 +185,21 @@ export interface RunPlan {
   readonly scheduleSteps: number;
 }
 
-/** Converts epochs to steps: the only place that does. */
+/**
+ * Converts epochs to steps: the only place that does.
+ *
+ * @throws {Failure} `usage`: more steps than a run may have
+ */
 export function planRun({ schedule }: PretrainConfig, stepsPerEpoch: number): RunPlan {
   const { steps, epochs, warmupSteps, warmupEpochs, ipeScale } = schedule;
   const length = steps ?? (epochs ?? 0) * stepsPerEpoch;
+  if (length > MOST.steps) {
+    throw new Failure(
+      "usage",
+      `Cannot plan the run: ${epochs} epochs of ${stepsPerEpoch} steps are ${length} steps, wanted ` +
+        `at most ${MOST.steps}, lower schedule.epochs`,
+    );
+  }
   return {
     steps: Math.max(1, Math.floor(length)),
     stepsPerEpoch,

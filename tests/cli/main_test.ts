@@ -89,6 +89,24 @@ Deno.test("main() exits 2 for wrong usage and says where help is", async () => {
   });
 });
 
+Deno.test("main() prints foreign text as data: one line without controls, of limited length", () =>
+  withFolder(async (folder) => {
+    const name = "a\x1b[2J\nforged: line\u202e\x9b";
+    const path = join(folder, name);
+    await press("--out", path);
+    const { code, out, err } = await press("--out", path);
+    assert.equal(code, 0);
+    const shown = `${folder}/a\\x1b[2J\\nforged: line\\u202e\\x9b`;
+    assert.equal(err, `press: "${shown}" is up to date\n`);
+    assert.doesNotMatch(out, /(?!\n)[\p{Cc}\p{Cf}]/u);
+    assert.equal(JSON.parse(out).out, path);
+
+    const long = await press("--" + "x".repeat(100_000));
+    assert.equal(long.code, 2);
+    assert.match(long.err, /^press: Cannot read the command line: unknown flag "--x+ \[\.\.\.\] /);
+    assert.ok(long.err.length < 2200, `${long.err.length} characters`);
+  }));
+
 Deno.test("main() exits 1 for a bug, with its stack", async () => {
   const { code, out, err } = await press("--out", "x", "--fail", "bug");
   assert.deepEqual({ code, out }, { code: 1, out: "" });

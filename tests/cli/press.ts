@@ -1,12 +1,18 @@
 /** A stage for the tests of `lib/cli`: it ends as it is told. */
 import { makeArtifact } from "../../lib/artifact/mod.ts";
-import { type Command, main, type Options, printLine } from "../../lib/cli/mod.ts";
+import { type Command, main, type Options, printMessage } from "../../lib/cli/mod.ts";
 import { Failure, type FailureKind } from "../../lib/failure.ts";
 
 const FLAGS = {
   out: { type: "string", placeholder: "FILE", required: true, help: "file to make" },
   fail: { type: "string", placeholder: "KIND", help: "kind of failure, or bug" },
-  waitSeconds: { type: "number", default: 0, help: "time before the file is written" },
+  waitSeconds: {
+    type: "number",
+    min: 0,
+    max: 60,
+    default: 0,
+    help: "time before the file is written",
+  },
 } as const;
 
 const COMMAND = {
@@ -30,7 +36,7 @@ async function press({ out, fail, waitSeconds }: Options<typeof FLAGS>): Promise
   } as const;
   return await makeArtifact({ ...spec, force: false }, async (temporary) => {
     await Deno.writeTextFile(temporary, "half");
-    printLine("press: pressing");
+    printMessage("press", "pressing");
     await new Promise((resolve) => setTimeout(resolve, waitSeconds * 1000));
     return { pages: 1 };
   });

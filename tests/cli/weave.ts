@@ -3,7 +3,13 @@ import { type Command, type Context, main, type Options, Progress } from "../../
 import { Failure } from "../../lib/failure.ts";
 
 const FLAGS = {
-  seconds: { type: "number", required: true, help: "time from the signal to the safe point" },
+  seconds: {
+    type: "number",
+    min: 0,
+    max: 60,
+    required: true,
+    help: "time from the signal to the safe point",
+  },
 } as const;
 
 const COMMAND = {

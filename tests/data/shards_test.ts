@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { formatManifest, type Manifest, parseManifest } from "../../lib/data/manifest.ts";
 import { ShardWriter } from "../../lib/data/shard_writer.ts";
+import { parseSampleRecord } from "../../lib/data/sample_record.ts";
 import { openShards, verifyShards } from "../../lib/data/shards.ts";
 import { Failure } from "../../lib/failure.ts";
 import { temporaryFolder } from "./pictures.ts";
@@ -29,7 +30,10 @@ async function makeShards(
     format: "ijepa-shards",
     version: 1,
     splits: { train: { images, shards } },
-    labels: [{ name: "objects", type: "number" }],
+    labels: [
+      { name: "objects", type: "number" },
+      { name: "shape", type: "class", classes: ["a", "b"] },
+    ],
     channelMean: [0.5, 0.5, 0.5],
     channelStd: [0.25, 0.25, 0.25],
     quarantined: 0,
@@ -95,7 +99,7 @@ Deno.test("openShards() names what is missing or cut short", async () => {
   await Deno.writeTextFile(join(path, "manifest.json"), "{");
   assert.match(
     await open(),
-    /^data: Cannot read the manifest "S\/manifest.json": not valid JSON \(.*\), run shard again$/,
+    /^data: Cannot read the manifest "S\/manifest.json": it is not JSON \(.*\), run shard again$/,
   );
 });
 
@@ -148,19 +152,113 @@ Deno.test("parseManifest() refuses manifests that do not add up", async () => {
   await makeShards(folder.path, { images: 2, shardImages: 2 });
   const text = await Deno.readTextFile(join(folder.path, "manifest.json"));
   assert.equal(formatManifest(parseManifest(text, "m")), text);
-  const cases = [
-    ['"ijepa-shards"', '"tars"', '"format" is not "ijepa-shards"'],
-    ['"version": 1', '"version": 2', "wanted version 1, got 2"],
-    ['"images": 2', '"images": 3', 'split "train" does not add up'],
-    ["train-000000.tar", "../../train-000000.tar", 'split "train" does not add up'],
-    ["[512,", '["512",', 'split "train" does not add up'],
-    ['"number"', '"class"', '"labels" is not understood'],
-    ['"channelStd"', '"std"', '"channelStd" is not three numbers'],
-  ] as const;
+  const { bytes, offsets: [[, , , jsonBytes]] } = JSON.parse(text).splits.train.shards[0];
+  const places = "places [image, imageBytes, json, jsonBytes] within the bytes of the file";
+  const cases: readonly (readonly [string | RegExp, string, string])[] = [
+    ['"ijepa-shards"', '"tars"', '"format" wants "ijepa-shards", got "tars"'],
+    ['"version": 1', '"version": 2', '"version" wants 1, got 2'],
+    [
+      '"images": 2',
+      '"images": 3',
+      '"splits.train.images" wants the sum of the images of its shards, got',
+    ],
+    [
+      /"images": 2,\n {5}"bytes"/,
+      '"images": 1e12, "bytes"',
+      '"splits.train.shards.0.images" wants at most 1000000000, got 1000000000000',
+    ],
+    [
+      "train-000000.tar",
+      "../../train-000000.tar",
+      '"splits.train.shards.0.file" wants a plain file name that ends in .tar, got "../../train-000000.tar"',
+    ],
+    [
+      "train-000000.tar",
+      "/etc/passwd",
+      '"splits.train.shards.0.file" wants a plain file name that ends in .tar, got "/etc/passwd"',
+    ],
+    ["[512,", '["512",', `"splits.train.shards.0.offsets" wants ${places}`],
+    ["[512,", "[-512,", `"splits.train.shards.0.offsets" wants ${places}`],
+    ["[512,500", "[512,1e9", `"splits.train.shards.0.offsets" wants ${places}`],
+    [
+      `,${jsonBytes}]`,
+      `,${bytes}]`,
+      `"splits.train.shards.0.offsets" wants ${places}`,
+    ],
+    [
+      /\[512,[\d,]+\],/,
+      "",
+      '"splits.train.shards.0.offsets" wants a place for each of the images, got',
+    ],
+    [
+      /"sha256": "../,
+      '"sha256": "ZZ',
+      '"splits.train.shards.0.sha256" wants a SHA-256 of 64 hexadecimal digits, got "ZZ',
+    ],
+    ['"number"', '"class"', '"labels.0.classes" is missing'],
+    ['"number"', '"text"', '"labels.0.type" wants ("class" | "number"), got "text"'],
+    ['"objects"', '"shape"', '"labels" wants columns of different names, got ["{...}","{...}"]'],
+    [
+      '"objects"',
+      '"embedding"',
+      '"labels.0.name" wants a name that is not reserved, got "embedding"',
+    ],
+    [/"a",\s+"b"/, '"a","a"', '"labels.1.classes" wants classes of different names, got ["a","a"]'],
+    ['"channelStd"', '"std"', '"channelStd" is missing'],
+    [/0\.25/, "-1", '"channelStd.0" wants at least 0, got -1'],
+    [/0\.25/, "null", '"channelStd.0" wants a number, got null'],
+    ['"seed": 0', '"seed": 0.5', '"seed" wants a whole number, got 0.5'],
+    [
+      '"seed": 0',
+      '"seed": 0, "clsColumn": "objects"',
+      '"clsColumn" wants the name of a label of classes, got',
+    ],
+    ['"train": {', '"../train": {', '"splits.../train" wants a name of a split, got "../train"'],
+  ];
   for (const [from, to, flaw] of cases) {
-    assert.ok(text.includes(from), from);
-    assert.throws(() => parseManifest(text.replace(from, to), "m"), {
-      message: `Cannot read the manifest "m": ${flaw}, run shard again`,
+    const changed = text.replace(from, to);
+    assert.notEqual(changed, text, String(from));
+    assert.throws(() => parseManifest(changed, "m"), (error) => {
+      assert.ok(error instanceof Failure && error.kind === "data");
+      assert.ok(error.message.startsWith(`Cannot read the manifest "m": ${flaw}`), error.message);
+      assert.ok(error.message.endsWith(", run shard again"), error.message);
+      return true;
     });
+  }
+  const twice = JSON.parse(text);
+  twice.splits.test = twice.splits.train;
+  assert.throws(
+    () => parseManifest(JSON.stringify(twice), "m"),
+    /^Failure: Cannot read the manifest "m": "splits" wants each tar file once, got /,
+  );
+  assert.throws(() => parseManifest(new Uint8Array([0x22, 0xff, 0x22]), "m"), {
+    message: 'Cannot read the manifest "m": it is not UTF-8 text, run shard again',
+  });
+});
+
+Deno.test("parseSampleRecord() holds labels against the manifest", () => {
+  const columns = [
+    { name: "n", type: "number" },
+    { name: "__proto__", type: "class", classes: ["a"] },
+    { name: "constructor", type: "class", classes: ["a"] },
+  ] as const;
+  const parse = (text: string) => parseSampleRecord(encoder.encode(text), columns);
+  const record = parse('{"key":"k","path":"p","labels":{"n":1,"__proto__":"a"}}');
+  assert.deepEqual(Object.entries(record.labels), [
+    ["n", 1],
+    ["__proto__", "a"],
+    ["constructor", null],
+  ]);
+  const cases = {
+    '{"key":"k","path":"p","labels":{"n":"1"}}': 'label "n" wants a number, got "1"',
+    '{"key":"k","path":"p","labels":{"constructor":"b"}}':
+      'label "constructor" wants one of its classes, got "b"',
+    '{"key":"k","path":7,"labels":{}}': '"path" wants a text, got 7',
+    '{"key":"k","path":"p","labels":[]}': '"labels" wants an object of labels, got []',
+    '{"key":"k","path":"p"}': '"labels" is missing',
+    "[]": '"key" is missing',
+  };
+  for (const [text, message] of Object.entries(cases)) {
+    assert.throws(() => parse(text), { name: "JsonError", message });
   }
 });

@@ -160,3 +160,22 @@ Deno.test("modelCard() says where the encoder comes from", () => {
     ]
   ) assert.ok(card.includes(wanted), `"${wanted}" is not in the card`);
 });
+
+Deno.test("modelCard() takes names from elsewhere as text, and of a path the name only", () => {
+  const card = modelCard({ ...madeEncoder(), network: "<b>|constructor" }, {
+    version: "1.2.3",
+    step: 0,
+    config: {},
+    shards: { manifestSha256: "](http://x)", split: "`a`\n# b", images: 9 },
+    initFrom: { path: "/data/of/someone/w|[x](y)\n.pth", sha256: "ab" },
+  }, { largestDifference: 0, images: 3, reference: "the reference" });
+  for (
+    const wanted of [
+      "The &lt;b&gt;\\|constructor encoder of an I-JEPA run",
+      "| dataset manifest, SHA-256 | \\](http\\://x) |",
+      "| training images | 9, split \\`a\\`\\\\n# b |",
+      "| started from, SHA-256 | w\\|\\[x\\](y)\\\\n.pth, `ab` |",
+    ]
+  ) assert.ok(card.includes(wanted), `"${wanted}" is not in the card:\n${card}`);
+  assert.doesNotMatch(card, /someone|<b>/);
+});

@@ -149,3 +149,20 @@ Deno.test("plainTable() and markdownTable() align columns", () => {
     "| a         | long head |\n| --------- | --------- |\n| wide cell | b\\|c      |",
   );
 });
+
+Deno.test("plainTable() and markdownTable() keep foreign names in their cells", () => {
+  const table = [["a|`b`", "<script>"], ["](http://x)\n# head", "x".repeat(300)]];
+  const plain = plainTable(table).split("\n"), markdown = markdownTable(table).split("\n");
+  assert.deepEqual([plain.length, markdown.length], [3, 3]);
+  assert.match(plain[2]!, /^\]\(http:\/\/x\)\\n# head {2}x+ \[\.\.\.\] x+$/);
+  assert.match(markdown[0]!, /^\| a\\\|\\`b\\` +\| &lt;script&gt; +\|$/);
+  assert.match(markdown[2]!, /^\| \\\]\(http\\:\/\/x\)\\\\n# head \| x+ /);
+  assert.ok(markdown.every((line) => line.length < 250));
+});
+
+Deno.test("plainTable() aligns wide and combining characters as terminals show them", () => {
+  const rows = plainTable([["name", "n"], ["猫", "1"], ["cafe\u0301", "2"], ["😀", "3"]]).split(
+    "\n",
+  );
+  assert.deepEqual(rows, ["name  n", "----  -", "猫    1", "cafe\u0301  2", "😀    3"]);
+});

@@ -205,8 +205,8 @@ Deno.test("probeFeatures() refuses features of different kinds, naming key and v
 });
 
 Deno.test("probeFeatures() refuses samples that are in both files", async () => {
-  const shards = { metadata: { "ijepa.shards": '{"train-000000.tar":"aa"}' } };
-  const other = { metadata: { "ijepa.shards": '{"train-000000.tar":"bb"}' } };
+  const shards = { metadata: { "ijepa.shards": `{"train-000000.tar":"${"aa".repeat(32)}"}` } };
+  const other = { metadata: { "ijepa.shards": `{"train-000000.tar":"${"bb".repeat(32)}"}` } };
   const text = '30 of the 30 samples of "test.arrow" are also in "train.arrow" ' +
     '(the first is "image-0"), give features of two splits';
   await assertRefused(probe({}, { rows: 30 }), { text });
@@ -215,6 +215,12 @@ Deno.test("probeFeatures() refuses samples that are in both files", async () => 
     text: '5 of the 10 samples of "test.arrow" are also in "train.arrow" ' +
       '(the first is "image-55"), give features of two splits',
   });
+  // Damaged metadata would hide that the shards are the same.
+  const damaged = { metadata: { "ijepa.shards": '{"train-000000.tar":' } };
+  await assert.rejects(
+    probe(damaged, { rows: 30, ...other }),
+    /Cannot probe: the metadata ijepa\.shards of "train\.arrow" cannot be used: it is not JSON/,
+  );
   const { metrics } = await probe(shards, { rows: 30, ...other }, { label: "shape" });
   assert.deepEqual(metrics.warnings, [
     '30 keys of "test.arrow" are also in "train.arrow", from other shards: ' +
@@ -329,6 +335,29 @@ Deno.test("probeWeights() are linear maps on the embeddings that give the predic
       { tolerance: 1e-4 },
     );
   }
+});
+
+Deno.test("predictionsCsv() and probeWeights() take any name as text", async () => {
+  const names = ["=1+1", "-0.5", "__proto__"];
+  const named = (options: MadeOptions) => {
+    const made = madeFeatures(options);
+    const values = (made.labels.get("objects")!.values as number[]).map((n) => names[n - 1]!);
+    return { ...made, labels: new Map([["__proto__", { type: "class" as const, values }]]) };
+  };
+  const test = { ...named(TEST), paths: Array(TEST.rows).fill("@a.jpg") };
+  const run = await probe(named({}), test, { method: "logistic" });
+  const rows = [...predictionsCsv(run.labels, test)].join("").trimEnd().split("\n").slice(1);
+  for (const row of rows) {
+    assert.match(row, /^__proto__,logistic,image-\d+,'@a\.jpg,('=1\+1|-0\.5|__proto__),/);
+  }
+  assert.equal(
+    probeWeights(run.labels).metadata["ijepa.classes"],
+    JSON.stringify({ ["__proto__"]: ["-0.5", "=1+1", "__proto__"] }),
+  );
+  assert.deepEqual(
+    Object.keys(run.metrics.labels[0]!.methods[0]!.recalls!).sort(),
+    names.toSorted(),
+  );
 });
 
 Deno.test("predictionsCsv() quotes what needs it", async () => {

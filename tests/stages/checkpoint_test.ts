@@ -335,10 +335,18 @@ Deno.test("checkpoint --image-size is refused when patches do not fit, or it is 
     "checkpoint: Cannot change the resolution: 18 pixels are no multiple of the encoder's patches of 4, " +
     "use 16 or 20",
   ]);
-  const text = await exportTo("text", ["--image-size", "big"]);
-  assert.deepEqual([text.code, text.stderr.split("\n")[0]], [
+  for (const size of ["big", "16384", "0x10", " 16", "16x", "-16"]) {
+    const text = await exportTo("text", [`--image-size=${size}`]);
+    assert.deepEqual([text.code, text.stderr.split("\n")[0]], [
+      2,
+      "checkpoint: Cannot change the resolution: --image-size must be pixels such as 448, or 224x448 " +
+      `(height x width), of at most 4096, got "${size}"`,
+    ]);
+  }
+  const many = await exportTo("many", ["--image-size", "1024"]);
+  assert.deepEqual([many.code, many.stderr.split("\n")[0]], [
     2,
-    "checkpoint: Cannot change the resolution: --image-size must be pixels such as 448, or 224x448 " +
-    '(height x width), got "big"',
+    "checkpoint: Cannot change the resolution: 1024x1024 pixels are 65536 of the encoder's patches of " +
+    "4, wanted at most 16384, lower --image-size",
   ]);
 });

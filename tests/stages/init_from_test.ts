@@ -75,7 +75,7 @@ Deno.test("pretrain --init-from an exported encoder starts with its bytes in bot
   assert.deepEqual((await readEncoder(again)).weights, weights);
   const card = await Deno.readTextFile(join(again, "README.md"));
   assert.match(card, /before its first step \(step 0\): the weights that it started from/);
-  assert.ok(card.includes(`| started from, SHA-256 | ${encoder}, \`${record.initFrom.sha256}\` |`));
+  assert.ok(card.includes(`| started from, SHA-256 | encoder, \`${record.initFrom.sha256}\` |`));
 });
 
 Deno.test("pretrain --init-from an encoder with another epsilon of LayerNorms says so and goes on", async () => {

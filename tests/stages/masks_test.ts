@@ -88,7 +88,27 @@ Deno.test("masks refuses what cannot work in one sentence, and another page in t
     66,
     'masks: Cannot read the configuration: "S/none.json" does not exist, check --config',
   ]);
-  assert.equal((await run()).code, 0);
+  const config = join(folder.path, "run.json");
+  const cases = [
+    [new Uint8Array([0xff, 0xfe, 0x7b, 0, 0x7d, 0]), '"S/run.json" is not UTF-8 text'],
+    [new Uint8Array(1_000_001), '"S/run.json" has 1000001 bytes, wanted at most 1000000'],
+  ] as const;
+  for (const [bytes, flaw] of cases) {
+    await Deno.writeFile(config, bytes);
+    const { code, message } = await run("--config", config);
+    assert.deepEqual([code, message], [
+      2,
+      `masks: Cannot read the configuration: ${flaw}, check --config`,
+    ]);
+  }
+  const folderGiven = await run("--config", folder.path);
+  assert.deepEqual([folderGiven.code, folderGiven.message], [
+    2,
+    'masks: Cannot read the configuration: "S" is not a file, check --config',
+  ]);
+  // As PowerShell writes it.
+  await Deno.writeTextFile(config, '\ufeff{"run": {"batch": 8}}\r\n');
+  assert.equal((await run("--config", config)).code, 0);
   const other = await run("--seed", "1");
   assert.equal(other.code, 73);
   assert.match(other.message, /^masks: Cannot write "S\/masks\.html": it was made from other/);

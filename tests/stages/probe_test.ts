@@ -192,8 +192,9 @@ Deno.test("probe and compare exit with the code and sentence that fit", async ()
     await Deno.writeTextFile(join(directory, "other/metrics.json"), "{}");
     await refused("compare", ["--probes", "pretrained=other"], {
       code: 65,
-      text: `Cannot compare: "other/metrics.json" (${directory}/other/metrics.json) is not the ` +
-        'result of a probe, give a directory that "deno task probe" wrote',
+      text:
+        `Cannot compare: "other/metrics.json" (${directory}/other/metrics.json) cannot be used: ` +
+        '"format" is missing, make it with "deno task probe"',
     });
     const names = [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
     assert.deepEqual(names, ["other", "test.arrow", "train.arrow"], "nothing half-written");

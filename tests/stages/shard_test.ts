@@ -239,7 +239,10 @@ Deno.test("shard names an output that cannot be written or is being written", as
   await makePhotos(join(folder.path, "photos"), 2);
   const out = join(folder.path, "out");
   {
-    await using _lock = await holdLock(join(folder.path, ".out.lock"), out, { removeAfter: true });
+    await using _lock = await holdLock(join(folder.path, ".out.lock"), out, {
+      removeAfter: true,
+      say: () => {},
+    });
     const locked = await shard(folder.path, []);
     assert.equal(locked.code, 73);
     assert.match(

@@ -152,19 +152,20 @@ Deno.test("resolveConfig() refuses unknown names and suggests the nearest", () =
 
 Deno.test("resolveConfig() refuses values of the wrong type or size", () => {
   const cases: Record<string, string> = {
-    "run.batch=0": "run.batch from --set wants a whole number of at least 1, got 0",
-    "run.batch=abc": 'run.batch from --set wants a whole number of at least 1, got "abc"',
-    "run.batch=": 'run.batch from --set wants a whole number of at least 1, got ""',
-    "run.batch=1.5": "run.batch from --set wants a whole number of at least 1, got 1.5",
-    "run.batch=1e400": "run.batch from --set wants a whole number of at least 1, got Infinity",
+    "run.batch=0": "run.batch from --set wants a whole number from 1 to 65536, got 0",
+    "run.batch=abc": 'run.batch from --set wants a whole number from 1 to 65536, got "abc"',
+    "run.batch=": 'run.batch from --set wants a whole number from 1 to 65536, got ""',
+    "run.batch=1.5": "run.batch from --set wants a whole number from 1 to 65536, got 1.5",
+    "run.batch=1e400": "run.batch from --set wants a whole number from 1 to 65536, got Infinity",
     "run.seed=-1": "run.seed from --set wants a whole number from 0 to 4294967295, got -1",
     "run.seed=4294967296":
       "run.seed from --set wants a whole number from 0 to 4294967295, got 4294967296",
-    "schedule.learningRate=-1": "schedule.learningRate from --set wants a number above 0, got -1",
+    "schedule.learningRate=-1":
+      "schedule.learningRate from --set wants a number above 0 and at most 100, got -1",
     "schedule.weightDecay=NaN":
-      'schedule.weightDecay from --set wants a number of at least 0, got "NaN"',
+      'schedule.weightDecay from --set wants a number from 0 to 100, got "NaN"',
     "schedule.emaStart=1.5": "schedule.emaStart from --set wants a number from 0 to 1, got 1.5",
-    "schedule.ipeScale=0.5": "schedule.ipeScale from --set wants a number of at least 1, got 0.5",
+    "schedule.ipeScale=0.5": "schedule.ipeScale from --set wants a number from 1 to 1000, got 0.5",
     "optimizer.beta1=1":
       "optimizer.beta1 from --set wants a number of at least 0 and below 1, got 1",
     "data.horizontalFlip=1": "data.horizontalFlip from --set wants true or false, got 1",
@@ -177,9 +178,14 @@ Deno.test("resolveConfig() refuses values of the wrong type or size", () => {
       "masks.targetAspect from --set wants a pair [min,max] of numbers from 0.01 to 100, " +
       "min not above max, got [0.5,1e+300]",
     "data.std=[0.2,0.2,0]":
-      "data.std from --set wants three numbers [red,green,blue] above 0, got [0.2,0.2,0]",
+      "data.std from --set wants three numbers [red,green,blue] from 0.001 to 1, got [0.2,0.2,0]",
     "data.imageSize=[32,64,3]": "data.imageSize from --set wants pixels of a square image, or " +
-      "[height,width], whole numbers from 1 to 16384, got [32,64,3]",
+      "[height,width], whole numbers from 1 to 4096, got [32,64,3]",
+    "run.batch=0x10": 'run.batch from --set wants a whole number from 1 to 65536, got "0x10"',
+    "run.batch=٣": 'run.batch from --set wants a whole number from 1 to 65536, got "٣"',
+    "run.batch=Infinity":
+      'run.batch from --set wants a whole number from 1 to 65536, got "Infinity"',
+    "run.batch=[[[2]]]": 'run.batch from --set wants a whole number from 1 to 65536, got ["[[2]]"]',
     "masks.sampler=fast": 'masks.sampler from --set wants one of "full", "reference", got "fast"',
   };
   for (const [set, message] of Object.entries(cases)) {
@@ -207,7 +213,7 @@ Deno.test("resolveConfig() refuses a file that is no configuration", () => {
   );
   assertRefused(
     file({ run: { batch: "128" } }),
-    `${text}run.batch from config small.json wants a whole number of at least 1, got "128"`,
+    `${text}run.batch from config small.json wants a whole number from 1 to 65536, got "128"`,
   );
 });
 
@@ -280,6 +286,85 @@ Deno.test("resolveConfig() refuses sizes that do not fit, before anything is bui
     "Cannot part the batch: run.batch 48 is no multiple of run.accumulate 5, " +
       "set --accumulate to 4 or 6",
   );
+});
+
+Deno.test("resolveConfig() passes over a byte order mark, and takes no name of JavaScript for a key", () => {
+  assert.deepEqual(
+    resolveConfig({ file: { path: "small.json", text: '\ufeff{"run": {"batch": 3}}\r\n' } }),
+    resolveConfig(file({ run: { batch: 3 } })),
+  );
+  for (const name of ["__proto__.x", "constructor.name", "run.__proto__", "run.constructor"]) {
+    assert.throws(() => resolveConfig({ sets: [`${name}=1`] }), /--set has an unknown key/);
+  }
+  for (const text of ['{"__proto__": {"batch": 1}}', '{"run": {"__proto__": {"batch": 1}}}']) {
+    assert.throws(
+      () => resolveConfig({ file: { path: "small.json", text } }),
+      /an unknown (group|key)/,
+    );
+  }
+  const deep = `{"run": {"batch": ${"[".repeat(50_000)}${"]".repeat(50_000)}}}`;
+  assertRefused(
+    { file: { path: "small.json", text: deep } },
+    "Cannot use the configuration: run.batch from config small.json wants a whole number from 1 to " +
+      '65536, got ["[...]"]',
+  );
+  assert.throws(
+    () => resolveConfig({ sets: [`run.batch=${"[".repeat(60_000)}${"]".repeat(60_000)}`] }),
+    Failure,
+  );
+});
+
+Deno.test("FIELDS bounds every number at both ends", () => {
+  const fields = Object.values(FIELDS).flatMap((group) => Object.entries(group));
+  for (const [key, field] of fields) {
+    for (const value of [1e300, -1e300, Infinity, -Infinity, NaN, 2 ** 53]) {
+      for (const tried of [value, [value, value], [1, value], [value, value, value]]) {
+        assert.equal(field.accepts(tried), false, `${key} accepts ${JSON.stringify(tried)}`);
+      }
+    }
+  }
+});
+
+Deno.test("resolveConfig() refuses a model or a batch that no machine holds, before anything is built", () => {
+  const started = performance.now();
+  for (
+    const set of [
+      "model.depth=1e8",
+      "model.depth=2147483648",
+      "model.predictorDepth=1e8",
+      "model.width=1e9",
+      "model.heads=1e9",
+      "data.imageSize=16384",
+      "run.keepLast=1e12",
+      "schedule.epochs=1e12",
+      "masks.targetBlocks=1e9",
+    ]
+  ) {
+    const name = set.split("=")[0]!;
+    assert.throws(
+      () => resolveConfig({ sets: [set] }),
+      (error) =>
+        error instanceof Failure && error.kind === "usage" &&
+        error.message.includes(`${name} from`),
+      set,
+    );
+  }
+  assertRefused(
+    { sets: ["model.depth=512", "model.width=16384", "model.heads=64"] },
+    "Cannot build the model: it would have 1650 billion parameters, wanted at most 4, lower " +
+      "model.width, model.depth or the predictor's",
+  );
+  assertRefused(
+    { sets: ["data.imageSize=2048", "run.batch=4096"] },
+    "Cannot build the model: run.batch 4096 images of 2048x2048 take 206 GB, wanted at most 10, " +
+      "lower run.batch or data.imageSize",
+  );
+  assert.ok(performance.now() - started < 5000);
+  const { config } = resolveConfig({ sets: ["schedule.epochs=1e6"] });
+  assert.throws(() => planRun(config, 1000), {
+    message: "Cannot plan the run: 1000000 epochs of 1000 steps are 1000000000 steps, wanted at " +
+      "most 99999999, lower schedule.epochs",
+  });
 });
 
 Deno.test("resolveConfig() takes the values of a mask strategy, above a preset and below what is stated", () => {

@@ -1,0 +1,121 @@
+/**
+ * Foreign text as data: names of files, folders, classes and labels, values of configurations and of metadata are
+ * escaped for the place where they are shown, so that they can neither act there nor look like something else.
+ *
+ * @module
+ */
+
+/**
+ * What is not seen but acts: controls, marks of direction and of zero width, line separators, halves of surrogate pairs,
+ * fillers that look like nothing.
+ */
+const UNSEEN =
+  /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0\u034f\u17b4\u17b5\u{e0000}-\u{e0fff}]/gu;
+
+const SHORT_ESCAPES: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+function visible(sign: string): string {
+  const short = SHORT_ESCAPES[sign];
+  if (short !== undefined) return short;
+  const code = sign.codePointAt(0)!, digits = code.toString(16);
+  if (code <= 0xff) return `\\x${digits.padStart(2, "0")}`;
+  return code <= 0xffff ? `\\u${digits.padStart(4, "0")}` : `\\u{${digits}}`;
+}
+
+/**
+ * One line for a terminal or a log: printable Unicode as it is, everything that acts unseen as an escape.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(forTerminal("müde\n\x1b[2J\u202e"), "müde\\n\\x1b[2J\\u202e");
+ * ```
+ */
+export function forTerminal(text: string): string {
+  return text.replace(UNSEEN, visible);
+}
+
+const HTML_NAMES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+function escapeHtml(text: string, signs: RegExp): string {
+  return text.replace(signs, (sign) => HTML_NAMES[sign]!);
+}
+
+/** Text inside HTML or SVG, also inside a quoted attribute. */
+export function forHtml(text: string): string {
+  return escapeHtml(forTerminal(text), /[&<>"']/g);
+}
+
+/**
+ * Text inside a line or a table cell of Markdown: no markup, no HTML, no link (a bare address neither), no end of cell
+ * or line.
+ */
+export function forMarkdown(text: string): string {
+  const literal = forTerminal(text)
+    .replace(/[\\`*_~[\]|$]/g, "\\$&")
+    .replace(/:(?=\/\/)|(?<=\bwww)\./gi, "\\$&");
+  return escapeHtml(literal, /[&<>]/g);
+}
+
+/** What a spreadsheet takes for the beginning of a formula. */
+const FORMULA = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/**
+ * A cell of a CSV file (RFC 4180). Text that a spreadsheet would compute gets an apostrophe in front, numbers stay: the
+ * only change to a text.
+ */
+export function forCsvCell(value: string | number): string {
+  const text = String(value);
+  const literal = FORMULA.test(text) && !NUMBER.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(literal) ? `"${literal.replaceAll('"', '""')}"` : literal;
+}
+
+/**
+ * A value as one line of JSON that is safe on a terminal too: what acts unseen is escaped inside its strings.
+ * `JSON.stringify` alone leaves DEL, C1 controls and marks of direction.
+ */
+export function forJsonLine(value: unknown): string {
+  return JSON.stringify(value).replace(
+    UNSEEN,
+    (sign) => Array.from({ length: sign.length }, (_, i) => unit(sign.charCodeAt(i))).join(""),
+  );
+}
+
+function unit(code: number): string {
+  return `\\u${code.toString(16).padStart(4, "0")}`;
+}
+
+const GAP = " [...] ";
+
+/**
+ * A text of at most `limit` UTF-16 code units: begin and end, where messages name the action and the advice, with a mark
+ * where the middle was.
+ */
+export function shorten(text: string, limit: number): string {
+  if (text.length <= limit) return text;
+  const room = Math.max(0, limit - GAP.length), head = Math.ceil(room * 2 / 3);
+  const end = text.length - (room - head);
+  // Never half of a surrogate pair.
+  return (text.slice(0, head) + GAP + text.slice(end)).replace(/\p{Cs}/gu, "");
+}
+
+const LONGEST_VALUE = 60;
+
+/** A value of JSON in few characters; of lists and objects inside it only that they are there, however deep it is. */
+export function describeValue(value: unknown): string {
+  const flat = (key: string, inner: unknown) =>
+    key === "" || typeof inner !== "object" || inner === null
+      ? inner
+      : Array.isArray(inner)
+      ? "[...]"
+      : "{...}";
+  return shorten(JSON.stringify(value, flat) ?? String(value), LONGEST_VALUE);
+}

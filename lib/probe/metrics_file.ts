@@ -1,0 +1,86 @@
+import { join } from "node:path";
+import * as v from "valibot";
+import { readJson } from "../files/mod.ts";
+import type { ProbeMetrics } from "./probe.ts";
+
+/** Name of the scores inside a probe's directory. */
+export const METRICS_FILE = "metrics.json";
+
+const TEXT = v.pipe(v.string(), v.maxLength(65536));
+const COUNT = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const NUMBER = v.pipe(v.number(), v.finite());
+const SHARE = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+const METHOD = v.picklist(["logistic", "knn", "ridge"]);
+const SHA256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "a SHA-256 of 64 hexadecimal digits"));
+
+/** Classes may be called anything, also `constructor`, which a schema of keys would pass over. */
+function isNumberByName(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    Object.values(value).every(Number.isFinite);
+}
+
+const METHOD_RESULT = v.object({
+  method: METHOD,
+  strength: v.object({
+    name: v.picklist(["C", "k", "alpha"]),
+    value: NUMBER,
+    atGridEdge: v.boolean(),
+  }),
+  validationScore: NUMBER,
+  score: NUMBER,
+  interval: v.strictTuple([NUMBER, NUMBER]),
+  balancedAccuracy: v.exactOptional(SHARE),
+  top5Accuracy: v.exactOptional(SHARE),
+  recalls: v.exactOptional(
+    v.custom<Readonly<Record<string, number>>>(isNumberByName, "numbers by class"),
+  ),
+  meanAbsoluteError: v.exactOptional(NUMBER),
+  grid: v.array(v.object({ strength: NUMBER, validationScore: NUMBER })),
+});
+
+const LABEL_RESULT = v.pipe(
+  v.object({
+    label: TEXT,
+    task: v.picklist(["classify", "regress"]),
+    metric: v.picklist(["accuracy", "r2"]),
+    trainRows: COUNT,
+    testRows: COUNT,
+    baseline: NUMBER,
+    baselineMeanAbsoluteError: v.exactOptional(NUMBER),
+    classes: v.exactOptional(v.array(v.object({ name: TEXT, train: COUNT, test: COUNT }))),
+    best: METHOD,
+    methods: v.array(METHOD_RESULT),
+    warnings: v.array(TEXT),
+  }),
+  v.forward(
+    v.check(
+      ({ methods, best }) => methods.some(({ method }) => method === best),
+      "one of the methods",
+    ),
+    ["best"],
+  ),
+);
+
+const METRICS = v.object({
+  format: v.literal("ijepa-probe"),
+  version: v.literal(1),
+  seed: COUNT,
+  width: COUNT,
+  train: v.object({ file: TEXT, rows: COUNT }),
+  test: v.object({ file: TEXT, rows: COUNT, samplesSha256: SHA256 }),
+  features: v.record(v.string(), v.string()),
+  labels: v.array(LABEL_RESULT),
+  skipped: v.array(v.object({ label: TEXT, reason: TEXT })),
+  warnings: v.array(TEXT),
+});
+
+/**
+ * Reads the scores of a probe.
+ *
+ * @param action what needs them, for messages
+ * @throws {Failure} `missing` or `data`: not there, or not what a probe writes
+ */
+export async function readProbeMetrics(directory: string, action: string): Promise<ProbeMetrics> {
+  const advice = 'make it with "deno task probe"';
+  return await readJson(join(directory, METRICS_FILE), METRICS, { action, advice });
+}
