@@ -9,16 +9,22 @@ import {
   type Options,
   type Outcome,
   Progress,
+  readReceipt,
   VERSION,
 } from "../lib/cli/mod.ts";
 import {
   collectLabels,
   compareText,
+  describeLabels,
+  describeListing,
   expectFewBad,
+  expectWholeListing,
+  type FolderRecord,
+  folderRecord,
   formatManifest,
   formatQuarantine,
   formatTimmInfo,
-  type ImageListing,
+  ImageContents,
   isHeldOut,
   isInside,
   type Labels,
@@ -28,7 +34,7 @@ import {
   openShards,
   packImages,
   QUARANTINE_FILE,
-  someOf,
+  recallContents,
 } from "../lib/data/mod.ts";
 import { Failure } from "../lib/failure.ts";
 import { sha256File } from "../lib/files/mod.ts";
@@ -68,6 +74,7 @@ const FLAGS = {
     placeholder: "CSV",
     help: "table of labels by relative path; labels.csv at the root of the images needs no flag",
   },
+  noLabels: { type: "boolean", help: "use no table, even if there is a labels.csv" },
   seed: {
     type: "integer",
     placeholder: "N",
@@ -113,7 +120,10 @@ function say(text: string): void {
 }
 
 async function expectFolders({ images, out }: ShardOptions): Promise<void> {
-  await expectInput(images, "read images", "give a folder of images");
+  const hint = images.includes("\ufffd")
+    ? "its name is not UTF-8, rename it"
+    : "give a folder of images";
+  await expectInput(images, "read images", hint);
   if (!(await Deno.stat(images)).isDirectory) {
     throw new Failure("missing", `Cannot read images: "${images}" is a file, give its folder`);
   }
@@ -127,19 +137,23 @@ async function expectFolders({ images, out }: ShardOptions): Promise<void> {
 }
 
 /** `labels.csv` at the root of the images is used without being asked for. */
-async function labelsPath({ images, labels }: ShardOptions): Promise<string | undefined> {
-  if (labels !== undefined) return labels;
+async function labelsPath(options: ShardOptions): Promise<string | undefined> {
+  const { images, labels, noLabels } = options;
+  if (labels !== undefined && noLabels) {
+    throw new Failure(
+      "usage",
+      `Cannot use --labels "${labels}" with --no-labels: give one of them`,
+    );
+  }
+  if (labels !== undefined || noLabels) return labels;
   const own = join(images, "labels.csv");
   return await Deno.stat(own).then((info) => info.isFile, () => false) ? own : undefined;
 }
 
-function expectImages(listing: ImageListing, images: string): void {
-  if (listing.images.length + listing.unreadable.length > 0) return;
-  throw new Failure(
-    "missing",
-    `Cannot read images: "${images}" holds no images (wanted JPEG, PNG, WebP, AVIF, GIF or TIFF, ` +
-      `got ${listing.ignored} other files)`,
-  );
+/** What an earlier run of this stage has recorded of its images, where it is to be compared. */
+async function recordedFolder({ out, force }: ShardOptions): Promise<FolderRecord | undefined> {
+  const earlier = force ? undefined : await readReceipt(out, "directory");
+  return earlier?.stage === "shard" ? earlier.inputs?.[0] : undefined;
 }
 
 function expectBothSides(
@@ -155,29 +169,6 @@ function expectBothSides(
   );
 }
 
-const SPLIT_NAMES = ["train", "training", "test", "testing", "val", "valid", "validation"];
-
-function reportListing(listing: ImageListing, labels: Labels, csv: string | undefined): void {
-  const { images, ignored, loops } = listing;
-  say(`${images.length} images, ${ignored} other files passed over`);
-  if (loops.length > 0) say(`links back to their own folder, not followed: ${someOf(loops)}`);
-  const folders = labels.columns.find(({ name }) => name === "class")?.classes ?? [];
-  if (folders.length > 0 && folders.every((name) => SPLIT_NAMES.includes(name.toLowerCase()))) {
-    say(
-      `the classes are called ${
-        folders.join(", ")
-      }: to shard one split, give its folder as --images`,
-    );
-  }
-  const { rowsWithoutImage, imagesWithoutRow } = labels;
-  if (rowsWithoutImage.length > 0) {
-    say(`${csv}: ${rowsWithoutImage.length} rows belong to no image: ${someOf(rowsWithoutImage)}`);
-  }
-  if (imagesWithoutRow.length > 0) {
-    say(`${csv}: ${imagesWithoutRow.length} images have no row: ${someOf(imagesWithoutRow)}`);
-  }
-}
-
 /** Readers of WebDataset expect one class index per sample: the folders', else the table's first class. */
 function clsColumnOf({ columns }: Labels): string | undefined {
   const classes = columns.filter(({ type }) => type === "class");
@@ -190,13 +181,23 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
   await expectFolders(options);
   const csv = await labelsPath(options);
   const listing = await listImages(root, { exclude: [out, ...(csv === undefined ? [] : [csv])] });
-  expectImages(listing, root);
+  expectWholeListing(listing, root);
   const paths = listing.images.map(({ path }) => path);
-  const labels = await collectLabels(paths, { root, csv });
+  const labels = await collectLabels(paths, { root, csv, asked: options.labels !== undefined });
   const test = paths.filter((path) => isHeldOut(path, { seed, holdoutFraction: holdout })).length;
   if (paths.length > 0) expectBothSides({ train: paths.length - test, test, holdout });
-  const inputs = [{ path: root, sha256: listing.fingerprint }];
-  if (csv !== undefined) inputs.push({ path: csv, sha256: await sha256File(csv) });
+  const known = await recallContents(listing, {
+    root,
+    earlier: await recordedFolder(options),
+    onCompare: () => say("the images have other times than before, comparing their contents"),
+  });
+  const contents = new ImageContents(listing, root);
+  const inputsWith = async (sha256: string) => [
+    { path: root, ...folderRecord(listing, sha256) },
+    ...labels.table === undefined
+      ? []
+      : [{ path: labels.table, sha256: await sha256File(labels.table) }],
+  ];
   const total = paths.length + listing.unreadable.length;
 
   return await makeArtifact({
@@ -205,10 +206,12 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
     path: out,
     kind: "directory",
     config: { shardImages, shorterSide: shorterSide ?? null, holdout, seed, maxBadFraction },
-    inputs,
+    // Until the images are read their times stand for them; these equal no hash of contents.
+    inputs: await inputsWith(known ?? listing.fingerprint),
+    inputsAfter: async () => await inputsWith(await contents.sha256()),
     force: options.force,
   }, async (directory) => {
-    reportListing(listing, labels, csv);
+    for (const line of [...describeListing(listing), ...describeLabels(labels)]) say(line);
     const clsColumn = clsColumnOf(labels);
     const progress = new Progress({ stage: "shard", label: "packing", total, unit: "images" });
     const packed = await packImages(paths, {
@@ -221,6 +224,7 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
       holdoutFraction: holdout,
       seed,
       inFlight: IN_FLIGHT,
+      onRead: (path, bytes) => contents.add(path, bytes),
       onProgress: (done, bad) => progress.update(done, bad > 0 ? `${bad} bad` : ""),
     });
     progress.close();

@@ -18,6 +18,8 @@ export interface ArtifactSpec extends Making {
   readonly kind: ArtifactKind;
   /** Replace an artefact that was made from something else. */
   readonly force: boolean;
+  /** The inputs with hashes that the work itself has found; without it they are as they were before. */
+  readonly inputsAfter?: () => Promise<Making["inputs"]>;
 }
 
 /** What a stage prints: the summary, and whether there was anything to do. */
@@ -138,7 +140,8 @@ export async function makeArtifact(
     if (kind === "directory") await Deno.mkdir(temporary);
     const summary = await build(temporary);
     const output = await recordOutput(temporary, kind);
-    const text = receiptText(spec, { output, started, summary });
+    const inputs = await spec.inputsAfter?.() ?? spec.inputs;
+    const text = receiptText({ ...spec, inputs }, { output, started, summary });
     if (kind === "directory") await Deno.writeTextFile(receiptPath(temporary, kind), text);
     await syncPath(temporary);
     await moveIntoPlace(temporary, path, kind);

@@ -17,6 +17,7 @@ export {
   type FileRecord,
   type Making,
   type OutputRecord,
+  readReceipt,
   type Receipt,
   receiptPath,
   receiptText,

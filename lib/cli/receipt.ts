@@ -7,6 +7,9 @@ export interface FileRecord {
   readonly path: string;
   readonly sha256: string;
   readonly bytes?: number;
+  /** Of a folder of images: hashes over paths and sizes, and over times too. Equal times save reading the images. */
+  readonly sizesSha256?: string;
+  readonly timesSha256?: string;
 }
 
 /** What was made. */

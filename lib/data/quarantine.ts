@@ -7,10 +7,10 @@ export const QUARANTINE_FILE = "quarantine.jsonl";
 
 const EXAMPLES_SHOWN = 3;
 
-/** `a, b, c and 4 more`. */
-export function someOf(items: readonly string[]): string {
+/** `a, b, c and 4 more`; `count` is their number where not all are at hand. */
+export function someOf(items: readonly string[], count: number = items.length): string {
   const shown = items.slice(0, EXAMPLES_SHOWN).join(", ");
-  const rest = items.length - EXAMPLES_SHOWN;
+  const rest = count - EXAMPLES_SHOWN;
   return rest > 0 ? `${shown} and ${rest} more` : shown;
 }
 

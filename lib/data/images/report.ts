@@ -1,0 +1,62 @@
+/** A listing of images in lines for people, and the failures that no fraction of bad files allows. */
+import { Failure } from "../../failure.ts";
+import type { ImageListing } from "../images.ts";
+import { someOf } from "../quarantine.ts";
+import type { Tally } from "./lister.ts";
+
+function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/**
+ * Fails where a folder cannot be looked into, since the number of missing images is unknown then, and where there are no
+ * images at all.
+ *
+ * @throws {Failure} `data` or `missing`
+ */
+export function expectWholeListing(listing: ImageListing, root: string): void {
+  const { images, unreadable, unreadableFolders, ignored, hidden, ofSystems } = listing;
+  if (unreadableFolders.length > 0) {
+    throw new Failure(
+      "data",
+      `Cannot read images: ${
+        counted(unreadableFolders.length, "folder")
+      } in "${root}" cannot be looked into, ` +
+        "so the number of missing images is unknown and no --max-bad-fraction allows it: " +
+        `${someOf(unreadableFolders.map(({ path, reason }) => `"${path}" (${reason})`))}; ` +
+        "mend that, or move it out of the images folder",
+    );
+  }
+  if (images.length + unreadable.length > 0) return;
+  const passedOver = hidden.count + ofSystems.count;
+  throw new Failure(
+    "missing",
+    `Cannot read images: "${root}" holds no images (wanted JPEG, PNG, WebP, AVIF, GIF or TIFF, ` +
+      `got ${ignored} other files${
+        passedOver > 0 ? `, and ${passedOver} hidden or made by systems` : ""
+      })`,
+  );
+}
+
+/** One line for each kind of thing that was passed over or found in another way than its path says. */
+export function describeListing(listing: ImageListing): string[] {
+  const { images, ignored, hidden, ofSystems, deadLinks, loops, repeats, followed } = listing;
+  const kinds: readonly (readonly [string, Tally])[] = [
+    ["hidden, passed over", hidden],
+    ["thumbnails, recycle bins and the like of systems, passed over", ofSystems],
+    ["links that lead nowhere, passed over", deadLinks],
+    ["links to folders elsewhere, followed", listed(followed)],
+    ["links to folders that are listed by another path, not followed", listed(repeats)],
+    ["links back to the images folder or to one that holds it, not followed", listed(loops)],
+  ];
+  return [
+    `${images.length} images, ${ignored} other files passed over`,
+    ...kinds.filter(([, { count }]) => count > 0).map(([what, { count, examples }]) =>
+      `${what}: ${someOf(examples, count)}`
+    ),
+  ];
+}
+
+function listed(paths: readonly string[]): Tally {
+  return { count: paths.length, examples: paths };
+}

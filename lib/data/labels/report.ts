@@ -1,0 +1,30 @@
+/** Labels of images in lines for people. */
+import type { Labels } from "../labels.ts";
+import { someOf } from "../quarantine.ts";
+
+const SPLIT_NAMES = ["train", "training", "test", "testing", "val", "valid", "validation"];
+
+/** One line for each thing that was guessed, passed over or left over, and for each label. */
+export function describeLabels(labels: Labels): string[] {
+  const { columns, notes, table, rowsWithoutImage, imagesWithoutRow } = labels;
+  const lines = [...notes];
+  const folders = columns.find(({ name }) => name === "class")?.classes ?? [];
+  if (folders.length > 0 && folders.every((name) => SPLIT_NAMES.includes(name.toLowerCase()))) {
+    lines.push(
+      `the classes are called ${
+        folders.join(", ")
+      }: to shard one split, give its folder as --images`,
+    );
+  }
+  if (rowsWithoutImage.length > 0) {
+    lines.push(
+      `${table}: ${rowsWithoutImage.length} rows belong to no image: ${someOf(rowsWithoutImage)}`,
+    );
+  }
+  if (imagesWithoutRow.length > 0) {
+    lines.push(
+      `${table}: ${imagesWithoutRow.length} images have no row: ${someOf(imagesWithoutRow)}`,
+    );
+  }
+  return lines;
+}
