@@ -107,7 +107,8 @@ const COMMAND = {
   details:
     `Reads JPEG, PNG, WebP, AVIF, GIF (first frame) and TIFF. Two or more folders at the first level become
 the label column "class". In a table of labels, a column of decimal numbers is a number, any other a class;
-a header such as "digit:class" or "count:number" decides otherwise.
+a header such as "digit:class" or "count:number" decides otherwise. A labels.csv that was not asked for and
+cannot be used is passed over with a line.
 Writes train-000000.tar ... (test-000000.tar ... with --holdout), manifest.json, _info.json (timm),
 quarantine.jsonl (files left out, with reasons) and receipt.json.`,
 } as const satisfies Command<typeof FLAGS>;
@@ -181,7 +182,7 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
   await expectFolders(options);
   const csv = await labelsPath(options);
   const listing = await listImages(root, { exclude: [out, ...(csv === undefined ? [] : [csv])] });
-  expectWholeListing(listing, root);
+  await expectWholeListing(listing, { root, out });
   const paths = listing.images.map(({ path }) => path);
   const labels = await collectLabels(paths, { root, csv, asked: options.labels !== undefined });
   const test = paths.filter((path) => isHeldOut(path, { seed, holdoutFraction: holdout })).length;

@@ -13,9 +13,11 @@ const DELIMITERS = [",", ";", "\t", "|", " "];
 /** Bounds on what a table may hold: more is a mistake, such as a quote that is never closed. */
 const MOST_COLUMNS = 1024;
 const LONGEST_CELL = 10_000;
+const MOST_ROWS = 5e6;
 
-/** Rows by which a delimiter is judged. */
+/** Rows and characters of the first line by which a delimiter is judged. */
 const ROWS_JUDGED = 50;
+const LONGEST_HEADER = 1 << 16;
 
 /** How CSV text is read. */
 export interface CsvOptions {
@@ -54,7 +56,7 @@ export function delimitersOf(text: string): readonly string[] {
   const marks = judged.filter(({ delimiter }) => delimiter !== " ");
   const even = marks.filter(({ width, even }) => even && width > 1);
   if (even.length > 0) return even.sort((a, b) => b.width - a.width).map((one) => one.delimiter);
-  const [header] = text.slice(start).split(/[\r\n]/, 1);
+  const [header] = text.slice(start, start + LONGEST_HEADER).split(/[\r\n]/, 1);
   const count = (mark: string) => header!.split(mark).length;
   const { delimiter } = marks.reduce((best, mark) =>
     count(mark.delimiter) > count(best.delimiter) ? mark : best
@@ -135,6 +137,7 @@ export function parseCsv(text: string, path: string, options: CsvOptions = {}): 
       if (at < text.length) continue;
       cells.push("");
     }
+    if (rows.length === MOST_ROWS) refuse(`more than ${MOST_ROWS} rows before it, split the table`);
     if (cells.length > 1 || cells[0] !== "") rows.push({ line: rowLine, cells });
     cells = [];
     skipLineEnd();

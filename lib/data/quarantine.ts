@@ -19,6 +19,11 @@ export function formatQuarantine(bad: readonly BadFile[]): string {
   return bad.map(({ path, reason }) => JSON.stringify({ path, reason }) + "\n").join("");
 }
 
+/** Where the list goes when there are no shards to hold it: beside the output. */
+export function quarantineBeside(out: string): string {
+  return `${out.replace(/\/+$/, "")}.${QUARANTINE_FILE}`;
+}
+
 /**
  * Fails when too many images are bad. The whole list then goes beside the output that will not be made, to
  * `OUT.quarantine.jsonl`; a list from an earlier failure is removed when all is well.
@@ -30,7 +35,7 @@ export async function expectFewBad(
   limit: { readonly total: number; readonly out: string; readonly maxBadFraction: number },
 ): Promise<void> {
   const { total, out, maxBadFraction } = limit;
-  const list = `${out.replace(/\/+$/, "")}.${QUARANTINE_FILE}`;
+  const list = quarantineBeside(out);
   if (bad.length < total && bad.length <= maxBadFraction * total) {
     await Deno.remove(list).catch(() => {});
     return;

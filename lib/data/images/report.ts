@@ -1,7 +1,8 @@
 /** A listing of images in lines for people, and the failures that no fraction of bad files allows. */
 import { Failure } from "../../failure.ts";
+import { writeFileAtomically } from "../../files/mod.ts";
 import type { ImageListing } from "../images.ts";
-import { someOf } from "../quarantine.ts";
+import { formatQuarantine, quarantineBeside, someOf } from "../quarantine.ts";
 import type { Tally } from "./lister.ts";
 
 function counted(count: number, one: string, many = `${one}s`): string {
@@ -10,21 +11,28 @@ function counted(count: number, one: string, many = `${one}s`): string {
 
 /**
  * Fails where a folder cannot be looked into, since the number of missing images is unknown then, and where there are no
- * images at all.
+ * images at all. The whole list of what cannot be read then goes beside the output.
  *
  * @throws {Failure} `data` or `missing`
  */
-export function expectWholeListing(listing: ImageListing, root: string): void {
+export async function expectWholeListing(
+  listing: ImageListing,
+  { root, out }: { readonly root: string; readonly out: string },
+): Promise<void> {
   const { images, unreadable, unreadableFolders, ignored, hidden, ofSystems } = listing;
   if (unreadableFolders.length > 0) {
+    const list = quarantineBeside(out);
+    await writeFileAtomically(list, formatQuarantine([...unreadableFolders, ...unreadable]));
+    const examples = unreadableFolders.map(({ path, reason }) => `"${path}" (${reason})`);
     throw new Failure(
       "data",
       `Cannot read images: ${
         counted(unreadableFolders.length, "folder")
       } in "${root}" cannot be looked into, ` +
         "so the number of missing images is unknown and no --max-bad-fraction allows it: " +
-        `${someOf(unreadableFolders.map(({ path, reason }) => `"${path}" (${reason})`))}; ` +
-        "mend that, or move it out of the images folder",
+        `${
+          someOf(examples)
+        }; mend that, or move it out of the images folder; all are listed in "${list}"`,
     );
   }
   if (images.length + unreadable.length > 0) return;

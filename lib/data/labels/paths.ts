@@ -54,11 +54,15 @@ const MOST_PARTS = 16;
  */
 export function* readingsOf(images: readonly string[], root: string): Iterable<Reading> {
   const known = new Set(images);
-  const composed = new Lookup(images, unicodePath);
+  let byComposed: Lookup | undefined;
+  function findComposed(path: string): string | undefined {
+    byComposed ??= new Lookup(images, unicodePath);
+    return byComposed.find(unicodePath(path));
+  }
   function findPath(cell: string): string | undefined {
     if (known.has(cell)) return cell;
     const path = pathOf(cell, root);
-    return known.has(path) ? path : composed.find(unicodePath(path));
+    return known.has(path) ? path : findComposed(path);
   }
   yield { guess: undefined, find: findPath };
 
@@ -84,7 +88,7 @@ export function* readingsOf(images: readonly string[], root: string): Iterable<R
       const path = wanted(cell), parts = path.split("/");
       if (parts.length > MOST_PARTS) return undefined;
       for (let from = 1; from < parts.length; from++) {
-        const image = composed.find(parts.slice(from).join("/"));
+        const image = findComposed(parts.slice(from).join("/"));
         if (image !== undefined) return image;
       }
       return findEnd(path, parts.length);

@@ -42,16 +42,23 @@ function refuse(path: string, what: string): never {
   throw new Failure("data", `Cannot read the labels "${path}": ${what}`);
 }
 
-/** Rows of one width, and whether commas may stand within a cell. */
-function parseRows(text: string, { path, images }: Source): { rows: CsvRow[]; commas: boolean } {
+/** The likeliest delimiter; of several, one under which a cell is the path of an image. */
+function chooseDelimiter(text: string, { path, images }: Source): string {
+  const delimiters = delimitersOf(text);
+  if (delimiters.length === 1) return delimiters[0]!;
   const known = new Set(images);
   const namesSome = (delimiter: string) =>
-    parseCsv(text, path, { delimiter, mostRows: 50 })
+    parseCsv(text, path, { delimiter, mostRows: ROWS_TRIED })
       .some(({ cells }) => cells.some((cell) => known.has(cell)));
-  const delimiters = delimitersOf(text);
-  const delimiter = delimiters.length === 1
-    ? delimiters[0]!
-    : delimiters.find(namesSome) ?? delimiters[0]!;
+  return delimiters.find(namesSome) ?? delimiters[0]!;
+}
+
+const ROWS_TRIED = 50;
+
+/** Rows of one width, and whether commas may stand within a cell. */
+function parseRows(text: string, source: Source): { rows: CsvRow[]; commas: boolean } {
+  const { path } = source;
+  const delimiter = chooseDelimiter(text, source);
   const rows = parseCsv(text, path, { delimiter });
   const [first] = rows;
   for (const { line, cells } of rows) {
