@@ -96,7 +96,8 @@ export async function collectLabels(
       ...(ownClass && inFolders
         ? [`${csv}: its column "class" takes the place of the folders`]
         : []),
-      ...(table?.notes ?? []).map((note) => note.startsWith("label ") ? note : `${csv}: ${note}`),
+      ...(table?.notes ?? []).map((note) => `${csv}: ${note}`),
+      ...(table?.columnNotes ?? []),
     ],
   };
 }

@@ -84,12 +84,13 @@ Deno.test("typeColumn() turns nothing into another number than the one that is w
     const { type, values } = typed([text, "1"]);
     assert.deepEqual([type, ...values], ["class", text, "1"]);
   }
-  assert.deepEqual(typed(["9007199254740991", "1e2", ".5", "5.", "+3"]).values, [
+  assert.deepEqual(typed(["9007199254740991", "1e2", ".5", "5.", "+3", " 7 "]).values, [
     9007199254740991,
     100,
     0.5,
     5,
     3,
+    7,
   ]);
 });
 
@@ -101,7 +102,9 @@ Deno.test("typeColumn() names the cell that makes numbers classes", () => {
   assert.equal(typed(["1", "NaN", "inf"]).note, because("inf", 4, 3));
   assert.equal(typed(["1,234", "5,678"], { commas: true }).note, because("1,234", 2, 2));
   assert.equal(typed(["1,5", "2,5", "x"], { commas: true }).note, because("x", 4, 3));
-  assert.equal(typed(["50%", "60%"]).note, because("50%", 2, 2));
+  for (const text of ["50%", "$5", "1,234", "1 234", "1'234.5", "12345678901234567890"]) {
+    assert.equal(typed([text, "60"]).note, because(text, 2, 2));
+  }
   assert.equal(typed(["x", "y", "y"]).note, "label age: 2 classes");
   assert.equal(typed(["x", "y", "z"]).note, "label age: 3 classes, every value another");
 });

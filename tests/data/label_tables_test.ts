@@ -239,6 +239,19 @@ Deno.test("describeLabels() has one line for each label and one for each kind of
     "label class: 2 classes (folders), 1 missing",
     "the classes are called test, train: to shard one split, give its folder as --images",
   ]);
+  const alike = await collectLabels([
+    "Cat/1.jpg",
+    "cat/2.jpg",
+    "caf\u00e9/3.jpg",
+    "cafe\u0301/4.jpg",
+  ], {
+    root: "photos",
+    csv: undefined,
+  });
+  assert.deepEqual(describeLabels(alike).slice(1), [
+    'label class has classes that differ in letter case, spaces or composition only: "Cat" and "cat", ' +
+    '"cafe\u0301" and "caf\u00e9"',
+  ]);
   const replaced = await labelsFrom("path,class\nx/a.jpg,tabby\n", {
     images: ["x/a.jpg", "y/b.jpg"],
   });

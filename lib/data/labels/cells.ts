@@ -32,6 +32,9 @@ const COMMA_NUMERAL = /^[+-]?(0|[1-9]\d*|[1-9]\d{0,2}(\.\d{3})+(?=,))?(,\d*)?(e[
 /** A comma that separates thousands in English: `1,234`. */
 const THOUSANDS = /^[+-]?[1-9]\d{0,2}(,\d{3})+$/;
 
+/** Anything that separates thousands, and decimals: `1 234.5`, `1'234`. */
+const GROUPED = /^[+-]?\d{1,3}([ .,'\u2019\u00a0\u202f]\d{3})+([.,]\d+)?$/;
+
 /** A way to write numbers. */
 interface Notation {
   readonly pattern: RegExp;
@@ -52,20 +55,21 @@ function isMissing(text: string): boolean {
 
 /** Whether a cell is a number in this notation, and one that can be held: not `1e400`, which would be infinite. */
 function isNumeral(text: string, { pattern, toNumeral }: Notation): boolean {
-  if (!/\d/.test(text) || !pattern.test(text)) return false;
-  const numeral = toNumeral(text), value = Number(numeral);
+  const trimmed = text.trim();
+  if (!/\d/.test(trimmed) || !pattern.test(trimmed)) return false;
+  const numeral = toNumeral(trimmed), value = Number(numeral);
   return Number.isFinite(value) && (value !== 0 || !/[1-9]/.test(numeral.replace(/e.*/i, "")));
 }
 
 /** Long identifiers are written in digits too; as numbers they would lose the last ones. */
 function isLongCode(text: string): boolean {
-  return /^[+-]?\d+$/.test(text) && !Number.isSafeInteger(Number(text));
+  return /^\s*[+-]?\d+\s*$/.test(text) && !Number.isSafeInteger(Number(text));
 }
 
 /** Whether a person would call it a number, held exactly or not: then the cell that is none is worth a word. */
 function looksLikeNumber(text: string): boolean {
-  const plain = text.replace(/ ?%$/, "");
-  return isNumeral(plain, POINTS) || isNumeral(plain, COMMAS) || THOUSANDS.test(plain);
+  const plain = text.trim().replace(/^[$\u20ac\u00a3\u00a5] ?| ?[%$\u20ac\u00a3\u00a5]$/g, "");
+  return isNumeral(plain, POINTS) || isNumeral(plain, COMMAS) || GROUPED.test(plain);
 }
 
 /** The notation that all cells are in, or a cell that is in none. */

@@ -24,8 +24,10 @@ export interface LabelTable {
   readonly rows: ReadonlyMap<string, LabelValues>;
   /** `line N: path` of rows that belong to no image. */
   readonly rowsWithoutImage: readonly string[];
-  /** What was guessed about the table, then what was made of each column; sentences without a period. */
+  /** What was guessed about the table and passed over in it, for people. */
   readonly notes: readonly string[];
+  /** What was made of each column, for people. */
+  readonly columnNotes: readonly string[];
 }
 
 /** Where a table comes from and what it is about. */
@@ -199,7 +201,7 @@ export async function readLabelTable(source: Source): Promise<LabelTable> {
       ...notesOnReading(first!, used, invented),
       ...passedOver.map((what) => `${what}, passed over`),
       ...columns.length === 0 ? ["there is no column of labels"] : [],
-      ...notesOnColumns(typed),
     ],
+    columnNotes: notesOnColumns(typed),
   };
 }
