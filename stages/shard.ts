@@ -214,6 +214,9 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
   }, async (directory) => {
     for (const line of [...describeListing(listing), ...describeLabels(labels)]) say(line);
     const clsColumn = clsColumnOf(labels);
+    if (clsColumn !== undefined && clsColumn !== "class") {
+      say(`the class in .cls members is that of label ${clsColumn}`);
+    }
     const progress = new Progress({ stage: "shard", label: "packing", total, unit: "images" });
     const packed = await packImages(paths, {
       root,

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { Failure } from "../failure.ts";
 import { compareText } from "./images/paths.ts";
-import { type LabelTable, type LabelValues, readLabelTable } from "./labels/table.ts";
+import { type LabelTable, type LabelValues, readLabelTable, WrongCell } from "./labels/table.ts";
 import type { LabelColumn } from "./manifest.ts";
 
 export type { LabelValues } from "./labels/table.ts";
@@ -47,7 +47,7 @@ async function readUnasked(
   try {
     return await readLabelTable(source);
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
+    if (!(error instanceof Failure) || error instanceof WrongCell) throw error;
     const start = `"${path}": `;
     const why = error.message.slice(error.message.indexOf(start) + start.length);
     return `${path} is passed over: ${why}; mend it and give it with --labels, or give --no-labels`;

@@ -28,6 +28,12 @@ Deno.test("shard fails on a class folder whose name is not UTF-8", async () => {
   const ran = await shard(folder.path, ["--max-bad-fraction", "1"]);
   assert.equal(ran.code, 65);
   assert.match(ran.message, /: "p\ufffdivi\/" \(its name is not UTF-8, rename it\); mend that/);
+  const images = join(folder.path, "photos"), out = join(folder.path, "not/yet/there");
+  const elsewhere = await reportOf("shard", ["--images", images, "--out", out], {
+    hide: folder.path,
+  });
+  assert.equal(elsewhere.code, 65);
+  assert.match(elsewhere.message, /; mend that, or move it out of the images folder$/);
 });
 
 Deno.test("shard tells what it passes over and what it makes of labels", async () => {
@@ -83,6 +89,27 @@ Deno.test("shard passes over a labels.csv that it cannot use, and can be switche
     both.message,
     'shard: Cannot use --labels "S/photos/labels.csv" with --no-labels: give one of them',
   );
+});
+
+Deno.test("shard holds a labels.csv that it found to the types in its header", async () => {
+  await using folder = await temporaryFolder();
+  await writePicture(join(folder.path, "photos/1.png"), PNG);
+  const csv = join(folder.path, "photos/labels.csv");
+  await Deno.writeTextFile(csv, "path,age:number,sex\n1.png,x,f\n");
+  const wrong = await shard(folder.path);
+  assert.equal(wrong.code, 65);
+  assert.equal(
+    wrong.message,
+    'shard: Cannot read the labels "S/photos/labels.csv": line 2 wants a number for "age:number", got "x"',
+  );
+  await Deno.writeTextFile(csv, "path,age:number,sex\n1.png,NA,f\n");
+  const right = await shard(folder.path);
+  assert.equal(right.code, 0, right.stderr);
+  assert.deepEqual(linesOf(right).slice(1), [
+    "shard: label age: numbers, all missing",
+    "shard: label sex: 1 class",
+    "shard: the class in .cls members is that of label sex",
+  ]);
 });
 
 Deno.test("shard packs files and classes of any name under keys of their own", async () => {

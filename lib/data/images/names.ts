@@ -47,8 +47,8 @@ const SYSTEM_NAMES: ReadonlySet<string> = new Set([
   "lost.dir",
 ]);
 
-/** The same, with a part that changes: repaired pieces, earlier versions of Samba, AppleDouble files of Netatalk. */
-const SYSTEM_PATTERN = /^(found\.\d{3}|@gmt-.*|:2e.*)$/i;
+/** The same, with a part that changes: repaired pieces, Samba's earlier versions, Netatalk, Synology, Nextcloud. */
+const SYSTEM_PATTERN = /^(found\.\d{3}|@gmt-.*|:2e.*|@syno.*|appdata_oc[a-z0-9]+)$/i;
 
 /** Names that are also plain words in lower case, so that the case counts. */
 const SYSTEM_NAMES_AS_THEY_ARE: ReadonlySet<string> = new Set(["RECYCLER"]);

@@ -11,7 +11,7 @@ function counted(count: number, one: string, many = `${one}s`): string {
 
 /**
  * Fails where a folder cannot be looked into, since the number of missing images is unknown then, and where there are no
- * images at all. The whole list of what cannot be read then goes beside the output.
+ * images at all. The whole list of what cannot be read then goes beside the output, where it can.
  *
  * @throws {Failure} `data` or `missing`
  */
@@ -22,7 +22,9 @@ export async function expectWholeListing(
   const { images, unreadable, unreadableFolders, ignored, hidden, ofSystems } = listing;
   if (unreadableFolders.length > 0) {
     const list = quarantineBeside(out);
-    await writeFileAtomically(list, formatQuarantine([...unreadableFolders, ...unreadable]));
+    const text = formatQuarantine([...unreadableFolders, ...unreadable]);
+    // The place of the output may not be there yet; that is no reason to hide the folders.
+    const written = await writeFileAtomically(list, text).then(() => true, () => false);
     const examples = unreadableFolders.map(({ path, reason }) => `"${path}" (${reason})`);
     throw new Failure(
       "data",
@@ -30,9 +32,8 @@ export async function expectWholeListing(
         counted(unreadableFolders.length, "folder")
       } in "${root}" cannot be looked into, ` +
         "so the number of missing images is unknown and no --max-bad-fraction allows it: " +
-        `${
-          someOf(examples)
-        }; mend that, or move it out of the images folder; all are listed in "${list}"`,
+        `${someOf(examples)}; mend that, or move it out of the images folder` +
+        (written ? `; all are listed in "${list}"` : ""),
     );
   }
   if (images.length + unreadable.length > 0) return;

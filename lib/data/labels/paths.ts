@@ -61,7 +61,7 @@ export function* readingsOf(images: readonly string[], root: string): Iterable<R
   }
   function findPath(cell: string): string | undefined {
     if (known.has(cell)) return cell;
-    const path = pathOf(cell, root);
+    const path = pathOf(cell.trim(), root);
     return known.has(path) ? path : findComposed(path);
   }
   yield { guess: undefined, find: findPath };
@@ -69,7 +69,7 @@ export function* readingsOf(images: readonly string[], root: string): Iterable<R
   const anyCase = new Lookup(images, (path) => unicodePath(path).toLowerCase());
   yield {
     guess: "without regard to letter case",
-    find: (cell) => anyCase.find(unicodePath(pathOf(cell, root)).toLowerCase()),
+    find: (cell) => anyCase.find(unicodePath(pathOf(cell.trim(), root)).toLowerCase()),
   };
 
   const ends = new Map<number, Lookup>();
@@ -81,7 +81,8 @@ export function* readingsOf(images: readonly string[], root: string): Iterable<R
     }
     return lookup.find(path);
   }
-  const wanted = (cell: string) => unicodePath(cell.replaceAll("\\", "/")).replace(/^(\.?\/)+/, "");
+  const wanted = (cell: string) =>
+    unicodePath(cell.trim().replaceAll("\\", "/")).replace(/^(\.?\/)+/, "");
   yield {
     guess: "by the end of its path",
     find(cell) {

@@ -40,6 +40,16 @@ interface Source {
   readonly asked: boolean;
 }
 
+/** A cell that is not what the header asks for in so many words: a table like that is meant for this. */
+export class WrongCell extends Failure {
+  constructor(path: string, { line, text }: Cell, name: string) {
+    super(
+      "data",
+      `Cannot read the labels "${path}": line ${line} wants a number for "${name}:number", got "${text}"`,
+    );
+  }
+}
+
 function refuse(path: string, what: string): never {
   throw new Failure("data", `Cannot read the labels "${path}": ${what}`);
 }
@@ -108,9 +118,8 @@ function typeHeaderColumn(
   try {
     return typeColumn(cells, { name, asked, commas });
   } catch (error) {
-    if (!(error instanceof NotANumber)) throw error;
-    const { line, text } = error.cell;
-    return refuse(path, `line ${line} wants a number for "${name}:number", got "${text}"`);
+    if (error instanceof NotANumber) throw new WrongCell(path, error.cell, name);
+    throw error;
   }
 }
 
