@@ -193,11 +193,12 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
     onCompare: () => say("the images have other times than before, comparing their contents"),
   });
   const contents = new ImageContents(listing, root);
-  const inputsWith = async (sha256: string) => [
+  const tables = labels.table === undefined
+    ? []
+    : [{ path: labels.table, sha256: await sha256File(labels.table) }];
+  const inputsWith = (sha256: string) => [
     { path: root, ...folderRecord(listing, sha256) },
-    ...labels.table === undefined
-      ? []
-      : [{ path: labels.table, sha256: await sha256File(labels.table) }],
+    ...tables,
   ];
   const total = paths.length + listing.unreadable.length;
 
@@ -208,8 +209,8 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
     kind: "directory",
     config: { shardImages, shorterSide: shorterSide ?? null, holdout, seed, maxBadFraction },
     // Until the images are read their times stand for them; these equal no hash of contents.
-    inputs: await inputsWith(known ?? listing.fingerprint),
-    inputsAfter: async () => await inputsWith(await contents.sha256()),
+    inputs: inputsWith(known ?? listing.fingerprint),
+    inputsAfter: async () => inputsWith(await contents.sha256()),
     force: options.force,
   }, async (directory) => {
     for (const line of [...describeListing(listing), ...describeLabels(labels)]) say(line);

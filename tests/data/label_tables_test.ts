@@ -184,10 +184,21 @@ Deno.test("collectLabels() passes over the index of pandas and empty columns", a
   );
   assert.deepEqual(labels.columns, [{ name: "x", type: "number" }]);
   assert.deepEqual(labels.notes, [
-    "t.csv: column 1 has no name and no labels, passed over",
-    "t.csv: column 4 has no name and no labels, passed over",
+    "t.csv: column 1 has no name and is an index or empty, passed over",
+    "t.csv: column 4 has no name and is an index or empty, passed over",
     "label x: numbers from 0 to 19",
   ]);
+});
+
+Deno.test("collectLabels() passes over an index in any order, also under the name it has then", async () => {
+  for (const name of ["", "Unnamed: 0"]) {
+    const labels = await labelsFrom(
+      tableOf(`${name},path,x`, (path, index) => `${99 - index},${path},1`),
+    );
+    assert.deepEqual(labels.columns, [{ name: "x", type: "number" }]);
+  }
+  const repeated = await labelsFrom(tableOf("Unnamed: 0,path", (path) => `7,${path}`));
+  assert.deepEqual(repeated.columns, [{ name: "Unnamed: 0", type: "number" }]);
 });
 
 Deno.test("collectLabels() reads decimal commas by the delimiter, also where both would do", async () => {

@@ -117,10 +117,15 @@ export function inventColumns(first: CsvRow, key: number): HeaderColumn[] {
   }));
 }
 
-/** An index that pandas has written, or what a delimiter at the end of each line makes. */
+/** The name that pandas gives to a column without one when it reads a table. */
+const UNNAMED = /^(Unnamed: \d+)?$/;
+
+/** An index that pandas has written in front, or what a delimiter at the end of each line makes. */
 function holdsNothing(rows: readonly CsvRow[], index: number): boolean {
-  return rows.every(({ cells }) => cells[index] === "") ||
-    rows.every(({ cells }, place) => cells[index] === String(place));
+  const cells = rows.map((row) => row.cells[index]!);
+  if (cells.every((cell) => cell === "")) return true;
+  return index === 0 && cells.every((cell) => /^\d+$/.test(cell)) &&
+    new Set(cells).size === cells.length;
 }
 
 /**
@@ -141,8 +146,8 @@ export function readColumns(
     if (index === key) continue;
     const [, name = "", asked] = /^(.*?)(?::(class|number))?$/s.exec(cell)!;
     const place = `column ${index + 1}`;
-    if (name === "" && holdsNothing(data, index)) {
-      passedOver.push(`${place} has no name and no labels`);
+    if (UNNAMED.test(name) && holdsNothing(data, index)) {
+      passedOver.push(`${place} has no name and is an index or empty`);
       continue;
     }
     if (name === "path") {

@@ -40,7 +40,7 @@ interface Source {
   readonly asked: boolean;
 }
 
-/** A cell that is not what the header asks for in so many words: a table like that is meant for this. */
+/** A cell that is no number in a column `name:number`. A table with such a header was written for `shard`. */
 export class WrongCell extends Failure {
   constructor(path: string, { line, text }: Cell, name: string) {
     super(
