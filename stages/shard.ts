@@ -184,7 +184,9 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
   const listing = await listImages(root, { exclude: [out, ...(csv === undefined ? [] : [csv])] });
   await expectWholeListing(listing, { root, out });
   const paths = listing.images.map(({ path }) => path);
-  const labels = await collectLabels(paths, { root, csv, asked: options.labels !== undefined });
+  // A row for a file that is left out belongs to an image all the same.
+  const named = [...paths, ...listing.unreadable.map(({ path }) => path)].sort(compareText);
+  const labels = await collectLabels(named, { root, csv, asked: options.labels !== undefined });
   const test = paths.filter((path) => isHeldOut(path, { seed, holdoutFraction: holdout })).length;
   if (paths.length > 0) expectBothSides({ train: paths.length - test, test, holdout });
   const known = await recallContents(listing, {

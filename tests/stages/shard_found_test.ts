@@ -91,6 +91,20 @@ Deno.test("shard passes over a labels.csv that it cannot use, and can be switche
   );
 });
 
+Deno.test("shard names Git LFS pointers, not the table that describes them", async () => {
+  await using folder = await temporaryFolder();
+  const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n";
+  await writePicture(join(folder.path, "photos/1.jpg"), pointer);
+  await writePicture(join(folder.path, "photos/labels.csv"), "path,x\n1.jpg,5\n");
+  const ran = await shard(folder.path, ["--labels", join(folder.path, "photos/labels.csv")]);
+  assert.equal(ran.code, 65);
+  assert.equal(
+    ran.message,
+    'shard: Cannot make shards: none of the 1 images is readable: "1.jpg" (a Git LFS pointer, run git lfs pull); ' +
+      'all are listed in "S/out.quarantine.jsonl"',
+  );
+});
+
 Deno.test("shard holds a labels.csv that it found to the types in its header", async () => {
   await using folder = await temporaryFolder();
   await writePicture(join(folder.path, "photos/1.png"), PNG);
