@@ -9,6 +9,9 @@ export interface FileRecord {
   readonly path: string;
   readonly sha256: string;
   readonly bytes?: number;
+  /** Of a folder of images: hashes over paths and sizes, and over times too. Equal times save reading the images. */
+  readonly sizesSha256?: string;
+  readonly timesSha256?: string;
 }
 
 /** A file that belongs to an artefact. */
@@ -78,7 +81,13 @@ const RECEIPT = v.object({
   key: hash,
   config: record,
   inputs: v.array(
-    v.object({ path: v.string(), sha256: v.string(), bytes: v.exactOptional(count) }),
+    v.object({
+      path: v.string(),
+      sha256: hash,
+      bytes: v.exactOptional(count),
+      sizesSha256: v.exactOptional(hash),
+      timesSha256: v.exactOptional(hash),
+    }),
   ),
   output: v.object({
     files: count,

@@ -11,10 +11,10 @@ export const QUARANTINE_FILE = "quarantine.jsonl";
 
 const EXAMPLES_SHOWN = 3;
 
-/** `a, b, c and 4 more`. */
-export function someOf(items: readonly string[]): string {
+/** `a, b, c and 4 more`; `count` is their number where not all are at hand. */
+export function someOf(items: readonly string[], count: number = items.length): string {
   const shown = items.slice(0, EXAMPLES_SHOWN).join(", ");
-  const rest = items.length - EXAMPLES_SHOWN;
+  const rest = count - EXAMPLES_SHOWN;
   return rest > 0 ? `${shown} and ${rest} more` : shown;
 }
 
@@ -55,6 +55,11 @@ async function replaceList(path: string, bad: readonly BadFile[]): Promise<strin
   }
 }
 
+/** Where the list goes when there are no shards to hold it: beside the output. */
+export function quarantineBeside(out: string): string {
+  return `${out.replace(/\/+$/, "")}.${QUARANTINE_FILE}`;
+}
+
 /**
  * Fails when too many images are bad. The whole list then goes beside the output that will not be made, to
  * `OUT.quarantine.jsonl`; a list from an earlier failure is removed when all is well. A file of that name that is no
@@ -67,7 +72,7 @@ export async function expectFewBad(
   limit: { readonly total: number; readonly out: string; readonly maxBadFraction: number },
 ): Promise<void> {
   const { total, out, maxBadFraction } = limit;
-  const list = `${out.replace(/\/+$/, "")}.${QUARANTINE_FILE}`;
+  const list = quarantineBeside(out);
   if (bad.length < total && bad.length <= maxBadFraction * total) {
     await replaceList(list, []);
     return;

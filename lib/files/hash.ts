@@ -5,6 +5,17 @@ export function sha256(data: Uint8Array | string): string {
   return createHash("sha256").update(data).digest("hex");
 }
 
+/** SHA-256 of lines with line feeds between them, without the whole text in memory. */
+export function sha256Lines(lines: Iterable<string>): string {
+  const hash = createHash("sha256");
+  let separator = "";
+  for (const line of lines) {
+    hash.update(separator + line);
+    separator = "\n";
+  }
+  return hash.digest("hex");
+}
+
 /** SHA-256 of a file or of its first bytes, read in pieces: memory stays constant. */
 export async function sha256File(path: string, firstBytes = Infinity): Promise<string> {
   const hash = createHash("sha256");

@@ -5,7 +5,7 @@
  */
 export { isBystander } from "./bystanders.ts";
 export { forEachConcurrently } from "./concurrent.ts";
-export { canonicalJson, sha256, sha256File } from "./hash.ts";
+export { canonicalJson, sha256, sha256File, sha256Lines } from "./hash.ts";
 export { type JsonReading, readJson } from "./json.ts";
 export { holdLock, type LockOptions } from "./lock.ts";
 export { readFully } from "./read.ts";

@@ -224,14 +224,23 @@ Deno.test("shard reports files and folders that it may not read", async () => {
   await makePhotos(photos, 4);
   await Deno.chmod(join(photos, "cat/1.png"), 0);
   await Deno.chmod(join(photos, "dög"), 0);
-  const ran = await shard(folder.path, ["--max-bad-fraction", "0.9"], user);
+  const closed = await shard(folder.path, ["--max-bad-fraction", "1"], user);
   await Deno.chmod(join(photos, "dög"), 0o755);
+  assert.equal(closed.code, 65);
+  assert.equal(
+    closed.message,
+    'shard: Cannot read images: 1 folder in "S/photos" cannot be looked into, so the number of missing images is ' +
+      'unknown and no --max-bad-fraction allows it: "dög/" (not readable: permission denied); mend that, or move it ' +
+      'out of the images folder; all are listed in "S/out.quarantine.jsonl"',
+  );
+  assert.deepEqual(await namesIn(folder.path), ["out.quarantine.jsonl", "photos"]);
+  const ran = await shard(folder.path, ["--max-bad-fraction", "0.9"], user);
   assert.equal(ran.code, 0, ran.stderr);
   const list = await Deno.readTextFile(join(folder.path, "out/quarantine.jsonl"));
   assert.deepEqual(list.trim().split("\n").map((line) => JSON.parse(line)), [
     { path: "cat/1.png", reason: "Cannot read: permission denied" },
-    { path: "dög/", reason: "not readable: permission denied" },
   ]);
+  assert.deepEqual(await namesIn(folder.path), ["out", "photos"]);
 });
 
 Deno.test("shard names an output that cannot be written or is being written", async () => {
