@@ -83,7 +83,7 @@ const RECEIPT = v.object({
   inputs: v.array(
     v.object({
       path: v.string(),
-      sha256: hash,
+      sha256: v.string(),
       bytes: v.exactOptional(count),
       sizesSha256: v.exactOptional(hash),
       timesSha256: v.exactOptional(hash),
