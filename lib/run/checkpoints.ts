@@ -6,7 +6,7 @@ import { readSafetensors } from "../formats/safetensors.ts";
 import { parseJson } from "../json.ts";
 import type { TensorRecord } from "../tensor.ts";
 
-const COUNT = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const COUNT = v.pipe(v.number(), v.safeInteger("a whole number"), v.minValue(0));
 
 /** One checkpoint of a run. */
 export interface Checkpoint {
@@ -26,7 +26,7 @@ export const STATE_RECORD = v.looseObject({
   step: COUNT,
   tensors: COUNT,
   bytes: COUNT,
-  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits")),
 });
 
 /** Name of the folder of checkpoints inside a run directory. */
@@ -110,7 +110,12 @@ async function readPart<T>(path: string, name: string, read: (file: string) => P
 async function readRecord({ step, path }: Checkpoint): Promise<v.InferOutput<typeof STATE_RECORD>> {
   const text = await readPart(path, RECORD_FILE, async (file) => {
     const { size } = await Deno.stat(file);
-    if (size > LARGEST_RECORD_BYTES) throw invalid(path, `${RECORD_FILE} has ${size} bytes`);
+    if (size > LARGEST_RECORD_BYTES) {
+      throw invalid(
+        path,
+        `${RECORD_FILE} has ${size} bytes, wanted at most ${LARGEST_RECORD_BYTES}`,
+      );
+    }
     return await Deno.readTextFile(file);
   });
   let record: v.InferOutput<typeof STATE_RECORD>;

@@ -5,7 +5,7 @@ const COLUMN = v.nullish(v.number());
 
 /** A line must have its step and loss. Other columns are numbers where they are there: an earlier version had fewer. */
 const LINE = v.looseObject({
-  step: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  step: v.pipe(v.number(), v.safeInteger("a whole number"), v.minValue(0)),
   loss: v.number(),
   lr: COLUMN,
   weight_decay: COLUMN,

@@ -38,7 +38,7 @@ export interface RunRecord {
 /** Name of the record inside a run directory. */
 export const CONFIG_FILE = "config.json";
 
-const HASH = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+const HASH = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits"));
 
 /** Values that decide when files are written, not what training does: they may change from start to start. */
 const FREE_KEYS = ["run.checkpointSteps", "run.keepLast", "run.keepEvery"];
@@ -98,7 +98,7 @@ const SCHEMA = v.looseObject({
   shards: v.looseObject({
     manifestSha256: HASH,
     split: v.string(),
-    images: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+    images: v.pipe(v.number(), v.safeInteger("a whole number"), v.minValue(1)),
   }),
   initFrom: v.exactOptional(v.looseObject({ path: v.string(), file: v.string(), sha256: HASH })),
   runtime: v.looseObject({ name: v.string(), description: v.string() }),

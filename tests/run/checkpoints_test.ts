@@ -60,6 +60,12 @@ Deno.test("checkpointAt() lists the steps that are there", async () => {
   });
 });
 
+async function editRecord(path: string, change: object): Promise<void> {
+  const file = join(path, "state.json");
+  const record = JSON.parse(await Deno.readTextFile(file));
+  await Deno.writeTextFile(file, JSON.stringify({ ...record, ...change }));
+}
+
 type Damage = (path: string) => Promise<unknown>;
 const DAMAGES: readonly [what: string, damage: Damage, message: RegExp][] = [
   [
@@ -95,6 +101,44 @@ const DAMAGES: readonly [what: string, damage: Damage, message: RegExp][] = [
     "another record",
     (path) => Deno.writeTextFile(join(path, "state.json"), "null"),
     /: state\.json does not describe a checkpoint in version 1 \(the whole wants an object, got null\)$/,
+  ],
+  [
+    "a record of text only",
+    (path) => Deno.writeTextFile(join(path, "state.json"), '{"format":'.repeat(200_000)),
+    /: state\.json has 2000000 bytes, wanted at most 1000000$/,
+  ],
+  [
+    "a negative step",
+    (path) => editRecord(path, { step: -200 }),
+    /: state\.json does not describe a checkpoint in version 1 \("step" wants at least 0, got -200\)$/,
+  ],
+  [
+    "half a byte",
+    (path) => editRecord(path, { bytes: 187.5 }),
+    /: state\.json does not describe a checkpoint in version 1 \("bytes" wants .*, got 187\.5\)$/,
+  ],
+  [
+    "a hash that is none",
+    (path) => editRecord(path, { sha256: null }),
+    /: state\.json does not describe a checkpoint in version 1 \("sha256" wants .*, got null\)$/,
+  ],
+  [
+    "the state of another step and a record that vouches for it",
+    async (path) => {
+      const other = join(path, "../step-00000100");
+      await Deno.copyFile(join(other, "state.safetensors"), join(path, "state.safetensors"));
+      await Deno.copyFile(join(other, "state.json"), join(path, "state.json"));
+      await editRecord(path, { step: 200 });
+    },
+    /: state\.safetensors wants step 200 by its name, got 100$/,
+  ],
+  [
+    "a directory as state",
+    async (path) => {
+      await Deno.remove(join(path, "state.safetensors"));
+      await Deno.mkdir(join(path, "state.safetensors"));
+    },
+    /: state\.safetensors has the wrong length: wanted 188 bytes, got /,
   ],
   [
     "another step",
@@ -142,6 +186,15 @@ Deno.test("latestCheckpoint() fails when no checkpoint is valid, again and again
       kind: "data",
       message: /none of its checkpoints is valid, restore one/,
     });
+  });
+});
+
+Deno.test("listCheckpoints() knows a step by one name only", async () => {
+  await withRun(async (run) => {
+    await writeSteps(run, [100]);
+    const names = ["step-000000100", "step-100", "step-00000100.bak", "step-99999999999999999999"];
+    for (const name of names) await Deno.mkdir(join(run, "checkpoints", name));
+    assert.deepEqual(await stepsIn(run), [100]);
   });
 });
 

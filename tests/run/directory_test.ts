@@ -125,6 +125,22 @@ Deno.test("RunDirectory.open() sets a damaged checkpoint aside, so that its step
   });
 });
 
+Deno.test("RunDirectory.open() refuses a checkpoint beyond the end of the run, and removes none", async () => {
+  await withRun(async (path) => {
+    await inRun(path, RECORD, async (run) => {
+      for (const step of [90, 100, 110]) await run.writeCheckpoint({ step, tensors: TENSORS });
+    });
+    const { kind, message } = await refusal(path, RECORD);
+    assert.deepEqual([kind, message], [
+      "data",
+      `Cannot go on with "${path}": "${path}/checkpoints/step-00000110" is beyond the end of the run, ` +
+      "wanted at most step 100, move it away",
+    ]);
+    const names = [...Deno.readDirSync(join(path, "checkpoints"))].map(({ name }) => name).sort();
+    assert.deepEqual(names, ["step-00000100", "step-00000110"]);
+  });
+});
+
 Deno.test("RunDirectory.open() fails on a damaged record", async () => {
   await withRun(async (path) => {
     await inRun(path, RECORD);
