@@ -65,7 +65,7 @@ export function expectStateFits(config: PretrainConfig, available: number | unde
   throw new Failure(
     "usage",
     `Cannot build the model: its weights and moments take ${gigabytes(need)}, wanted at most the ` +
-      `${gigabytes(available)} of memory that are available, choose a smaller --preset or lower ` +
+      `${gigabytes(available)} of memory that are available, choose a smaller preset, or lower ` +
       "model.width and model.depth",
   );
 }

@@ -214,17 +214,17 @@ Deno.test("pretrain fails on an image that does not decode, and never leaves it 
 
 Deno.test("pretrain ends with 3 when the loss is no number, and leaves the good checkpoints", async () => {
   const run = join(small.root, "exploded");
-  const flags = [
-    ...SMALL,
-    "--set",
-    "schedule.learningRate=1e30",
-    "--set",
+  // Rate times decay multiplies the weights by up to ten thousand in each step.
+  const settings = [
+    "schedule.learningRate=100",
+    "schedule.weightDecay=100",
+    "schedule.finalWeightDecay=100",
     "schedule.warmupSteps=10",
+    "schedule.startLearningRate=0",
   ];
   const { code, stderr } = await small.pretrain(run, [
-    ...flags,
-    "--set",
-    "schedule.startLearningRate=0",
+    ...SMALL,
+    ...settings.flatMap((setting) => ["--set", setting]),
   ]);
   assert.equal(code, 3, stderr);
   assert.match(
