@@ -1,6 +1,6 @@
 /** Several probes → one table. See `deno task compare --help`. */
 import { join } from "node:path";
-import { expectUnchanged, type FileRecord, makeArtifact } from "../lib/artifact/mod.ts";
+import { type FileRecord, hashInput, makeArtifact } from "../lib/artifact/mod.ts";
 import {
   type Command,
   type Context,
@@ -10,7 +10,6 @@ import {
   VERSION,
 } from "../lib/cli/mod.ts";
 import { Failure, messageOf } from "../lib/failure.ts";
-import { sha256 } from "../lib/files/mod.ts";
 import {
   compareProbes,
   comparisonTable,
@@ -51,18 +50,11 @@ interface Source extends ProbeSource {
   readonly file: FileRecord;
 }
 
-async function readSource(text: string): Promise<Source> {
-  const [, name, directory] = /^([^=]+)=(.+)$/.exec(text) ?? [];
-  if (name === undefined || directory === undefined) {
-    throw new Failure("usage", `Cannot compare: --probes needs NAME=PROBE, got "${text}"`);
-  }
-  const path = join(directory, "metrics.json");
+async function readMetrics(path: string): Promise<ProbeMetrics> {
   await expectInput(path, "compare", 'make it with "deno task probe"');
-  let metrics: ProbeMetrics, file: FileRecord;
+  let metrics: ProbeMetrics;
   try {
-    const json = await Deno.readTextFile(path);
-    file = { path, sha256: sha256(json) };
-    metrics = JSON.parse(json) as ProbeMetrics;
+    metrics = JSON.parse(await Deno.readTextFile(path)) as ProbeMetrics;
   } catch (error) {
     throw new Failure("data", `Cannot compare: "${path}" is not readable: ${messageOf(error)}`);
   }
@@ -73,8 +65,16 @@ async function readSource(text: string): Promise<Source> {
         `"deno task probe" wrote`,
     );
   }
-  await expectUnchanged(file, "compare");
-  return { name, metrics, file };
+  return metrics;
+}
+
+async function readSource(text: string): Promise<Source> {
+  const [, name, directory] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (name === undefined || directory === undefined) {
+    throw new Failure("usage", `Cannot compare: --probes needs NAME=PROBE, got "${text}"`);
+  }
+  const path = join(directory, "metrics.json");
+  return { name, metrics: await readMetrics(path), file: await hashInput(path, "compare") };
 }
 
 /** Compares probes; see `lib/probe/compare.ts`. */

@@ -1,16 +1,19 @@
-/** What starts a process for which file permissions count: root reads and writes everything unless it gives that up. */
-export const ORDINARY_USER = Deno.uid() === 0
-  ? ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
-  : [];
-
-/** Says so and returns false where file permissions cannot be tried. */
-export async function permissionsCount(): Promise<boolean> {
-  const [command = "true", ...args] = [...ORDINARY_USER, "true"];
+/**
+ * What to put before a command so that permissions count for it: root reads and writes everything unless it gives up that
+ * right.
+ *
+ * @returns `undefined` where that cannot be done, after saying so
+ */
+export async function asOrdinaryUser(): Promise<readonly string[] | undefined> {
+  if (Deno.uid() !== 0) return [];
+  const prefix = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"];
+  const [command, ...args] = [...prefix, "true"];
   try {
-    if ((await new Deno.Command(command, { args }).output()).success) return true;
+    const { success } = await new Deno.Command(command!, { args }).output();
+    if (success) return prefix;
   } catch {
-    // Not installed.
+    // There is no setpriv.
   }
   console.log("skipped: root cannot give up its rights here (setpriv)");
-  return false;
+  return undefined;
 }

@@ -1,7 +1,7 @@
 /** What there is in the place of an output, and whether it may be replaced. */
 import { basename, join } from "node:path";
 import { Failure } from "../failure.ts";
-import { isBystander } from "../files/mod.ts";
+import { isBystander } from "./bystanders.ts";
 import {
   type Condition,
   conditionOf,
@@ -140,7 +140,7 @@ export async function assess(
   making: Making & { readonly force: boolean },
 ): Promise<Assessment> {
   const { stage, force } = making;
-  const receipt = await readReceipt(target.receipt);
+  const receipt = await readReceipt(target.path, target.kind);
   if (receipt === undefined) await expectReceiptIsFree(target);
   if (receipt !== undefined && !force && receipt.key === receiptKey(making)) {
     return await assessSame(target, receipt);

@@ -14,6 +14,8 @@ export interface ArtifactSpec extends Making {
   readonly kind: ArtifactKind;
   /** Replace an artefact that was made from something else. */
   readonly force: boolean;
+  /** The inputs with hashes that the work itself has found; without it they are as they were before. */
+  readonly inputsAfter?: () => Promise<Making["inputs"]>;
 }
 
 /** What a stage prints: the summary, and whether there was anything to do. */
@@ -68,7 +70,8 @@ async function buildAndPlace(
   if (spec.kind === "directory") await Deno.mkdir(payload);
   const summary = await build(payload);
   const output = await recordOutput(payload, spec.kind);
-  const receipt = receiptOf(spec, { output, started, summary });
+  const inputs = await spec.inputsAfter?.() ?? spec.inputs;
+  const receipt = receiptOf({ ...spec, inputs }, { output, started, summary });
   const contents = ownFilesOf(receipt, target)!;
   await place(target, staging, { receipt, contents, ownership });
   return summary;

@@ -10,6 +10,7 @@ export {
   type Making,
   type OutputRecord,
   type OwnFile,
+  readReceipt,
   type Receipt,
   receiptPath,
 } from "./receipt.ts";

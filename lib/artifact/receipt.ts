@@ -9,6 +9,9 @@ export interface FileRecord {
   readonly path: string;
   readonly sha256: string;
   readonly bytes?: number;
+  /** Of a folder of images: hashes over paths and sizes, and over times too. Equal times save reading the images. */
+  readonly sizesSha256?: string;
+  readonly timesSha256?: string;
 }
 
 /** A file that belongs to an artefact. */
@@ -77,9 +80,13 @@ const RECEIPT = v.object({
   path: v.string(),
   key: hash,
   config: record,
-  inputs: v.array(
-    v.object({ path: v.string(), sha256: v.string(), bytes: v.exactOptional(count) }),
-  ),
+  inputs: v.array(v.object({
+    path: v.string(),
+    sha256: v.string(),
+    bytes: v.exactOptional(count),
+    sizesSha256: v.exactOptional(v.string()),
+    timesSha256: v.exactOptional(v.string()),
+  })),
   output: v.object({
     files: count,
     bytes: count,
@@ -98,11 +105,15 @@ export function receiptPath(path: string, kind: ArtifactKind): string {
 }
 
 /**
- * A receipt, or nothing when there is none or the file is not one of ours.
+ * The receipt of an artefact, or nothing when there is none or the file is not one of ours.
  *
  * @throws {Failure} `missing`: it is there and cannot be read
  */
-export async function readReceipt(path: string): Promise<Receipt | undefined> {
+export async function readReceipt(
+  artifact: string,
+  kind: ArtifactKind,
+): Promise<Receipt | undefined> {
+  const path = receiptPath(artifact, kind);
   const reading = { action: "read the receipt", advice: "check its permissions" };
   try {
     return await readJson(path, RECEIPT, { ...reading, largestBytes: LARGEST_RECEIPT_BYTES });

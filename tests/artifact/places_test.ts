@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { makeArtifact } from "../../lib/artifact/mod.ts";
 import { Failure } from "../../lib/failure.ts";
 import { withFolder } from "../folder.ts";
-import { ORDINARY_USER, permissionsCount } from "../ordinary_user.ts";
-import { ROOT } from "../run_stage.ts";
+import { asOrdinaryUser } from "../ordinary_user.ts";
 import { withSmallDisk } from "../small_disk.ts";
+import { PRESS } from "./press_artifact.ts";
 import {
   directorySpec,
   fileSpec,
@@ -21,19 +21,11 @@ async function refuses(attempt: Promise<unknown>, path: string, what: string): P
   await assert.rejects(attempt, new Failure("output", `Cannot write "${path}": ${what}`));
 }
 
-/** What presses an artefact in a process of its own, and prints what became of it. */
-const PRESS = join(ROOT, "tests/artifact/press_artifact.ts");
-
 /** Presses as a user for whom permissions count. */
-async function press(...args: readonly string[]): Promise<string> {
-  const rights = ["--no-prompt", "--allow-read", "--allow-write"];
-  const [command, ...rest] = [
-    ...ORDINARY_USER,
-    ...[Deno.execPath(), "run", ...rights, PRESS],
-    ...args,
-  ];
+async function press(user: readonly string[], ...args: readonly string[]): Promise<string> {
+  const [command, ...rest] = [...user, ...PRESS, ...args];
   const env = { NO_COLOR: "1" };
-  const ran = await new Deno.Command(command!, { args: rest, cwd: ROOT, env }).output();
+  const ran = await new Deno.Command(command!, { args: rest, env }).output();
   const text = new TextDecoder();
   return text.decode(ran.stdout) + text.decode(ran.stderr);
 }
@@ -50,21 +42,26 @@ async function whileClosed(folder: string, body: () => Promise<void>): Promise<v
 
 Deno.test("an empty directory of one's own is filled where its parent is closed", () =>
   withFolder(async (folder) => {
-    if (!await permissionsCount()) return;
+    const user = await asOrdinaryUser();
+    if (user === undefined) return;
     const out = join(folder, "out");
     await Deno.mkdir(out);
-    await whileClosed(folder, async () => assert.equal(await press("directory", out), "done\n"));
+    await whileClosed(
+      folder,
+      async () => assert.equal(await press(user, "directory", out), "done\n"),
+    );
     assert.deepEqual(Object.keys(snapshot(out)).sort(), ["a", "pages/b", "receipt.json"]);
   }));
 
 Deno.test("a parent that is closed is named before the work", () =>
   withFolder(async (folder) => {
-    if (!await permissionsCount()) return;
+    const user = await asOrdinaryUser();
+    if (user === undefined) return;
     for (const kind of ["directory", "file"]) {
       const out = join(folder, "out");
       await whileClosed(folder, async () =>
         assert.equal(
-          await press(kind, out),
+          await press(user, kind, out),
           `Cannot write "${out}": permission denied (in "${folder}"), give another --out or change ` +
             "its permissions\n",
         ));
@@ -73,13 +70,14 @@ Deno.test("a parent that is closed is named before the work", () =>
 
 Deno.test("a finished artefact that nobody may write to is up to date", () =>
   withFolder(async (folder) => {
-    if (!await permissionsCount()) return;
+    const user = await asOrdinaryUser();
+    if (user === undefined) return;
     const out = join(folder, "out"), file = join(folder, "out.bin");
     for (const args of [["directory", out], ["file", file]]) {
-      assert.equal(await press(...args), "done\n");
+      assert.equal(await press(user, ...args), "done\n");
       await whileClosed(folder, async () => {
         if (args[0] === "directory") await Deno.chmod(out, 0o555);
-        assert.equal(await press(...args), "up to date\n");
+        assert.equal(await press(user, ...args), "up to date\n");
       });
     }
     await Deno.chmod(out, 0o755);
