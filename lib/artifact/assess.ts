@@ -10,7 +10,7 @@ import {
   ownFilesOf,
   sizeOf,
 } from "./contents.ts";
-import { changedText, type Ownership } from "./place.ts";
+import { changedText, type Ownership } from "./plan.ts";
 import {
   type Making,
   type OwnFile,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { makeArtifact } from "../../lib/artifact/mod.ts";
-import { expectMovable } from "../../lib/artifact/place.ts";
+import { expectMovable } from "../../lib/artifact/movable.ts";
 import { findTarget } from "../../lib/artifact/target.ts";
 import { Failure } from "../../lib/failure.ts";
 import { withFolder } from "../folder.ts";
