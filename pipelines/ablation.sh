@@ -92,6 +92,6 @@ if [ ${#compared[@]} -eq 0 ]; then
   echo "ablation: no row matches \"$pattern\", the names stand in pipelines/ablation.sh" >&2
   exit 2
 fi
-stage compare "${compared[@]}" --out "$work/table.md"
+stage compare "${compared[@]}" --out "$work/table.md" --force
 printf '\nablation: %d:%02d; the table is in %s/table.md\n' \
   $((SECONDS / 60)) $((SECONDS % 60)) "$work" >&2

@@ -108,4 +108,4 @@ $(OUT)/probe-%/metrics.json: $(OUT)/%-train.arrow $(OUT)/%-test.arrow $(MADE)/pr
 	$(STAGE) probe --train $(word 1,$^) --test $(word 2,$^) --out $(@D) $(PROBE_FLAGS) --force
 
 $(OUT)/table.md: $(foreach name,$(ENCODERS),$(OUT)/probe-$(name)/metrics.json) $(MADE)/table
-	$(STAGE) compare $(foreach name,$(ENCODERS),--probes $(name)=$(OUT)/probe-$(name)) --out $@
+	$(STAGE) compare $(foreach name,$(ENCODERS),--probes $(name)=$(OUT)/probe-$(name)) --out $@ --force

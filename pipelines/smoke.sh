@@ -39,7 +39,6 @@ stage() {
   check "$name ends with 0, got $status" [ "$status" -eq 0 ]
   check "$name prints one line" [ "$(wc -l <"$work/stdout.json")" -eq 1 ]
   check "$name is done" grep -q '"status":"done"' "$work/stdout.json"
-  if [ "$name" = compare ]; then return; fi
   "${deno[@]}" task --quiet "$@" >"$work/stdout.json" 2>"$work/stderr.txt" || cat "$work/stderr.txt"
   check "$name is up to date afterwards" grep -q '"status":"up to date"' "$work/stdout.json"
 }

@@ -1,14 +1,12 @@
 /** Run → an encoder directory in Hugging Face layout, with ONNX. See `deno task checkpoint --help`. */
 import { join } from "node:path";
+import { type FileRecord, makeArtifact, type Outcome } from "../lib/artifact/mod.ts";
 import {
   type Command,
   type Context,
   expectInput,
-  type FileRecord,
   main,
-  makeArtifact,
   type Options,
-  type Outcome,
   printMessage,
   VERSION,
 } from "../lib/cli/mod.ts";
@@ -26,7 +24,7 @@ import {
   writeEncoder,
   writeOnnx,
 } from "../lib/encoder/mod.ts";
-import { Failure, messageOf } from "../lib/failure.ts";
+import { Failure } from "../lib/failure.ts";
 import { canonicalJson, sha256, sha256File } from "../lib/files/mod.ts";
 import type { ModelConfig } from "../lib/model/config.ts";
 import { POSITIONS, positionTable } from "../lib/model/positions.ts";
@@ -41,22 +39,24 @@ import {
   type RunRecord,
 } from "../lib/run/mod.ts";
 import { under } from "../lib/tensor.ts";
-import {
-  imageSizeOf,
-  modelConfigOf,
-  type PretrainConfig,
-  resolveConfig,
-} from "../lib/training/config.ts";
+import { imageSizeOf, modelConfigOf, type PretrainConfig } from "../lib/training/config.ts";
 import { stateShapes } from "../lib/training/state.ts";
 
 const FLAGS = {
   run: {
     type: "string",
+    path: true,
     placeholder: "RUN",
     required: true,
     help: "directory that the pretrain stage has written",
   },
-  out: { type: "string", placeholder: "ENCODER", required: true, help: "directory to make" },
+  out: {
+    type: "string",
+    path: true,
+    placeholder: "ENCODER",
+    required: true,
+    help: "directory to make",
+  },
   step: {
     type: "string",
     placeholder: "latest|N",
@@ -97,17 +97,6 @@ const PREFIXES = { target: "target_encoder.", context: "encoder." } as const;
 
 function say(text: string): void {
   printMessage("checkpoint", text);
-}
-
-/** The configuration of a run, checked like one that a person gives. */
-function configOf(record: RunRecord, directory: string): PretrainConfig {
-  const path = join(directory, "config.json");
-  try {
-    return resolveConfig({ file: { path, values: record.config } }).config;
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    throw new Failure("data", `Cannot open the run "${directory}": ${messageOf(error)}`);
-  }
 }
 
 /**
@@ -224,7 +213,7 @@ export async function checkpoint(
   const imageSize = options.imageSize === undefined ? undefined : parseImageSize(options.imageSize);
   await expectInput(run, "open the run", "give the directory that the pretrain stage has written");
   const record = await readRun(run);
-  const config = configOf(record, run);
+  const { config } = record;
   const model = modelConfigOf(config);
   const chosen = await findCheckpoint(options, record);
   const step = chosen?.step ?? 0;

@@ -1,11 +1,20 @@
 /** Several probes → one table. See `deno task compare --help`. */
-import { type Command, type Context, main, type Options, printLines } from "../lib/cli/mod.ts";
+import { join } from "node:path";
+import { type FileRecord, hashInput, makeArtifact } from "../lib/artifact/mod.ts";
+import {
+  type Command,
+  type Context,
+  main,
+  type Options,
+  printLines,
+  VERSION,
+} from "../lib/cli/mod.ts";
 import { Failure } from "../lib/failure.ts";
-import { writeFileAtomically } from "../lib/files/mod.ts";
 import {
   compareProbes,
   comparisonTable,
   markdownTable,
+  METRICS_FILE,
   type ProbeSource,
   readProbeMetrics,
 } from "../lib/probe/mod.ts";
@@ -13,11 +22,13 @@ import {
 const FLAGS = {
   probes: {
     type: "list",
+    path: true,
     placeholder: "NAME=PROBE",
     required: true,
     help: "name in the table and the directory of a probe",
   },
-  out: { type: "string", placeholder: "FILE", help: "Markdown file to write besides" },
+  out: { type: "string", path: true, placeholder: "FILE", help: "Markdown file to write besides" },
+  force: { type: "boolean", help: "replace a table of other probes" },
 } as const;
 
 type CompareOptions = Options<typeof FLAGS>;
@@ -35,20 +46,26 @@ did best on held-out training rows (never on the test rows), with its 95 % inter
 more are rows.`,
 } as const satisfies Command<typeof FLAGS>;
 
-async function readSource(text: string): Promise<ProbeSource> {
+/** A probe, and the file that its scores were read from. */
+interface Source extends ProbeSource {
+  readonly file: FileRecord;
+}
+
+async function readSource(text: string): Promise<Source> {
   const [, name, directory] = /^([^=]+)=(.+)$/.exec(text) ?? [];
   if (name === undefined || directory === undefined) {
     throw new Failure("usage", `Cannot compare: --probes needs NAME=PROBE, got "${text}"`);
   }
-  return { name, metrics: await readProbeMetrics(directory, "compare") };
+  const metrics = await readProbeMetrics(directory, "compare");
+  return { name, metrics, file: await hashInput(join(directory, METRICS_FILE), "compare") };
 }
 
 /** Compares probes; see `lib/probe/compare.ts`. */
 export async function compare(
-  { probes, out }: CompareOptions,
+  { probes, out, force }: CompareOptions,
   _context: Context,
 ): Promise<object> {
-  const sources: ProbeSource[] = [];
+  const sources: Source[] = [];
   for (const text of probes) {
     const source = await readSource(text);
     if (sources.some(({ name }) => name === source.name)) {
@@ -58,9 +75,22 @@ export async function compare(
   }
   const labels = compareProbes(sources);
   const table = markdownTable(comparisonTable(labels));
-  if (out !== undefined) await writeFileAtomically(out, table + "\n");
+  const outcome = out === undefined
+    ? { stage: "compare", status: "done", labels }
+    : await makeArtifact({
+      stage: "compare",
+      version: VERSION,
+      path: out,
+      kind: "file",
+      config: { names: sources.map(({ name }) => name) },
+      inputs: sources.map(({ file }) => file),
+      force,
+    }, async (path) => {
+      await Deno.writeTextFile(path, table + "\n");
+      return { labels };
+    });
   printLines(table);
-  return { stage: "compare", status: "done", ...(out === undefined ? {} : { out }), labels };
+  return outcome;
 }
 
 if (import.meta.main) await main(COMMAND, compare);

@@ -1,14 +1,12 @@
 /** Encoder and shards → an Arrow file of embeddings. See `deno task features --help`. */
 import { join } from "node:path";
+import { type FileRecord, hashInput, makeArtifact, type Outcome } from "../lib/artifact/mod.ts";
 import {
   type Command,
   type Context,
   expectInput,
-  type FileRecord,
   main,
-  makeArtifact,
   type Options,
-  type Outcome,
   printMessage,
   Progress,
   VERSION,
@@ -30,13 +28,14 @@ import {
   extractFeatures,
   pixelEmbedder,
 } from "../lib/features/mod.ts";
-import { sha256, sha256File } from "../lib/files/mod.ts";
+import { sha256 } from "../lib/files/mod.ts";
 import { FeatureWriter } from "../lib/formats/arrow.ts";
 import { createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
 
 const FLAGS = {
   encoder: {
     type: "string",
+    path: true,
     placeholder: "ENCODER",
     required: true,
     help:
@@ -44,12 +43,14 @@ const FLAGS = {
   },
   shards: {
     type: "string",
+    path: true,
     placeholder: "SHARDS",
     required: true,
     help: "directory that the shard stage has written",
   },
   out: {
     type: "string",
+    path: true,
     placeholder: "FEATURES",
     required: true,
     help: "Arrow file to make, for example train.arrow",
@@ -111,6 +112,8 @@ const LAYERS = { last: 1, last4: 4 } as const;
 /** Checks that are over sooner are not worth a line. */
 const QUIET_MILLISECONDS = 2000;
 
+const ENCODER_HINT = 'give a directory that "deno task checkpoint" has written';
+
 /** What the features come from. */
 interface Source {
   readonly inputs: readonly FileRecord[];
@@ -167,11 +170,18 @@ async function encoderSource(
   imageSize: readonly [height: number, width: number] | undefined,
 ): Promise<Source> {
   const { encoder: directory, layers, pool, threads } = options;
-  await expectInput(
-    directory,
-    "open the encoder",
-    `give a directory that "deno task checkpoint" has written`,
-  );
+  await expectInput(directory, "open the encoder", ENCODER_HINT);
+  const action = `open the encoder "${directory}"`;
+  const hashed = async (file: string, hint: string) => {
+    const path = join(directory, file);
+    await expectInput(path, action, hint);
+    return await hashInput(path, action);
+  };
+  const { config: configFile, preprocessor, weights } = ENCODER_FILES;
+  const inputs = [
+    await hashed(configFile, ENCODER_HINT),
+    await hashed(preprocessor, ENCODER_HINT),
+  ];
   const settings = await readEncoderSettings(directory);
   const { config } = imageSize === undefined ? settings : settingsAt(settings, imageSize);
   if (config.depth < LAYERS[layers]) {
@@ -181,13 +191,7 @@ async function encoderSource(
         `"${directory}" has ${config.depth}, use --layers last`,
     );
   }
-  const inputs: FileRecord[] = [];
-  const { config: configFile, preprocessor, weights } = ENCODER_FILES;
-  for (const file of [configFile, preprocessor, weights]) {
-    const path = join(directory, file);
-    await expectInput(path, `open the encoder "${directory}"`, "export the encoder again");
-    inputs.push({ path, sha256: await sha256File(path) });
-  }
+  inputs.push(await hashed(weights, "export the encoder again"));
   return {
     inputs,
     async open() {

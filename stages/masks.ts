@@ -1,11 +1,10 @@
 /** Configuration → a page about its masks. See `deno task masks --help`. */
+import { makeArtifact, type Outcome } from "../lib/artifact/mod.ts";
 import {
   type Command,
   type Context,
   main,
-  makeArtifact,
   type Options,
-  type Outcome,
   Progress,
   readInput,
   VERSION,
@@ -24,7 +23,13 @@ import { modelConfigOf, resolveConfig, type ResolvedConfig } from "../lib/traini
 import { CONFIG_FLAGS } from "../lib/training/flags.ts";
 
 const FLAGS = {
-  out: { type: "string", placeholder: "FILE.html", required: true, help: "page to write" },
+  out: {
+    type: "string",
+    path: true,
+    placeholder: "FILE.html",
+    required: true,
+    help: "page to write",
+  },
   ...CONFIG_FLAGS,
   steps: {
     type: "integer",

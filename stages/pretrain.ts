@@ -1,11 +1,11 @@
 /** Shards → a run: an I-JEPA encoder trained on their images. See `deno task pretrain --help`. */
+import type { Outcome } from "../lib/artifact/mod.ts";
 import {
   type Command,
   type Context,
   formatRate,
   main,
   type Options,
-  type Outcome,
   printMessage,
   Progress,
   readInput,
@@ -20,11 +20,11 @@ import {
 } from "../lib/data/mod.ts";
 import { Failure } from "../lib/failure.ts";
 import {
+  finishedRun,
   finishRun,
-  type MetricsLine,
+  metricsLineOf,
   RunDirectory,
   type RunRecord,
-  type SettingGroups,
 } from "../lib/run/mod.ts";
 import type { Runtime } from "../lib/compile/mod.ts";
 import type { TensorRecord } from "../lib/tensor.ts";
@@ -40,9 +40,10 @@ import {
 } from "../lib/training/config.ts";
 import { describePlan } from "../lib/training/describe.ts";
 import { CONFIG_FLAGS, LENGTH_FLAGS } from "../lib/training/flags.ts";
-import { stepConfigOf, type StepReport, train } from "../lib/training/loop.ts";
+import { stepConfigOf, train } from "../lib/training/loop.ts";
 import { describeMemory, expectStateFits, planMemory } from "../lib/training/memory.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../lib/training/order.ts";
+import { unlessAborted } from "../lib/training/stopping.ts";
 import { Trainer } from "../lib/training/trainer.ts";
 import { startFrom, startingState } from "../lib/start/mod.ts";
 
@@ -56,12 +57,14 @@ const SLOWER_DECODING =
 const FLAGS = {
   shards: {
     type: "string",
+    path: true,
     placeholder: "SHARDS",
     required: true,
     help: "directory that the shard stage has written",
   },
   out: {
     type: "string",
+    path: true,
     placeholder: "RUN",
     required: true,
     help: "run directory to make or to go on with",
@@ -70,6 +73,7 @@ const FLAGS = {
   ...LENGTH_FLAGS,
   initFrom: {
     type: "string",
+    path: true,
     placeholder: "PATH",
     help: "weights to start from: an encoder's directory, a run, a .safetensors or a .pth.tar",
   },
@@ -92,7 +96,7 @@ const COMMAND = {
     `Writes config.json (every value and where it came from), metrics.jsonl (one line per step),
 tensorboard/ (the same for TensorBoard), checkpoints/step-*/ (run.keepLast newest, and every run.keepEvery-th) and,
 at the end, receipt.json.
-Stopped (SIGTERM, SIGINT) or killed: give the same command again, it goes on from the newest valid checkpoint and ends
+Stopped (SIGTERM, SIGINT, SIGHUP) or killed: give the same command again, it goes on from the newest valid checkpoint and ends
 with the same bytes. Values win in the order default, preset, masks.strategy, --config, --set, flags; see
 lib/training/settings.ts and "deno task masks".
 --init-from maps official, timm and Hugging Face names; sizes must fit. Of an encoder alone both networks start, and the
@@ -112,35 +116,16 @@ async function readConfig(options: PretrainOptions): Promise<ResolvedConfig> {
 }
 
 /** Compares the shards with their hashes; bad images must not be found hours later. */
-async function verifyData(shards: Shards, signal: AbortSignal): Promise<void> {
+async function verifyData(shards: Shards): Promise<void> {
   const started = performance.now();
   let progress: Progress | undefined;
   await verifyShards(shards, SPLIT, (done, all) => {
-    if (signal.aborted) throw new Failure("stopped", "Stopped before the first step");
     if (performance.now() - started < QUIET_MILLISECONDS) return;
     const [doneMegabytes, total] = [Math.floor(done / 1e6), Math.ceil(all / 1e6)];
     progress ??= new Progress({ stage: "pretrain", label: "checking shards", total, unit: "MB" });
     progress.update(doneMegabytes);
   });
   progress?.close();
-}
-
-function lineOf(report: StepReport, batch: number): MetricsLine {
-  const { step, hyper, seconds, waitSeconds } = report;
-  return {
-    step,
-    loss: report.loss,
-    lr: hyper.learningRate,
-    weight_decay: hyper.weightDecay,
-    ema_momentum: hyper.emaMomentum,
-    context_tokens: report.contextTokens,
-    target_tokens: report.targetTokens,
-    target_std: report.targetStd,
-    target_cosine: report.targetCosine,
-    seconds: Number(seconds.toPrecision(4)),
-    images_per_second: Number((batch / seconds).toPrecision(4)),
-    data_wait_fraction: Number((waitSeconds / seconds).toPrecision(3)),
-  };
 }
 
 /** Smoothed over about twenty steps. */
@@ -202,7 +187,8 @@ async function trainInto(run: RunDirectory, parts: {
     endStep: plan.steps,
     samplesOf: (step) => imagesOfStep({ seed, images, batch }, step),
   });
-  using trainer = await startTrainer(run, { config, runtime, weights: parts.weights });
+  const starting = startTrainer(run, { config, runtime, weights: parts.weights });
+  using trainer = await unlessStopped(starting, context);
   const progress = new Progress({
     stage: "pretrain",
     label: "training",
@@ -219,7 +205,7 @@ async function trainInto(run: RunDirectory, parts: {
       trainer,
       nextBatch: (step) => loader.next(step),
       onStep(report) {
-        run.appendMetrics(lineOf(report, batch));
+        run.appendMetrics(metricsLineOf(report, batch));
         const rate = batch / speed.add(report.seconds);
         const note = `loss ${report.loss.toFixed(4)}, ${formatRate(rate)} images/s`;
         progress.update(report.step + 1, note);
@@ -236,50 +222,73 @@ async function trainInto(run: RunDirectory, parts: {
   }
 }
 
+/**
+ * What is done before the first step: reading, compiling, drawing weights. All of it may be left at any instant, as a
+ * killed process leaves it, and a job manager does not wait for long.
+ *
+ * @throws {Failure} `stopped` as soon as the signal comes
+ */
+async function unlessStopped<T>(work: Promise<T>, { signal }: Context): Promise<T> {
+  try {
+    return await unlessAborted(work, signal);
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    throw new Failure(
+      "stopped",
+      "Stopped before the first step, give the same command again to go on",
+    );
+  }
+}
+
 /** Trains an encoder on the split `train`; see `lib/run` for what is written. */
 export async function pretrain(options: PretrainOptions, context: Context): Promise<Outcome> {
   const { out, threads, initFrom } = options;
   const resolved = await readConfig(options);
-  const { config } = resolved;
+  const { config, origins } = resolved;
   expectStateFits(config, await availableMemory());
   const shards = await openShards(options.shards);
   const { length: images } = shards.split(SPLIT);
   const plan = planRun(config, stepsPerEpochOf({ images, batch: config.run.batch }));
-  const runtime = await createRuntime(options.runtime, threads === undefined ? {} : { threads });
-  const { name, description } = runtime;
-  const start = initFrom === undefined
-    ? undefined
-    : await startFrom(initFrom, { run: out, model: modelConfigOf(config), say });
-  const record: RunRecord = {
+  const { steps } = plan;
+  const start = initFrom === undefined ? undefined : await unlessStopped(
+    startFrom(initFrom, { run: out, model: modelConfigOf(config), say }),
+    context,
+  );
+  const begun = {
     format: "ijepa-run",
     version: 1,
     tool: VERSION,
-    config: config as unknown as SettingGroups,
-    origins: resolved.origins,
+    config,
+    origins,
     shards: { manifestSha256: shards.manifestSha256, split: SPLIT, images },
     ...start === undefined ? {} : { initFrom: start.origin },
-    runtime: { name, description },
-  };
-  await using run = await RunDirectory.open(out, { record, retention: config.run, say });
-  const finished = run.checkpoint?.step === plan.steps;
-  if (!finished) {
+  } as const;
+  const outcome = { stage: "pretrain", out } as const;
+  const finished = await unlessStopped(finishedRun(out, { identity: begun, steps }), context);
+  if (finished !== undefined) return { ...outcome, status: "up to date", ...finished };
+  const runtime = await createRuntime(options.runtime, threads === undefined ? {} : { threads });
+  const { name, description } = runtime;
+  const record: RunRecord = { ...begun, runtime: { name, description } };
+  const opening = RunDirectory.open(out, { record, retention: config.run, steps, say });
+  await using run = await unlessStopped(opening, context);
+  if (run.checkpoint?.step !== steps) {
     for (const line of describePlan(resolved, { plan, images })) say(line);
     say(description);
     if (!HAS_TURBOJPEG) say(SLOWER_DECODING);
     if (run.checkpoint !== undefined) say(`going on after step ${run.checkpoint.step}`);
-    await verifyData(shards, context.signal);
+    await unlessStopped(verifyData(shards), context);
     const { weights } = start ?? {};
     const parts = { options, config, plan, images, runtime, context, weights };
     const done = await trainInto(run, parts);
-    if (done < plan.steps) {
+    if (done < steps) {
       throw new Failure(
         "stopped",
-        `Stopped after ${done} of ${plan.steps} steps, give the same command again to go on`,
+        `Stopped after ${done} of ${steps} steps, give the same command again to go on`,
       );
     }
   }
-  const summary = await finishRun(out, { record, shards: options.shards, steps: plan.steps });
-  return { stage: "pretrain", out, status: finished ? "up to date" : "done", ...summary };
+  const summary = await finishRun(out, { record, shards: options.shards, steps });
+  return { ...outcome, status: "done", ...summary };
 }
 
 if (import.meta.main) await main(COMMAND, pretrain);

@@ -1,19 +1,18 @@
 /** Feature files → probe scores, predictions and weights. See `deno task probe --help`. */
 import { join } from "node:path";
+import { hashInput, makeArtifact, type Outcome } from "../lib/artifact/mod.ts";
 import {
   type Command,
   type Context,
+  expectInput,
   main,
-  makeArtifact,
   type Options,
-  type Outcome,
   printLines,
   printMessage,
   Progress,
   VERSION,
 } from "../lib/cli/mod.ts";
 import { Failure } from "../lib/failure.ts";
-import { sha256File } from "../lib/files/mod.ts";
 import { readFeatures } from "../lib/formats/arrow.ts";
 import { writeSafetensors } from "../lib/formats/safetensors.ts";
 import {
@@ -33,17 +32,25 @@ import { createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
 const FLAGS = {
   train: {
     type: "string",
+    path: true,
     placeholder: "FEATURES",
     required: true,
     help: "features that the probes learn from",
   },
   test: {
     type: "string",
+    path: true,
     placeholder: "FEATURES",
     required: true,
     help: "features of other images that the probes are scored on",
   },
-  out: { type: "string", placeholder: "PROBE", required: true, help: "directory to make" },
+  out: {
+    type: "string",
+    path: true,
+    placeholder: "PROBE",
+    required: true,
+    help: "directory to make",
+  },
   label: {
     type: "string",
     placeholder: "NAME",
@@ -103,13 +110,11 @@ async function readNamed(path: string): Promise<NamedFeatures> {
 }
 
 async function expectFile(path: string): Promise<void> {
-  const info = await Deno.stat(path).catch(() => undefined);
-  if (info?.isFile) return;
+  await expectInput(path, "probe", 'make it with "deno task features"');
+  if ((await Deno.stat(path)).isFile) return;
   throw new Failure(
     "missing",
-    info === undefined
-      ? `Cannot probe: "${path}" does not exist, make it with "deno task features"`
-      : `Cannot probe: "${path}" is a directory, give the feature file itself`,
+    `Cannot probe: "${path}" is a directory, give the feature file itself`,
   );
 }
 
@@ -176,10 +181,7 @@ export async function probe(options: ProbeStageOptions, _context: Context): Prom
     path: out,
     kind: "directory",
     config: { label: label ?? null, task: task ?? null, method, seed, runtime: runtimeName },
-    inputs: [
-      { path: trainPath, sha256: await sha256File(trainPath) },
-      { path: testPath, sha256: await sha256File(testPath) },
-    ],
+    inputs: [await hashInput(trainPath, "probe"), await hashInput(testPath, "probe")],
     force,
   } as const;
   const outcome = await makeArtifact(spec, async (directory) => {

@@ -1,12 +1,11 @@
 /** Seed → labelled pictures of shapes. See `deno task scenes --help`. */
 import { join } from "node:path";
+import { makeArtifact, type Outcome } from "../lib/artifact/mod.ts";
 import {
   type Command,
   type Context,
   main,
-  makeArtifact,
   type Options,
-  type Outcome,
   Progress,
   VERSION,
 } from "../lib/cli/mod.ts";
@@ -14,7 +13,13 @@ import { mapInOrder } from "../lib/data/mod.ts";
 import { drawScene, encodeScene, labelsOf, renderScene } from "../lib/scenes/mod.ts";
 
 const FLAGS = {
-  out: { type: "string", placeholder: "DIR", required: true, help: "directory to make" },
+  out: {
+    type: "string",
+    path: true,
+    placeholder: "DIR",
+    required: true,
+    help: "directory to make",
+  },
   count: {
     type: "integer",
     placeholder: "N",

@@ -1,13 +1,19 @@
 /** Folder of images → WebDataset tars with a manifest. See `deno task shard --help`. */
 import { join, resolve } from "node:path";
 import {
+  expectUnchangedFiles,
+  hashInput,
+  makeArtifact,
+  type Outcome,
+  readReceipt,
+  receiptPath,
+} from "../lib/artifact/mod.ts";
+import {
   type Command,
   type Context,
   expectInput,
   main,
-  makeArtifact,
   type Options,
-  type Outcome,
   printMessage,
   Progress,
   VERSION,
@@ -15,11 +21,16 @@ import {
 import {
   collectLabels,
   compareText,
+  describeLabels,
+  describeListing,
   expectFewBad,
+  expectWholeListing,
+  type FolderRecord,
+  folderRecord,
   formatManifest,
   formatQuarantine,
   formatTimmInfo,
-  type ImageListing,
+  ImageContents,
   isHeldOut,
   isInside,
   type Labels,
@@ -29,19 +40,25 @@ import {
   openShards,
   packImages,
   QUARANTINE_FILE,
-  someOf,
+  recallContents,
 } from "../lib/data/mod.ts";
 import { Failure } from "../lib/failure.ts";
-import { sha256File } from "../lib/files/mod.ts";
 
 const FLAGS = {
   images: {
     type: "string",
+    path: true,
     placeholder: "DIR",
     required: true,
     help: "folder of images, nested or flat",
   },
-  out: { type: "string", placeholder: "SHARDS", required: true, help: "directory to make" },
+  out: {
+    type: "string",
+    path: true,
+    placeholder: "SHARDS",
+    required: true,
+    help: "directory to make",
+  },
   shardImages: {
     type: "integer",
     placeholder: "N",
@@ -68,9 +85,11 @@ const FLAGS = {
   },
   labels: {
     type: "string",
+    path: true,
     placeholder: "CSV",
     help: "table of labels by relative path; labels.csv at the root of the images needs no flag",
   },
+  noLabels: { type: "boolean", help: "use no table, even if there is a labels.csv" },
   seed: {
     type: "integer",
     placeholder: "N",
@@ -103,7 +122,8 @@ const COMMAND = {
   details:
     `Reads JPEG, PNG, WebP, AVIF, GIF (first frame) and TIFF. Two or more folders at the first level become
 the label column "class". In a table of labels, a column of decimal numbers is a number, any other a class;
-a header such as "digit:class" or "count:number" decides otherwise.
+a header such as "digit:class" or "count:number" decides otherwise. A labels.csv that was not asked for and
+cannot be used is passed over with a line.
 Writes train-000000.tar ... (test-000000.tar ... with --holdout), manifest.json, _info.json (timm),
 quarantine.jsonl (files left out, with reasons) and receipt.json.`,
 } as const satisfies Command<typeof FLAGS>;
@@ -116,7 +136,10 @@ function say(text: string): void {
 }
 
 async function expectFolders({ images, out }: ShardOptions): Promise<void> {
-  await expectInput(images, "read images", "give a folder of images");
+  const hint = images.includes("\ufffd")
+    ? "its name is not UTF-8, rename it"
+    : "give a folder of images";
+  await expectInput(images, "read images", hint);
   if (!(await Deno.stat(images)).isDirectory) {
     throw new Failure("missing", `Cannot read images: "${images}" is a file, give its folder`);
   }
@@ -130,19 +153,23 @@ async function expectFolders({ images, out }: ShardOptions): Promise<void> {
 }
 
 /** `labels.csv` at the root of the images is used without being asked for. */
-async function labelsPath({ images, labels }: ShardOptions): Promise<string | undefined> {
-  if (labels !== undefined) return labels;
+async function labelsPath(options: ShardOptions): Promise<string | undefined> {
+  const { images, labels, noLabels } = options;
+  if (labels !== undefined && noLabels) {
+    throw new Failure(
+      "usage",
+      `Cannot use --labels "${labels}" with --no-labels: give one of them`,
+    );
+  }
+  if (labels !== undefined || noLabels) return labels;
   const own = join(images, "labels.csv");
   return await Deno.stat(own).then((info) => info.isFile, () => false) ? own : undefined;
 }
 
-function expectImages(listing: ImageListing, images: string): void {
-  if (listing.images.length + listing.unreadable.length > 0) return;
-  throw new Failure(
-    "missing",
-    `Cannot read images: "${images}" holds no images (wanted JPEG, PNG, WebP, AVIF, GIF or TIFF, ` +
-      `got ${listing.ignored} other files)`,
-  );
+/** What an earlier run of this stage has recorded of its images, where it is to be compared. */
+async function recordedFolder({ out, force }: ShardOptions): Promise<FolderRecord | undefined> {
+  const earlier = force ? undefined : await readReceipt(receiptPath(out, "directory"));
+  return earlier?.stage === "shard" ? earlier.inputs?.[0] : undefined;
 }
 
 function expectBothSides(
@@ -158,29 +185,6 @@ function expectBothSides(
   );
 }
 
-const SPLIT_NAMES = ["train", "training", "test", "testing", "val", "valid", "validation"];
-
-function reportListing(listing: ImageListing, labels: Labels, csv: string | undefined): void {
-  const { images, ignored, loops } = listing;
-  say(`${images.length} images, ${ignored} other files passed over`);
-  if (loops.length > 0) say(`links back to their own folder, not followed: ${someOf(loops)}`);
-  const folders = labels.columns.find(({ name }) => name === "class")?.classes ?? [];
-  if (folders.length > 0 && folders.every((name) => SPLIT_NAMES.includes(name.toLowerCase()))) {
-    say(
-      `the classes are called ${
-        folders.join(", ")
-      }: to shard one split, give its folder as --images`,
-    );
-  }
-  const { rowsWithoutImage, imagesWithoutRow } = labels;
-  if (rowsWithoutImage.length > 0) {
-    say(`${csv}: ${rowsWithoutImage.length} rows belong to no image: ${someOf(rowsWithoutImage)}`);
-  }
-  if (imagesWithoutRow.length > 0) {
-    say(`${csv}: ${imagesWithoutRow.length} images have no row: ${someOf(imagesWithoutRow)}`);
-  }
-}
-
 /** Readers of WebDataset expect one class index per sample: the folders', else the table's first class. */
 function clsColumnOf({ columns }: Labels): string | undefined {
   const classes = columns.filter(({ type }) => type === "class");
@@ -193,13 +197,24 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
   await expectFolders(options);
   const csv = await labelsPath(options);
   const listing = await listImages(root, { exclude: [out, ...(csv === undefined ? [] : [csv])] });
-  expectImages(listing, root);
+  await expectWholeListing(listing, { root, out });
   const paths = listing.images.map(({ path }) => path);
-  const labels = await collectLabels(paths, { root, csv });
+  // A row for a file that is left out belongs to an image all the same.
+  const named = [...paths, ...listing.unreadable.map(({ path }) => path)].sort(compareText);
+  const labels = await collectLabels(named, { root, csv, asked: options.labels !== undefined });
   const test = paths.filter((path) => isHeldOut(path, { seed, holdoutFraction: holdout })).length;
   if (paths.length > 0) expectBothSides({ train: paths.length - test, test, holdout });
-  const inputs = [{ path: root, sha256: listing.fingerprint }];
-  if (csv !== undefined) inputs.push({ path: csv, sha256: await sha256File(csv) });
+  const known = await recallContents(listing, {
+    root,
+    earlier: await recordedFolder(options),
+    onCompare: () => say("the images have other times than before, comparing their contents"),
+  });
+  const contents = new ImageContents(listing, root);
+  const tables = labels.table === undefined ? [] : [await hashInput(labels.table, "read labels")];
+  const inputsWith = (sha256: string) => [
+    { path: root, ...folderRecord(listing, sha256) },
+    ...tables,
+  ];
   const total = paths.length + listing.unreadable.length;
 
   return await makeArtifact({
@@ -208,11 +223,17 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
     path: out,
     kind: "directory",
     config: { shardImages, shorterSide: shorterSide ?? null, holdout, seed, maxBadFraction },
-    inputs,
+    // Until the images are read their times stand for them; these equal no hash of contents.
+    inputs: inputsWith(known ?? listing.fingerprint),
+    inputsAfter: async () => inputsWith(await contents.sha256()),
     force: options.force,
   }, async (directory) => {
-    reportListing(listing, labels, csv);
+    for (const line of [...describeListing(listing), ...describeLabels(labels)]) say(line);
+    await expectUnchangedFiles(root, `read images of "${root}"`); // Rendered scenes have a receipt.
     const clsColumn = clsColumnOf(labels);
+    if (clsColumn !== undefined && clsColumn !== "class") {
+      say(`the class in .cls members is that of label ${clsColumn}`);
+    }
     const progress = new Progress({ stage: "shard", label: "packing", total, unit: "images" });
     const packed = await packImages(paths, {
       root,
@@ -224,6 +245,7 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
       holdoutFraction: holdout,
       seed,
       inFlight: IN_FLIGHT,
+      onRead: (path, bytes) => contents.add(path, bytes),
       onProgress: (done, bad) => progress.update(done, bad > 0 ? `${bad} bad` : ""),
     });
     progress.close();

@@ -48,8 +48,7 @@ interface Step {
 /** @throws {Failure} the run is not finished, did not start from random weights, or had other shards */
 async function openRun(directory: string, shards: string): Promise<Run> {
   const record = await readRun(directory);
-  const config = record.config as unknown as PretrainConfig;
-  const { images, manifestSha256 } = record.shards;
+  const { config, shards: { images, manifestSha256 } } = record;
   const plan = planRun(config, stepsPerEpochOf({ images, batch: config.run.batch }));
   const path = join(directory, METRICS_FILE);
   const metrics = (await Deno.readTextFile(path)).trimEnd().split("\n")

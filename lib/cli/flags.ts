@@ -8,6 +8,8 @@ interface AnyFlag {
   /** What stands for the value in `--help`, for example `DIR`. */
   readonly placeholder?: string;
   readonly required?: true;
+  /** The value is a path, in a list behind `NAME=`: messages say where it lies. */
+  readonly path?: true;
 }
 
 interface TextFlag extends AnyFlag {

@@ -1,9 +1,11 @@
 import denoJson from "../../deno.json" with { type: "json" };
+import { type Outcome, removeTemporaries } from "../artifact/mod.ts";
 import { Failure, type FailureKind, messageOf } from "../failure.ts";
+import { systemReason } from "../files/mod.ts";
 import { forJsonLine } from "../foreign_text.ts";
-import { type Outcome, removeTemporaries } from "./artifact.ts";
+import { printLines, printMessage } from "../messages.ts";
 import { describeFlags, type FlagTable, type Options, parseFlags } from "./flags.ts";
-import { printLines, printMessage } from "./messages.ts";
+import { relativePaths, withAbsolutePaths } from "./typed_paths.ts";
 
 /** What a stage is called and what it understands. */
 export interface Command<T extends FlagTable> {
@@ -21,7 +23,7 @@ export interface Command<T extends FlagTable> {
 
 /** What `main` hands to a stage beside its options. */
 export interface Context {
-  /** Aborted by the first SIGINT or SIGTERM when the command `stopsCleanly`. */
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP when the command `stopsCleanly`. */
   readonly signal: AbortSignal;
 }
 
@@ -51,33 +53,49 @@ function helpText(command: Command<FlagTable>): string {
     "",
     "Exit codes: 0 done or up to date, 1 unexpected, 2 usage or configuration, 3 training collapsed,",
     "  65 bad data, 66 input missing, 69 runtime not available, 73 cannot write the output,",
-    "  75 stopped cleanly (run again to go on), 130 interrupted, 143 terminated",
+    "  75 stopped cleanly (run again to go on), 129 hung up, 130 interrupted, 143 terminated",
   ].join("\n");
 }
 
 /** Two signals so close are one request: job managers tell a process and also the parent that passes it on. */
 const SECONDS_OF_ONE_REQUEST = 1;
 
+/** Signals that ask a process to end, with the exit code of one that does so at once. */
+const END_SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+
 function watchSignals(command: string, stopsCleanly: boolean): AbortSignal {
   const controller = new AbortController();
   let asked = -Infinity;
-  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  for (const [signal, code] of Object.entries(END_SIGNALS) as [Deno.Signal, number][]) {
     Deno.addSignalListener(signal, () => {
       if (stopsCleanly && !controller.signal.aborted) {
-        printMessage(
-          command,
-          `${signal}: stopping at the next safe point; once more to end at once`,
-        );
+        const haste = signal === "SIGHUP" ? "" : "; once more to end at once";
+        printMessage(command, `${signal}: stopping at the next safe point${haste}`);
         asked = performance.now();
         controller.abort();
         return;
       }
+      // A terminal that goes away says so several times, to the shell and by it; nobody asks for haste.
+      if (controller.signal.aborted && signal === "SIGHUP") return;
       if (performance.now() - asked < SECONDS_OF_ONE_REQUEST * 1000) return;
       removeTemporaries();
       Deno.exit(code);
     });
   }
   return controller.signal;
+}
+
+/** The JSON line for scripts. A script that reads no further (EPIPE) has what it wants. */
+function printResult(result: object): void {
+  try {
+    console.log(forJsonLine(result));
+  } catch (error) {
+    const reason = systemReason("stdout", error);
+    if (reason === undefined) throw error;
+    throw new Failure("output", `Cannot print the result: ${reason}; the work itself is done`, {
+      cause: error,
+    });
+  }
 }
 
 /** Where an error was thrown, without its message, which may hold foreign text of several lines. */
@@ -97,24 +115,27 @@ export async function main<T extends FlagTable>(
     console.log(helpText(command));
     Deno.exit(0);
   }
+  let typed: readonly string[] = [];
   try {
     const options = parseFlags(command.flags, Deno.args);
+    typed = relativePaths(command.flags, options);
     const signal = watchSignals(command.name, command.stopsCleanly ?? false);
     const result = await run(options, { signal });
     const { status, out } = result as Partial<Outcome>;
     if (status === "up to date") printMessage(command.name, `"${out}" is up to date`);
-    console.log(forJsonLine(result));
+    printResult(result);
     Deno.exit(0);
   } catch (error) {
     if (error instanceof Failure) {
-      printMessage(command.name, error.message);
-      if (error.kind === "usage") {
+      const { kind, message } = error;
+      printMessage(command.name, kind === "usage" ? message : withAbsolutePaths(message, typed));
+      if (kind === "usage") {
         printLines(`Run "deno task ${command.name} --help" for the flags and examples.`);
       }
-      Deno.exit(EXIT_CODES[error.kind]);
+      Deno.exit(EXIT_CODES[kind]);
     }
     printMessage(command.name, `unexpected error: ${messageOf(error)}`);
-    if (error instanceof Error) printLines(stackOf(error));
+    printLines(error instanceof Error ? stackOf(error) : Deno.inspect(error));
     Deno.exit(1);
   }
 }

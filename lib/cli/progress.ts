@@ -1,5 +1,5 @@
 import { forTerminal } from "../foreign_text.ts";
-import { printMessage } from "./messages.ts";
+import { printMessage, writeStderr } from "../messages.ts";
 
 /** What a progress display counts. */
 export interface ProgressOptions {
@@ -83,7 +83,7 @@ export class Progress {
 
   /** Ends an open bar line. */
   close(): void {
-    if (this.#open) console.error("");
+    if (this.#open) writeStderr("\n");
     this.#open = false;
   }
 
@@ -109,8 +109,8 @@ export class Progress {
   }
 
   #print(line: string): void {
-    if (!this.#terminal) return console.error(line);
-    Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[2K${line}`));
+    if (!this.#terminal) return writeStderr(line + "\n");
+    writeStderr(`\r\x1b[2K${line}`);
     this.#open = true;
   }
 }

@@ -13,7 +13,15 @@ export {
   isInside,
   listImages,
 } from "./images.ts";
+export {
+  type FolderRecord,
+  folderRecord,
+  ImageContents,
+  recallContents,
+} from "./images/content.ts";
+export { describeListing, expectWholeListing } from "./images/report.ts";
 export { collectLabels, type Labels, type LabelValues } from "./labels.ts";
+export { describeLabels } from "./labels/report.ts";
 export { BatchLoader, type BatchSpec, type LoadedBatch, type LoaderOptions } from "./loader.ts";
 export {
   type Channels,

@@ -29,6 +29,8 @@ export interface PackOptions {
   readonly seed: number;
   /** How many images are read and decoded at once; the result does not depend on it. */
   readonly inFlight: number;
+  /** Called with every image that could be read whole. */
+  readonly onRead?: (path: string, bytes: Uint8Array) => void;
   readonly onProgress?: (done: number, bad: number) => void;
 }
 
@@ -54,9 +56,10 @@ interface CheckedImage {
 
 async function checkImage(
   { path, key, checker }: { readonly path: string; readonly key: string; checker: ImageChecker },
-  { root, labels, clsColumn, shorterSide }: PackOptions,
+  { root, labels, clsColumn, shorterSide, onRead }: PackOptions,
 ): Promise<CheckedImage> {
   const original = await Deno.readFile(join(root, path));
+  onRead?.(path, original);
   const image = await checker.decode(original);
   const shrink = shorterSide !== undefined && Math.min(image.width, image.height) > shorterSide;
   const { width, height, data } = shrink

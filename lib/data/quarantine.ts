@@ -1,6 +1,9 @@
-import { Failure } from "../failure.ts";
+import { resolve } from "node:path";
+import { object, string } from "valibot";
+import { Failure, messageOf } from "../failure.ts";
+import { systemCode, systemReason, writeFileAtomically } from "../files/mod.ts";
 import { forJsonLine } from "../foreign_text.ts";
-import { writeFileAtomically } from "../files/mod.ts";
+import { parseJson } from "../json.ts";
 import type { BadFile } from "./images.ts";
 
 /** Name of the list of bad files inside a shards directory: JSON Lines of path and reason. */
@@ -8,10 +11,10 @@ export const QUARANTINE_FILE = "quarantine.jsonl";
 
 const EXAMPLES_SHOWN = 3;
 
-/** `a, b, c and 4 more`. */
-export function someOf(items: readonly string[]): string {
+/** `a, b, c and 4 more`; `count` is their number where not all are at hand. */
+export function someOf(items: readonly string[], count: number = items.length): string {
   const shown = items.slice(0, EXAMPLES_SHOWN).join(", ");
-  const rest = items.length - EXAMPLES_SHOWN;
+  const rest = count - EXAMPLES_SHOWN;
   return rest > 0 ? `${shown} and ${rest} more` : shown;
 }
 
@@ -20,9 +23,47 @@ export function formatQuarantine(bad: readonly BadFile[]): string {
   return bad.map(({ path, reason }) => forJsonLine({ path, reason }) + "\n").join("");
 }
 
+const LINE = object({ path: string(), reason: string() });
+const LARGEST_LIST_BYTES = 256e6;
+
+/** Whether a file is a list that {@link expectFewBad} wrote: a person may have another one of that name. */
+async function isOurList(path: string, info: Deno.FileInfo): Promise<boolean> {
+  if (!info.isFile || info.size === 0 || info.size > LARGEST_LIST_BYTES) return false;
+  const lines = (await Deno.readTextFile(path)).trimEnd().split("\n");
+  try {
+    return lines.every((line) => Object.keys(parseJson(line, LINE)).length === 2);
+  } catch {
+    return false;
+  }
+}
+
+/** Writes the list, or none; never over anything else. @returns where it is, or why it is not, for the message */
+async function replaceList(path: string, bad: readonly BadFile[]): Promise<string> {
+  try {
+    const info = await Deno.lstat(path).catch((error) => {
+      if (systemCode(error) !== "ENOENT") throw error;
+    });
+    if (info !== undefined && !await isOurList(path, info)) {
+      return `they are not listed, since "${path}" is another file`;
+    }
+    if (bad.length > 0) await writeFileAtomically(path, formatQuarantine(bad));
+    else if (info !== undefined) await Deno.remove(path);
+    return `all are listed in "${path}"`;
+  } catch (error) {
+    const reason = systemReason(resolve(path), (error as Error).cause ?? error);
+    return `they are not listed, since "${path}" is not writable (${reason ?? messageOf(error)})`;
+  }
+}
+
+/** Where the list goes when there are no shards to hold it: beside the output. */
+export function quarantineBeside(out: string): string {
+  return `${out.replace(/\/+$/, "")}.${QUARANTINE_FILE}`;
+}
+
 /**
  * Fails when too many images are bad. The whole list then goes beside the output that will not be made, to
- * `OUT.quarantine.jsonl`; a list from an earlier failure is removed when all is well.
+ * `OUT.quarantine.jsonl`; a list from an earlier failure is removed when all is well. A file of that name that is no
+ * such list stays.
  *
  * @throws {Failure} `data`: names the first files, their reasons and the list
  */
@@ -31,12 +72,12 @@ export async function expectFewBad(
   limit: { readonly total: number; readonly out: string; readonly maxBadFraction: number },
 ): Promise<void> {
   const { total, out, maxBadFraction } = limit;
-  const list = `${out.replace(/\/+$/, "")}.${QUARANTINE_FILE}`;
+  const list = quarantineBeside(out);
   if (bad.length < total && bad.length <= maxBadFraction * total) {
-    await Deno.remove(list).catch(() => {});
+    await replaceList(list, []);
     return;
   }
-  await writeFileAtomically(list, formatQuarantine(bad));
+  const listed = await replaceList(list, bad);
   const examples = someOf(bad.map(({ path, reason }) => `"${path}" (${reason})`));
   const percent = Number((100 * maxBadFraction).toPrecision(6));
   const trouble = bad.length === total
@@ -45,6 +86,6 @@ export async function expectFewBad(
       `raise --max-bad-fraction`;
   throw new Failure(
     "data",
-    `Cannot make shards: ${trouble}: ${examples}; all are listed in "${list}"`,
+    `Cannot make shards: ${trouble}: ${examples}; ${listed}`,
   );
 }

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { expectUnchanged } from "../artifact/mod.ts";
 import { Failure, messageOf } from "../failure.ts";
 import { sha256, sha256File, systemCode, systemReason } from "../files/mod.ts";
 import { suggestion } from "../nearest.ts";
@@ -183,7 +184,7 @@ async function readManifestBytes(directory: string): Promise<Uint8Array> {
     if (error instanceof Failure) throw error;
     const reason = ["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")
       ? `"${path}" does not exist, give the folder that the shard stage has written`
-      : `"${path}" is not readable (${systemReason(path, error) ?? messageOf(error)})`;
+      : `"${path}" is not readable (${systemReason(resolve(path), error) ?? messageOf(error)})`;
     throw new Failure("missing", `Cannot open the shards "${directory}": ${reason}`, {
       cause: error,
     });
@@ -211,18 +212,21 @@ async function expectSize(directory: string, { file, bytes }: ShardFile): Promis
 /**
  * Opens a shards directory: reads the manifest and checks the length of every tar file, which is cheap.
  *
- * @throws {Failure} `missing`: no manifest or no tar file; `data`: a damaged manifest or a wrong length
+ * @throws {Failure} `missing`: no manifest or no tar file; `data`: a damaged manifest, one that is not what its receipt
+ * says, or a wrong length
  */
 export async function openShards(directory: string): Promise<Shards> {
   const bytes = await readManifestBytes(directory);
-  const manifest = parseManifest(bytes, join(directory, MANIFEST_FILE));
+  const path = join(directory, MANIFEST_FILE), manifestSha256 = sha256(bytes);
+  await expectUnchanged({ path, sha256: manifestSha256 }, `open the shards "${directory}"`);
+  const manifest = parseManifest(bytes, path);
   for (const { shards } of Object.values(manifest.splits)) {
     for (const shard of shards) await expectSize(directory, shard);
   }
   return {
     directory,
     manifest,
-    manifestSha256: sha256(bytes),
+    manifestSha256,
     split(name) {
       if (!Object.hasOwn(manifest.splits, name)) {
         throw new Failure(

@@ -5,14 +5,28 @@ export function sha256(data: Uint8Array | string): string {
   return createHash("sha256").update(data).digest("hex");
 }
 
-/** SHA-256 of a file, read in pieces: memory stays constant. */
-export async function sha256File(path: string): Promise<string> {
+/** SHA-256 of lines with line feeds between them, without the whole text in memory. */
+export function sha256Lines(lines: Iterable<string>): string {
+  const hash = createHash("sha256");
+  let separator = "";
+  for (const line of lines) {
+    hash.update(separator + line);
+    separator = "\n";
+  }
+  return hash.digest("hex");
+}
+
+/** SHA-256 of a file or of its first bytes, read in pieces: memory stays constant. */
+export async function sha256File(path: string, firstBytes = Infinity): Promise<string> {
   const hash = createHash("sha256");
   using file = await Deno.open(path);
   // Small buffers for small files: there may be thousands of them.
   const buffer = new Uint8Array(Math.min(1 << 20, (await file.stat()).size + 1));
-  for (let count = await file.read(buffer); count !== null; count = await file.read(buffer)) {
+  for (let rest = firstBytes; rest > 0;) {
+    const count = await file.read(buffer.subarray(0, Math.min(rest, buffer.length)));
+    if (count === null) break;
     hash.update(buffer.subarray(0, count));
+    rest -= count;
   }
   return hash.digest("hex");
 }

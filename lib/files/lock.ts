@@ -1,47 +1,139 @@
+import { dirname } from "node:path";
 import { Failure } from "../failure.ts";
+import { systemCode } from "./system_error.ts";
 import { outputFailure } from "./write.ts";
 
+/** How a lock is taken. */
+export interface LockOptions {
+  readonly removeAfter: boolean;
+  /**
+   * Clears up after a process that has held the lock and was killed, before this one signs; gets its number. Not
+   * called where the file system has no locks: there it may be alive.
+   */
+  readonly clearUp?: (formerHolder: number) => Promise<void>;
+  /** Takes a sentence for a person: the file system has no locks. */
+  readonly say: (text: string) => void;
+}
+
+/** Codes with which a file system says that it has no locks, as some Lustre and NFS mounts do. */
+const WITHOUT_LOCKS = ["ENOLCK", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];
+
+/** What a lock file holds; one that says anything else is not ours. */
+const SIGNATURE = /^process (\d+)\b/;
+const LONGEST_SIGNATURE = 200;
+
+function inTheWay(path: string, guarded: string, what: string): Failure {
+  return new Failure(
+    "output",
+    `Cannot write "${guarded}": "${path}", which would be its lock, ${what}, remove it or give another --out`,
+  );
+}
+
 /**
- * Takes an advisory lock that ends with the process, however it ends.
+ * Opens or makes a lock file. Never one that a link or another name leads to: writing there would change a file that
+ * lies elsewhere. `undefined` when it came or went meanwhile.
+ */
+async function openLock(path: string, guarded: string): Promise<Deno.FsFile | undefined> {
+  try {
+    return await Deno.open(path, { read: true, write: true, createNew: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+  const named = await Deno.lstat(path).catch(ignoreNotFound);
+  if (named === undefined) return undefined;
+  if (named.isSymlink) throw inTheWay(path, guarded, "is a link");
+  if (!named.isFile) throw inTheWay(path, guarded, "is no file");
+  if ((named.nlink ?? 1) > 1) throw inTheWay(path, guarded, "is a file with a second name");
+  const file = await Deno.open(path, { read: true, write: true }).catch(ignoreNotFound);
+  if (file === undefined || isSame(await file.stat(), named)) return file;
+  file.close();
+  return undefined;
+}
+
+function ignoreNotFound(error: unknown): undefined {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}
+
+function isSame(one: Deno.FileInfo, other: Deno.FileInfo | undefined): boolean {
+  return one.ino === other?.ino && one.dev === other.dev;
+}
+
+async function readSignature(path: string): Promise<string> {
+  using file = await Deno.open(path);
+  const bytes = new Uint8Array(LONGEST_SIGNATURE);
+  const count = await file.read(bytes) ?? 0;
+  return new TextDecoder().decode(bytes.subarray(0, count)).trim();
+}
+
+/** Whether the lock could be taken; `undefined` where the file system has none. */
+async function tryLock(file: Deno.FsFile): Promise<boolean | undefined> {
+  try {
+    return await file.tryLock(true);
+  } catch (error) {
+    if (WITHOUT_LOCKS.includes(systemCode(error) ?? "")) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Takes an advisory lock that ends with the process, however it ends. Where the file system has no locks, says so and
+ * goes on.
  *
  * @param path the lock file
  * @param guarded what the lock protects, for the message
- * @throws {Failure} `output`: another process holds it, or the place is not writable
+ * @throws {Failure} `output`: another process holds it, the place is not writable, or something of another kind is there
  */
 export async function holdLock(
   path: string,
   guarded: string,
-  { removeAfter }: { readonly removeAfter: boolean },
+  options: LockOptions,
 ): Promise<AsyncDisposable> {
   for (;;) {
-    let file: Deno.FsFile;
+    let file: Deno.FsFile | undefined;
     try {
-      file = await Deno.open(path, { read: true, write: true, create: true });
+      file = await openLock(path, guarded);
+      const held = file && await takeLock(file, { path, guarded, ...options });
+      if (held) return held;
     } catch (error) {
-      throw outputFailure(guarded, error);
+      file?.close();
+      throw outputFailure(guarded, error, dirname(path));
     }
-    if (!await file.tryLock(true)) {
-      const holder = (await Deno.readTextFile(path).catch(() => "")).trim();
-      file.close();
-      throw new Failure(
-        "output",
-        `Cannot write "${guarded}": another process${holder && ` (${holder})`} is working on it, ` +
-          `wait for it to end or give another --out`,
-      );
-    }
-    // The former holder may have removed the file between our open and our lock: then lock the new one.
-    const [mine, named] = [await file.stat(), await Deno.stat(path).catch(() => undefined)];
-    if (mine.ino !== named?.ino) {
-      file.close();
-      continue;
-    }
-    await file.truncate();
-    await file.write(new TextEncoder().encode(`process ${Deno.pid}\n`));
-    return {
-      async [Symbol.asyncDispose]() {
-        if (removeAfter) await Deno.remove(path).catch(() => {});
-        file.close();
-      },
-    };
+    file?.close();
   }
+}
+
+/** Locks an open lock file and signs it; `undefined` when it is no longer the one of that name. */
+async function takeLock(
+  file: Deno.FsFile,
+  { path, guarded, removeAfter, clearUp, say }:
+    & { readonly path: string; readonly guarded: string }
+    & LockOptions,
+): Promise<AsyncDisposable | undefined> {
+  const locked = await tryLock(file);
+  if (locked === false) {
+    const [holder = ""] = (await readSignature(path).catch(() => "")).split("\n");
+    throw new Failure(
+      "output",
+      `Cannot write "${guarded}": another process${holder && ` (${holder})`} is working on it, ` +
+        `wait for it to end or give another --out`,
+    );
+  }
+  // The former holder may have removed the file between our open and our lock: then lock the new one.
+  if (!isSame(await file.stat(), await Deno.lstat(path).catch(ignoreNotFound))) return undefined;
+  const former = await readSignature(path);
+  const [, holder] = SIGNATURE.exec(former) ?? [];
+  if (former !== "" && holder === undefined) throw inTheWay(path, guarded, "is another file");
+  if (locked === undefined) {
+    say(`the file system has no locks: let nothing else write "${guarded}" meanwhile`);
+  } else if (holder !== undefined) {
+    await clearUp?.(Number(holder));
+  }
+  await file.truncate();
+  await file.write(new TextEncoder().encode(`process ${Deno.pid}\n`));
+  return {
+    async [Symbol.asyncDispose]() {
+      if (removeAfter) await Deno.remove(path).catch(() => {});
+      file.close();
+    },
+  };
 }

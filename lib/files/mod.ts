@@ -3,10 +3,11 @@
  *
  * @module
  */
+export { isBystander } from "./bystanders.ts";
 export { forEachConcurrently } from "./concurrent.ts";
-export { canonicalJson, sha256, sha256File } from "./hash.ts";
+export { canonicalJson, sha256, sha256File, sha256Lines } from "./hash.ts";
 export { type JsonReading, readJson } from "./json.ts";
-export { holdLock } from "./lock.ts";
+export { holdLock, type LockOptions } from "./lock.ts";
 export { readFully } from "./read.ts";
 export { systemCode, systemReason } from "./system_error.ts";
-export { outputFailure, syncEntry, syncPath, writeFileAtomically } from "./write.ts";
+export { outputFailure, syncEntry, syncEntrySync, syncPath, writeFileAtomically } from "./write.ts";

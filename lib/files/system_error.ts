@@ -1,9 +1,10 @@
 /** Errors of the system as true, short reasons. */
+import { messageOf } from "../failure.ts";
 
 /** What a code of the system means, as the part of a sentence after "because". One line for each code that a file operation gives. */
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
-  EBUSY: "it is in use",
+  EBUSY: "it is in use or a mount point",
   EDQUOT: "the quota is used up",
   EEXIST: "something else is in its place",
   EFBIG: "the file would be larger than the system allows",
@@ -14,31 +15,76 @@ const REASONS: Readonly<Record<string, string>> = {
   EMFILE: "too many files are open (see ulimit -n)",
   ENAMETOOLONG: "its name is too long for the file system",
   ENFILE: "too many files are open on this machine",
+  ENODEV: "its device is gone",
   ENOENT: "it does not exist",
+  ENOLCK: "the file system has no locks",
   ENOSPC: "the disk is full",
+  ENOSYS: "the file system cannot do it",
   ENOTDIR: "a part of the path is a file, not a directory",
   ENOTEMPTY: "the directory is not empty",
+  ENOTSUP: "the file system cannot do it",
+  ENXIO: "its device is gone",
   EPERM: "the system does not permit it",
+  EREMOTEIO: "the network file system reports an error (EREMOTEIO)",
   EROFS: "the file system is read-only",
   ESTALE: "the network file system has lost it (ESTALE)",
+  ETIMEDOUT: "the network file system does not answer (ETIMEDOUT)",
   ETXTBSY: "it is a program that is running",
   EXDEV: "it lies on another file system",
+};
+
+/** Numbers of codes that Deno gives no name to, on Linux and on a Mac. */
+const NUMBERS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
+  linux: {
+    6: "ENXIO",
+    19: "ENODEV",
+    23: "ENFILE",
+    24: "EMFILE",
+    27: "EFBIG",
+    37: "ENOLCK",
+    38: "ENOSYS",
+    40: "ELOOP",
+    75: "EOVERFLOW",
+    110: "ETIMEDOUT",
+    116: "ESTALE",
+    121: "EREMOTEIO",
+    122: "EDQUOT",
+  },
+  darwin: {
+    6: "ENXIO",
+    19: "ENODEV",
+    23: "ENFILE",
+    24: "EMFILE",
+    27: "EFBIG",
+    62: "ELOOP",
+    69: "EDQUOT",
+    70: "ESTALE",
+    77: "ENOLCK",
+    78: "ENOSYS",
+  },
 };
 
 /** Folders that Deno opens with all permissions only. */
 const GUARDED = /^\/(dev|proc|sys)(\/|$)/;
 
+/** The number that Deno puts behind the system's text. */
+function numberOf(error: unknown): string | undefined {
+  const [, number] = /\(os error (\d+)\)/.exec(messageOf(error)) ?? [];
+  if (number === undefined) return undefined;
+  return NUMBERS[Deno.build.os]?.[Number(number)] ?? `error ${number}`;
+}
+
 /** The system's code of an error, for example `ENOSPC`. */
 export function systemCode(error: unknown): string | undefined {
   const { code } = (error ?? {}) as { code?: unknown };
-  if (typeof code === "string") return code;
+  if (typeof code === "string" && /^E[A-Z0-9]+$/.test(code)) return code;
   if (error instanceof Deno.errors.NotFound) return "ENOENT";
   if (error instanceof Deno.errors.PermissionDenied) return "EACCES";
   if (error instanceof Deno.errors.AlreadyExists) return "EEXIST";
   if (error instanceof Deno.errors.NotADirectory) return "ENOTDIR";
   if (error instanceof Deno.errors.IsADirectory) return "EISDIR";
   if (error instanceof Deno.errors.FilesystemLoop) return "ELOOP";
-  return undefined;
+  return error instanceof Error ? numberOf(error) : undefined;
 }
 
 /**

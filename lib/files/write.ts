@@ -1,54 +1,65 @@
-import { dirname, join } from "node:path";
-import { Failure, messageOf } from "../failure.ts";
+import { dirname, join, resolve } from "node:path";
+import { Failure } from "../failure.ts";
 import { forEachConcurrently } from "./concurrent.ts";
+import { systemCode, systemReason } from "./system_error.ts";
+
+/** What to do about an error of the system; for all others {@link ELSEWHERE}. */
+const ADVICE: Readonly<Record<string, string>> = {
+  EACCES: "give another --out or change its permissions",
+  EDQUOT: "free some space and run the command again",
+  EEXIST: "remove that or give another --out",
+  EIO: "check the disk or give another --out",
+  EMFILE: "raise the limit and run the command again",
+  ENAMETOOLONG: "give a shorter --out",
+  ENFILE: "run the command again later",
+  ENOSPC: "free some space and run the command again",
+  EPERM: "give another --out or change its permissions",
+  ESTALE: "run the command again",
+  ETIMEDOUT: "run the command again later",
+};
+const ELSEWHERE = "give another --out";
 
 /**
- * Turns an error of the file system into a sentence about the output; anything else passes unchanged.
+ * Turns an error of the system into a sentence about the output; anything else passes unchanged.
  *
+ * @param directory where it was to be written, if the trouble is there and not with the output itself
  * @returns a {@link Failure} of kind `output`, or the error itself
  */
-export function outputFailure(path: string, error: unknown): unknown {
-  const text = messageOf(error);
-  const code = (error as { code?: string } | null)?.code;
-  if (code === "ENOSPC" || /no space left|os error 28/i.test(text)) {
-    return new Failure(
-      "output",
-      `Cannot write "${path}": the disk is full, free some space and run the command again`,
-      { cause: error },
-    );
-  }
-  if (code === "EFBIG" || code === "EDQUOT") {
-    return new Failure("output", `Cannot write "${path}": a size limit is reached (${code})`, {
-      cause: error,
-    });
-  }
-  if (
-    error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable ||
-    ["EACCES", "EROFS", "EPERM", "ENOTDIR"].includes(code ?? "")
-  ) {
-    return new Failure(
-      "output",
-      `Cannot write "${path}": the place is not writable, give another --out or change its permissions`,
-      { cause: error },
-    );
-  }
-  if (error instanceof Deno.errors.AlreadyExists || code === "EEXIST") {
-    return new Failure(
-      "output",
-      `Cannot write "${path}": something else is in its place, remove that or give another --out`,
-      { cause: error },
-    );
-  }
-  return error;
+export function outputFailure(path: string, error: unknown, directory?: string): unknown {
+  if (error instanceof Failure) return error;
+  const reason = systemReason(resolve(directory ?? path), error);
+  if (reason === undefined) return error;
+  const place = directory === undefined ? "" : ` (in "${directory}")`;
+  const advice = ADVICE[systemCode(error) ?? ""] ?? ELSEWHERE;
+  // What a lacking permission of Deno means is said with what to do about it.
+  const rest = error instanceof Deno.errors.NotCapable ? "" : `${place}, ${advice}`;
+  return new Failure("output", `Cannot write "${path}": ${reason}${rest}`, { cause: error });
 }
 
 /** Files synced at once: a journalling file system commits them together, ten times faster than one by one. */
 const SYNCS_IN_FLIGHT = 32;
 
+/** Codes with which a file system says that it cannot sync at all, or no directories. */
+const WITHOUT_SYNC = ["EBADF", "EINVAL", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];
+
+function ignoreUnable(error: unknown): void {
+  if (!WITHOUT_SYNC.includes(systemCode(error) ?? "")) throw error;
+}
+
 /** Forces one file to the disk, or the names in one directory. */
 export async function syncEntry(path: string): Promise<void> {
   using file = await Deno.open(path);
-  await file.sync();
+  await file.sync().catch(ignoreUnable);
+}
+
+/** {@link syncEntry} for steps that nothing may come between. */
+export function syncEntrySync(path: string): void {
+  using file = Deno.openSync(path);
+  try {
+    file.syncSync();
+  } catch (error) {
+    ignoreUnable(error);
+  }
 }
 
 /** Forces a file, or a directory with everything in it, to the disk. */
@@ -65,18 +76,32 @@ export async function syncPath(path: string): Promise<void> {
   await syncEntry(path);
 }
 
+/** A new file beside another, under a name that nothing has: a link in its place is never followed. */
+async function createBeside(path: string): Promise<{ file: Deno.FsFile; temporary: string }> {
+  for (let number = 1;; number++) {
+    const temporary = `${path}.tmp-${Deno.pid}${number === 1 ? "" : `-${number}`}`;
+    try {
+      return { temporary, file: await Deno.open(temporary, { write: true, createNew: true }) };
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
+  }
+}
+
 /** Replaces a file so that a reader sees the old text or the new one, never a part. */
 export async function writeFileAtomically(path: string, data: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.tmp-${Deno.pid}`;
+  let temporary: string | undefined;
   try {
-    using file = await Deno.open(temporary, { write: true, create: true, truncate: true });
+    const created = await createBeside(path);
+    temporary = created.temporary;
+    using file = created.file;
     let rest = typeof data === "string" ? new TextEncoder().encode(data) : data;
     while (rest.length > 0) rest = rest.subarray(await file.write(rest));
-    await file.sync();
+    await file.sync().catch(ignoreUnable);
     await Deno.rename(temporary, path);
     await syncEntry(dirname(path)); // The new name has to survive a power cut as well.
   } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
+    if (temporary !== undefined) await Deno.remove(temporary).catch(() => {});
     throw outputFailure(path, error);
   }
 }

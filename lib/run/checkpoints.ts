@@ -1,8 +1,12 @@
 import { join } from "node:path";
+import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
-import { outputFailure, sha256File, syncPath } from "../files/mod.ts";
-import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
+import { sha256File, systemCode, systemReason } from "../files/mod.ts";
+import { readSafetensors } from "../formats/safetensors.ts";
+import { parseJson } from "../json.ts";
 import type { TensorRecord } from "../tensor.ts";
+
+const COUNT = v.pipe(v.number(), v.safeInteger("a whole number"), v.minValue(0));
 
 /** One checkpoint of a run. */
 export interface Checkpoint {
@@ -15,34 +19,29 @@ export interface Checkpoint {
 /** Shapes by tensor name. */
 export type ShapeRecord = Readonly<Record<string, readonly number[]>>;
 
-/** Which checkpoints stay when a new one is there. */
-export interface Retention {
-  /** Newest checkpoints to keep, the last one included. */
-  readonly keepLast: number;
-  /** Besides those, every step that is a multiple of `keepEvery * checkpointSteps`; 0 for none. */
-  readonly keepEvery: number;
-  /** Steps between checkpoints. */
-  readonly checkpointSteps: number;
-}
-
 /** What `state.json` says about the `state.safetensors` beside it. */
-interface StateRecord {
-  readonly format: "ijepa-checkpoint";
-  readonly version: 1;
-  readonly step: number;
-  readonly tensors: number;
-  readonly bytes: number;
-  readonly sha256: string;
-}
+export const STATE_RECORD = v.looseObject({
+  format: v.literal("ijepa-checkpoint"),
+  version: v.literal(1),
+  step: COUNT,
+  tensors: COUNT,
+  bytes: COUNT,
+  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits")),
+});
 
-const STATE_FILE = "state.safetensors";
-const RECORD_FILE = "state.json";
-const DAMAGED = "damaged-";
+/** Name of the folder of checkpoints inside a run directory. */
+export const CHECKPOINTS_FOLDER = "checkpoints";
+/** The files of a checkpoint. */
+export const STATE_FILE = "state.safetensors", RECORD_FILE = "state.json";
+/** Before the name of one that was set aside. */
+export const DAMAGED = "damaged-";
 const NAME = /^step-(\d{8,})$/;
+/** A record of more bytes is none. */
+const LARGEST_RECORD_BYTES = 1e6;
 
 /** Where the checkpoints of a run lie. */
 export function checkpointsPath(run: string): string {
-  return join(run, "checkpoints");
+  return join(run, CHECKPOINTS_FOLDER);
 }
 
 /** `step-00000100` */
@@ -50,15 +49,20 @@ export function checkpointName(step: number): string {
   return `step-${String(step).padStart(8, "0")}`;
 }
 
-async function namesIn(directory: string): Promise<string[]> {
+/** The names in a directory, sorted; none where it is not there. */
+export async function namesIn(directory: string): Promise<string[]> {
   try {
-    const names: string[] = [];
-    for await (const entry of Deno.readDir(directory)) names.push(entry.name);
-    return names.sort();
+    return (await Array.fromAsync(Deno.readDir(directory), ({ name }) => name)).sort();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   }
+}
+
+/** The step of a checkpoint's name; `undefined` for other names. */
+export function stepOf(name: string): number | undefined {
+  const step = Number(NAME.exec(name)?.[1] ?? NaN);
+  return checkpointName(step) === name ? step : undefined;
 }
 
 /** The file of a checkpoint that holds its tensors. */
@@ -70,8 +74,8 @@ export function stateFile({ path }: Checkpoint): string {
 export async function listCheckpoints(run: string): Promise<Checkpoint[]> {
   const directory = checkpointsPath(run);
   return (await namesIn(directory))
-    .filter((name) => NAME.test(name))
-    .map((name) => ({ step: Number(NAME.exec(name)![1]), path: join(directory, name) }))
+    .map((name) => ({ step: stepOf(name), path: join(directory, name) }))
+    .filter((found): found is Checkpoint => found.step !== undefined)
     .sort((a, b) => a.step - b.step);
 }
 
@@ -79,39 +83,76 @@ function invalid(path: string, what: string): Failure {
   return new Failure("data", `Cannot use the checkpoint "${path}": ${what}`);
 }
 
-async function readRecord({ step, path }: Checkpoint): Promise<StateRecord> {
-  let record: Partial<StateRecord> | null;
+/** Reading fails so where a file is missing or its place on the disk is broken. Other reasons say nothing about it. */
+const DAMAGE_CODES = ["ENOENT", "ENOTDIR", "EISDIR", "EIO"];
+
+/**
+ * What reading a file of a checkpoint gives.
+ *
+ * @throws {Failure} `data`: it is damaged; `missing`: it cannot be read now, by this user or on this machine
+ */
+async function readPart<T>(path: string, name: string, read: (file: string) => Promise<T>) {
+  const file = join(path, name);
   try {
-    record = JSON.parse(await Deno.readTextFile(join(path, RECORD_FILE)));
+    return await read(file);
   } catch (error) {
-    throw invalid(path, `${RECORD_FILE} is not readable (${messageOf(error)})`);
+    const code = systemCode(error);
+    if (code === undefined) throw error;
+    if (code === "ENOENT") throw invalid(path, `${name} is missing`);
+    const reason = `${name} is not readable (${systemReason(file, error)})`;
+    if (DAMAGE_CODES.includes(code)) throw invalid(path, reason);
+    throw new Failure("missing", `Cannot use the checkpoint "${path}": ${reason}`, {
+      cause: error,
+    });
   }
-  if (record?.format !== "ijepa-checkpoint" || record.version !== 1) {
-    throw invalid(path, `${RECORD_FILE} does not describe a checkpoint in version 1`);
+}
+
+async function readRecord({ step, path }: Checkpoint): Promise<v.InferOutput<typeof STATE_RECORD>> {
+  const text = await readPart(path, RECORD_FILE, async (file) => {
+    const { size } = await Deno.stat(file);
+    if (size > LARGEST_RECORD_BYTES) {
+      throw invalid(
+        path,
+        `${RECORD_FILE} has ${size} bytes, wanted at most ${LARGEST_RECORD_BYTES}`,
+      );
+    }
+    return await Deno.readTextFile(file);
+  });
+  let record: v.InferOutput<typeof STATE_RECORD>;
+  try {
+    record = parseJson(text, STATE_RECORD);
+  } catch (error) {
+    throw invalid(
+      path,
+      `${RECORD_FILE} does not describe a checkpoint in version 1 (${messageOf(error)})`,
+    );
   }
   if (record.step !== step) {
     throw invalid(path, `${RECORD_FILE} wants step ${step} by its name, got ${record.step}`);
   }
-  return record as StateRecord;
+  return record;
 }
 
 /**
  * Compares a checkpoint with what was recorded when it was written.
  *
- * @throws {Failure} `data`: a file is missing, cut short or changed
+ * @throws {Failure} `data`: a file is missing, cut short or changed; `missing`: a file cannot be read now
  */
 export async function verifyCheckpoint(checkpoint: Checkpoint): Promise<void> {
-  const { path } = checkpoint;
+  const { path, step } = checkpoint;
   const { bytes, sha256 } = await readRecord(checkpoint);
-  const state = join(path, STATE_FILE);
-  const size = await Deno.stat(state).then((info) => info.size, () => undefined);
-  if (size === undefined) throw invalid(path, `${STATE_FILE} is missing`);
+  const { size } = await readPart(path, STATE_FILE, Deno.stat);
   if (size !== bytes) {
     throw invalid(path, `${STATE_FILE} has the wrong length: wanted ${bytes} bytes, got ${size}`);
   }
-  const got = await sha256File(state);
+  const got = await readPart(path, STATE_FILE, sha256File);
   if (got !== sha256) {
     throw invalid(path, `${STATE_FILE} was changed: wanted SHA-256 ${sha256}, got ${got}`);
+  }
+  const { metadata } = await readSafetensors(join(path, STATE_FILE), { wanted: () => false });
+  const inside = metadata["step"] ?? String(step);
+  if (inside !== String(step)) {
+    throw invalid(path, `${STATE_FILE} wants step ${step} by its name, got ${inside}`);
   }
 }
 
@@ -185,7 +226,7 @@ export async function latestCheckpoint(
     try {
       await verifyCheckpoint(checkpoint);
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
+      if (!(error instanceof Failure && error.kind === "data")) throw error;
       damaged.push([checkpoint, error]);
       continue;
     }
@@ -201,94 +242,4 @@ export async function latestCheckpoint(
       `${reason === undefined ? "" : ` (${reason})`}, ` +
       "restore one from a copy or give another --out to start from the beginning",
   );
-}
-
-/** Renames a damaged checkpoint, so that its step can be written anew and a person can look at it. */
-export async function setAside({ path, step }: Checkpoint): Promise<string> {
-  const name = join(path, "..", DAMAGED + checkpointName(step));
-  for (let number = 1;; number++) {
-    const target = number === 1 ? name : `${name}-${number}`;
-    if (await Deno.lstat(target).then(() => true, () => false)) continue;
-    await Deno.rename(path, target);
-    return target;
-  }
-}
-
-/** Removes what a killed process has left half-written or half-removed. Only under the run's lock. */
-export async function removeLeftovers(run: string): Promise<void> {
-  const directory = checkpointsPath(run);
-  for (const name of await namesIn(directory)) {
-    if (name.startsWith(".")) await Deno.remove(join(directory, name), { recursive: true });
-  }
-}
-
-/**
- * Writes a checkpoint so that it is there whole or not at all: to a temporary sibling, forced to the disk, read back,
- * then renamed.
- *
- * @throws {Failure} `output`: disk full, not writable, or the disk gives back other bytes
- */
-export async function writeCheckpoint(
-  run: string,
-  { step, tensors }: { readonly step: number; readonly tensors: TensorRecord },
-): Promise<Checkpoint> {
-  const directory = checkpointsPath(run);
-  const path = join(directory, checkpointName(step));
-  const temporary = join(directory, `.${checkpointName(step)}.tmp`);
-  try {
-    await Deno.mkdir(temporary, { recursive: true });
-    const state = join(temporary, STATE_FILE);
-    const written = await writeSafetensors(state, tensors, { format: "pt", step: String(step) });
-    const got = await sha256File(state);
-    if (got !== written.sha256) {
-      throw new Failure(
-        "output",
-        `Cannot write "${path}": the disk gives back other bytes than were written, check the disk`,
-      );
-    }
-    const count = Object.keys(tensors).length;
-    const record: StateRecord = {
-      format: "ijepa-checkpoint",
-      version: 1,
-      step,
-      tensors: count,
-      ...written,
-    };
-    await Deno.writeTextFile(join(temporary, RECORD_FILE), JSON.stringify(record, null, 2) + "\n");
-    await syncPath(temporary);
-    await Deno.rename(temporary, path);
-    using parent = await Deno.open(directory);
-    await parent.sync();
-    return { step, path };
-  } catch (error) {
-    await Deno.remove(temporary, { recursive: true }).catch(() => {});
-    throw outputFailure(path, error);
-  }
-}
-
-/** The steps that stay: the newest, others of the regular rhythm up to `keepLast` in all, and every Mth. */
-export function stepsToKeep(steps: readonly number[], retention: Retention): Set<number> {
-  const { keepLast, keepEvery, checkpointSteps } = retention;
-  const newest = Math.max(...steps);
-  const regular = steps.filter((step) => step === newest || step % checkpointSteps === 0);
-  const last = regular.sort((a, b) => b - a).slice(0, keepLast);
-  const every = steps.filter((step) => keepEvery > 0 && step % (keepEvery * checkpointSteps) === 0);
-  return new Set([...last, ...every]);
-}
-
-/**
- * Removes checkpoints that are no longer kept. One that a stop signal has left between the regular steps goes as soon
- * as a newer one is there, so that a stopped run ends with the same files as one that was never stopped.
- */
-export async function removeOldCheckpoints(run: string, retention: Retention): Promise<void> {
-  const all = await listCheckpoints(run);
-  const kept = stepsToKeep(all.map(({ step }) => step), retention);
-  for (const { step, path } of all) {
-    if (kept.has(step)) continue;
-    // Renamed first: a process killed in between must not leave something that looks like a damaged checkpoint.
-    const condemned = join(checkpointsPath(run), `.${checkpointName(step)}.old`);
-    await Deno.remove(condemned, { recursive: true }).catch(() => {});
-    await Deno.rename(path, condemned);
-    await Deno.remove(condemned, { recursive: true });
-  }
 }

@@ -1,44 +1,79 @@
 import { join } from "node:path";
 import { Failure } from "../failure.ts";
-import { holdLock, outputFailure, writeFileAtomically } from "../files/mod.ts";
-import type { TensorRecord } from "../tensor.ts";
 import {
-  type Checkpoint,
-  latestCheckpoint,
-  removeLeftovers,
-  removeOldCheckpoints,
-  type Retention,
-  setAside,
-  writeCheckpoint,
-} from "./checkpoints.ts";
+  holdLock,
+  outputFailure,
+  systemCode,
+  systemReason,
+  writeFileAtomically,
+} from "../files/mod.ts";
+import type { TensorRecord } from "../tensor.ts";
+import { type OnStuck, removeOldCheckpoints, type Retention } from "./checkpoint_removal.ts";
+import { setAside, tryToWrite, writeCheckpoint } from "./checkpoint_writing.ts";
+import { type Checkpoint, latestCheckpoint } from "./checkpoints.ts";
+import { expectOwnEntries, expectRunOrNone, LOCK_FILE, removeTemporaries } from "./entries.ts";
 import { EventsFile } from "./events.ts";
+import { hasReceipt } from "./finish.ts";
 import { METRICS_FILE, MetricsFile, type MetricsLine } from "./metrics.ts";
-import { CONFIG_FILE, expectSameRun, readRun, type RunRecord } from "./record.ts";
+import {
+  CONFIG_FILE,
+  expectSameRun,
+  type ReadRun,
+  readWithDefaults,
+  type RunRecord,
+} from "./record.ts";
 
 /** How a run directory is opened for training. */
 export interface RunOptions {
   readonly record: RunRecord;
   readonly retention: Retention;
-  /** Takes sentences for a person: a damaged checkpoint, missing metrics. */
+  /** Length of the run. */
+  readonly steps: number;
+  /** Takes sentences for a person: a damaged checkpoint, missing metrics, something that cannot be removed. */
   say(text: string): void;
 }
 
-const LOCK_FILE = ".lock";
-
-/** Whether a directory entry is what a process that was killed early may have left. */
-function isLeftover(name: string): boolean {
-  return name === LOCK_FILE || name.startsWith(`${CONFIG_FILE}.tmp-`);
+/** Makes the directory, or finds a run or a place for one. Nothing in it is changed. */
+async function prepare(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+    await expectOwnEntries(path);
+    await expectRunOrNone(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) {
+      const isLink = await Deno.lstat(path).then((info) => info.isSymlink, () => false);
+      throw new Failure(
+        "output",
+        `Cannot write the run "${path}": it is ${
+          isLink ? "a link that leads nowhere" : "a file"
+        }, give another --out`,
+      );
+    }
+    throw outputFailure(path, error);
+  }
 }
 
-async function expectRunOrNothing(directory: string): Promise<void> {
-  const names: string[] = [];
-  for await (const entry of Deno.readDir(directory)) names.push(entry.name);
-  if (names.includes(CONFIG_FILE) || names.every(isLeftover)) return;
-  throw new Failure(
-    "output",
-    `Cannot write the run "${directory}": the directory is not empty and not a run ` +
-      `(it has no ${CONFIG_FILE}), give another --out`,
-  );
+/** Codes of a place that may be read only. */
+const READ_ONLY_CODES = ["EACCES", "EPERM", "EROFS"];
+
+/** Takes the lock of a run; an unfinished one that is read-only is worth a sentence of its own. */
+async function lockRun(
+  path: string,
+  say: (text: string) => void,
+): Promise<AsyncDisposable> {
+  try {
+    return await holdLock(join(path, LOCK_FILE), path, { removeAfter: true, say });
+  } catch (error) {
+    const { cause } = error as Error;
+    const isRun = await Deno.stat(join(path, CONFIG_FILE)).then(() => true, () => false);
+    if (!isRun || !READ_ONLY_CODES.includes(systemCode(cause) ?? "")) throw error;
+    throw new Failure(
+      "output",
+      `Cannot go on with "${path}": the run is not finished, and its directory is not writable ` +
+        `(${systemReason(path, cause)}), change its permissions or give a copy of it as --out`,
+      { cause },
+    );
+  }
 }
 
 /** A run directory that this process trains in; nobody else can, until it is disposed. */
@@ -50,6 +85,7 @@ export class RunDirectory implements AsyncDisposable {
   readonly #metrics: MetricsFile;
   readonly #events: EventsFile;
   readonly #lock: AsyncDisposable;
+  readonly #onStuck: OnStuck;
 
   private constructor(
     path: string,
@@ -58,6 +94,7 @@ export class RunDirectory implements AsyncDisposable {
       readonly retention: Retention;
       readonly metrics: MetricsFile;
       readonly lock: AsyncDisposable;
+      readonly onStuck: OnStuck;
     },
   ) {
     this.path = path;
@@ -66,6 +103,7 @@ export class RunDirectory implements AsyncDisposable {
     this.#metrics = parts.metrics;
     this.#events = new EventsFile(path);
     this.#lock = parts.lock;
+    this.#onStuck = parts.onStuck;
   }
 
   /**
@@ -76,19 +114,8 @@ export class RunDirectory implements AsyncDisposable {
    * checkpoints, but none is valid
    */
   static async open(path: string, options: RunOptions): Promise<RunDirectory> {
-    try {
-      await Deno.mkdir(path, { recursive: true });
-      await expectRunOrNothing(path);
-    } catch (error) {
-      if (error instanceof Deno.errors.AlreadyExists) {
-        throw new Failure(
-          "output",
-          `Cannot write the run "${path}": it is a file, give another --out`,
-        );
-      }
-      throw outputFailure(path, error);
-    }
-    const lock = await holdLock(join(path, LOCK_FILE), path, { removeAfter: true });
+    await prepare(path);
+    const lock = await lockRun(path, options.say);
     try {
       return await RunDirectory.#openLocked(path, { ...options, lock });
     } catch (error) {
@@ -99,31 +126,32 @@ export class RunDirectory implements AsyncDisposable {
 
   static async #openLocked(
     path: string,
-    { record, retention, say, lock }: RunOptions & { readonly lock: AsyncDisposable },
+    { record, retention, steps, say, lock }: RunOptions & { readonly lock: AsyncDisposable },
   ): Promise<RunDirectory> {
-    const known = await Deno.stat(join(path, CONFIG_FILE)).then(() => true, () => false);
-    const former = known ? await readRun(path) : undefined;
-    if (former !== undefined) expectSameRun(path, former, record);
-    reportChanges(former, record, say);
-    // What the run was started on stays; what may change, such as how many checkpoints are kept, is written anew.
-    const merged = former === undefined
-      ? record
-      : { ...former, config: record.config, origins: record.origins };
-    const text = JSON.stringify(merged, null, 2) + "\n";
-    if (JSON.stringify(former, null, 2) + "\n" !== text) {
-      await writeFileAtomically(join(path, CONFIG_FILE), text);
-    }
-    await removeLeftovers(path);
+    await hasReceipt(path, steps); // Before the work: that of something else is refused.
+    await settleRecord(path, record, say);
+    const onStuck = sayingOnce(say);
+    await removeTemporaries(path);
     const checkpoint = await latestCheckpoint(path, async (damaged, failure) => {
       const aside = await setAside(damaged);
       say(`${failure.message}: renamed to "${aside}", going on from the one before`);
     });
     const firstStep = checkpoint?.step ?? 0;
+    if (firstStep > steps) {
+      throw new Failure(
+        "data",
+        `Cannot go on with "${path}": "${checkpoint!.path}" is beyond the end of the run, ` +
+          `wanted at most step ${steps}, move it away`,
+      );
+    }
+    // What a process killed behind its last checkpoint had still to remove.
+    await removeOldCheckpoints(path, retention, onStuck);
+    if (firstStep < steps) await tryToWrite(path);
     const metrics = await MetricsFile.open(join(path, METRICS_FILE), firstStep);
     if (metrics.kept < firstStep) {
       say(`${METRICS_FILE} holds ${metrics.kept} of the ${firstStep} steps done, the rest is lost`);
     }
-    return new RunDirectory(path, { checkpoint, retention, metrics, lock });
+    return new RunDirectory(path, { checkpoint, retention, metrics, lock, onStuck });
   }
 
   /** Records one step, also for TensorBoard. @throws {Failure} `output`: disk full */
@@ -139,7 +167,8 @@ export class RunDirectory implements AsyncDisposable {
   }
 
   /**
-   * Writes a checkpoint, after the metrics of its steps are safe, and removes those that are no longer kept.
+   * Writes a checkpoint, after the metrics of its steps are safe, and removes those that are no longer kept. One that
+   * cannot be removed is said once, and tried again with the next checkpoint.
    *
    * @param state `step`: steps done
    * @throws {Failure} `output`: disk full or not writable; the checkpoints before it are untouched
@@ -150,7 +179,7 @@ export class RunDirectory implements AsyncDisposable {
     await this.#metrics.sync();
     await this.#events.sync();
     const checkpoint = await writeCheckpoint(this.path, state);
-    await removeOldCheckpoints(this.path, this.#retention);
+    await removeOldCheckpoints(this.path, this.#retention, this.#onStuck);
     return checkpoint;
   }
 
@@ -161,13 +190,52 @@ export class RunDirectory implements AsyncDisposable {
   }
 }
 
-/** Tells what differs from the start of the run without being a reason to refuse. */
+/** Says of each path once what is in the way of removing it. */
+function sayingOnce(say: (text: string) => void): OnStuck {
+  const said = new Set<string>();
+  return (path, reason) => {
+    if (said.has(path)) return;
+    said.add(path);
+    say(
+      `cannot remove the old checkpoint "${path}": ${reason}, trying again at the next checkpoint`,
+    );
+  };
+}
+
+/**
+ * Compares the run with what it was begun with, or writes that down. What the run was started on stays; what may change,
+ * such as how many checkpoints are kept, is written anew.
+ */
+async function settleRecord(
+  path: string,
+  record: RunRecord,
+  say: (text: string) => void,
+): Promise<void> {
+  const known = await Deno.stat(join(path, CONFIG_FILE)).then(() => true, () => false);
+  const former = known ? await readWithDefaults(path) : undefined;
+  if (former !== undefined) {
+    expectSameRun(path, former.record, record);
+    reportChanges(former, record, say);
+  }
+  const merged = { ...record, ...former?.record, config: record.config, origins: record.origins };
+  if (former?.filled.length === 0 && JSON.stringify(former.record) === JSON.stringify(merged)) {
+    return;
+  }
+  await writeFileAtomically(join(path, CONFIG_FILE), JSON.stringify(merged, null, 2) + "\n");
+}
+
+/** Says what differs from the start of the run without being a reason to refuse. */
 function reportChanges(
-  former: RunRecord | undefined,
+  { record: former, filled }: ReadRun,
   record: RunRecord,
   say: (text: string) => void,
 ): void {
-  if (former === undefined) return;
+  if (filled.length > 0) {
+    say(
+      `the run was begun by version "${former.tool}", which did not know ${filled.join(", ")}: ` +
+        "taken as the default",
+    );
+  }
   for (
     const [what, there, here] of [
       ["tool version", former.tool, record.tool],

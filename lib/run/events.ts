@@ -28,10 +28,14 @@ export const TAGS: readonly (readonly [tag: string, column: keyof MetricsLine])[
 /** Stands where others have the name of the machine, which a stage has no permission to ask for. */
 const HOST = "ijepa";
 
+/** Names have ten digits; a number beyond is none of a clock. */
+const LAST_SECONDS = 9_999_999_998;
+
 /** Later than those of all files that are there, so that the names sort in the order of writing. */
 function nextSeconds(folder: string): number {
   const taken = [...Deno.readDirSync(folder)].map(({ name }) => secondsOfEventsFile(name) ?? 0);
-  return Math.max(Math.floor(Date.now() / 1000), ...taken.map((seconds) => seconds + 1));
+  return taken.filter((seconds) => seconds <= LAST_SECONDS)
+    .reduce((next, seconds) => Math.max(next, seconds + 1), Math.floor(Date.now() / 1000));
 }
 
 /**

@@ -1,8 +1,18 @@
 import { join, relative } from "node:path";
-import { writeFileAtomically } from "../files/mod.ts";
-import { checkpointName, checkpointsPath } from "./checkpoints.ts";
-import { METRICS_FILE, type MetricsLine } from "./metrics.ts";
-import type { RunRecord } from "./record.ts";
+import * as v from "valibot";
+import { Failure, messageOf } from "../failure.ts";
+import { outputFailure, systemCode, writeFileAtomically } from "../files/mod.ts";
+import { parseJson } from "../json.ts";
+import {
+  type Checkpoint,
+  checkpointName,
+  checkpointsPath,
+  listCheckpoints,
+  verifyCheckpoint,
+} from "./checkpoints.ts";
+import { METRICS_FILE } from "./metrics.ts";
+import { lossOfLastStep } from "./metrics_lines.ts";
+import { CONFIG_FILE, expectSameRun, readRun, type RunIdentity, type RunRecord } from "./record.ts";
 
 /** What a finished run comes to. */
 export interface RunSummary {
@@ -13,13 +23,73 @@ export interface RunSummary {
   readonly checkpoint: string;
 }
 
-const RECEIPT_FILE = "receipt.json";
+/** Name of the sign of completion inside a run directory. */
+export const RECEIPT_FILE = "receipt.json";
 
-async function lastLoss(path: string, steps: number): Promise<number | null> {
-  const text = await Deno.readTextFile(path);
-  const line = text.trimEnd().split("\n").at(-1) || "{}";
-  const { step, loss } = JSON.parse(line) as Partial<MetricsLine>;
-  return step === steps - 1 ? loss ?? null : null;
+async function summaryOf(run: string, steps: number): Promise<RunSummary> {
+  const loss = await lossOfLastStep(join(run, METRICS_FILE), steps - 1);
+  return { steps, loss: loss ?? null, checkpoint: lastCheckpoint(run, steps).path };
+}
+
+function lastCheckpoint(run: string, steps: number): Checkpoint {
+  return { step: steps, path: join(checkpointsPath(run), checkpointName(steps)) };
+}
+
+/**
+ * Whether the receipt of the finished run is there. One that is no JSON, such as a full disk leaves it, counts as missing.
+ *
+ * @throws {Failure} `output`: there is the receipt of something else
+ */
+export async function hasReceipt(run: string, steps: number): Promise<boolean> {
+  const path = join(run, RECEIPT_FILE);
+  const schema = v.looseObject({
+    stage: v.literal("pretrain"),
+    summary: v.looseObject({ steps: v.literal(steps) }),
+  });
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+    JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError || systemCode(error) === "ENOENT") return false;
+    throw outputFailure(path, error);
+  }
+  try {
+    parseJson(text, schema);
+    return true;
+  } catch (error) {
+    throw new Failure(
+      "output",
+      `Cannot write the run "${run}": "${path}" is the receipt of something else (${
+        messageOf(error)
+      }), move it away or give another --out`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * The summary of a run that is finished and whole; `undefined` when anything is left to do. Nothing is written, no lock
+ * is taken: an archived run may be read-only.
+ *
+ * @throws {Failure} `output`: it is a run of another configuration; `data`: its record is damaged
+ */
+export async function finishedRun(
+  run: string,
+  { identity, steps }: { readonly identity: RunIdentity; readonly steps: number },
+): Promise<RunSummary | undefined> {
+  const known = await Deno.stat(join(run, CONFIG_FILE)).then(() => true, () => false);
+  if (!known) return undefined; // Who opens the run says what else is wrong with the place.
+  expectSameRun(run, await readRun(run), identity);
+  if (!await hasReceipt(run, steps)) return undefined;
+  if ((await listCheckpoints(run)).at(-1)?.step !== steps) return undefined;
+  try {
+    await verifyCheckpoint(lastCheckpoint(run, steps));
+  } catch (error) {
+    if (error instanceof Failure && error.kind === "data") return undefined;
+    throw error;
+  }
+  return await summaryOf(run, steps);
 }
 
 /**
@@ -37,11 +107,8 @@ export async function finishRun(
     readonly steps: number;
   },
 ): Promise<RunSummary> {
-  const checkpoint = join(checkpointsPath(run), checkpointName(steps));
-  const loss = await lastLoss(join(run, METRICS_FILE), steps);
-  const summary = { steps, loss, checkpoint };
-  const path = join(run, RECEIPT_FILE);
-  if (await Deno.stat(path).then(() => true, () => false)) return summary;
+  const summary = await summaryOf(run, steps);
+  if (await hasReceipt(run, steps)) return summary;
   const receipt = {
     stage: "pretrain",
     version: record.tool,
@@ -53,8 +120,8 @@ export async function finishRun(
         : [{ path: record.initFrom.file, sha256: record.initFrom.sha256 }],
     ],
     finished: new Date().toISOString(),
-    summary: { ...summary, checkpoint: relative(run, checkpoint) },
+    summary: { ...summary, checkpoint: relative(run, summary.checkpoint) },
   };
-  await writeFileAtomically(path, JSON.stringify(receipt, null, 2) + "\n");
+  await writeFileAtomically(join(run, RECEIPT_FILE), JSON.stringify(receipt, null, 2) + "\n");
   return summary;
 }

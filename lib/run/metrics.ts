@@ -1,3 +1,7 @@
+import { readFully, writeFileAtomically } from "../files/mod.ts";
+import type { StepReport } from "../training/loop.ts";
+import { longestRise, metricsEntries, type MetricsEntry } from "./metrics_lines.ts";
+
 /** What is recorded about one step. Names are those in the file. */
 export interface MetricsLine {
   /** Counted from 0. */
@@ -21,6 +25,25 @@ export interface MetricsLine {
   readonly data_wait_fraction: number;
 }
 
+/** What is recorded of a step. @param batch images per step */
+export function metricsLineOf(report: StepReport, batch: number): MetricsLine {
+  const { step, hyper, seconds, waitSeconds } = report;
+  return {
+    step,
+    loss: report.loss,
+    lr: hyper.learningRate,
+    weight_decay: hyper.weightDecay,
+    ema_momentum: hyper.emaMomentum,
+    context_tokens: report.contextTokens,
+    target_tokens: report.targetTokens,
+    target_std: report.targetStd,
+    target_cosine: report.targetCosine,
+    seconds: Number(seconds.toPrecision(4)),
+    images_per_second: Number((batch / seconds).toPrecision(4)),
+    data_wait_fraction: Number((waitSeconds / seconds).toPrecision(3)),
+  };
+}
+
 /** Fields that differ from run to run. All others are equal when a run is repeated or killed and resumed. */
 export const WALL_CLOCK_FIELDS = ["seconds", "images_per_second", "data_wait_fraction"] as const;
 
@@ -29,26 +52,49 @@ export const METRICS_FILE = "metrics.jsonl";
 
 const NEWLINE = 10;
 
-/** How many bytes of whole lines of steps before `endStep` a file begins with, and how many lines. */
-function measure(
-  bytes: Uint8Array,
-  endStep: number,
-): { readonly bytes: number; readonly lines: number } {
-  const decoder = new TextDecoder();
-  let lines = 0, start = 0, last = -1;
-  for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
-    let step: unknown;
-    try {
-      step = JSON.parse(decoder.decode(bytes.subarray(start, end)))?.step;
-    } catch {
-      break;
-    }
-    if (typeof step !== "number" || step <= last || step >= endStep) break;
-    last = step;
-    lines++;
-    start = end + 1;
+/** The lines of steps before `endStep`, in the order of the file. */
+async function usableEntries(file: Deno.FsFile, endStep: number): Promise<MetricsEntry[]> {
+  const entries: MetricsEntry[] = [];
+  for await (const entry of metricsEntries(file)) {
+    if (entry.step < endStep) entries.push(entry);
   }
-  return { bytes: start, lines };
+  return longestRise(entries);
+}
+
+/** What the lines are as a file of their own. */
+async function textOf(
+  file: Deno.FsFile,
+  { entries, bytes }: { readonly entries: readonly MetricsEntry[]; readonly bytes: number },
+): Promise<Uint8Array<ArrayBuffer>> {
+  const text = new Uint8Array(bytes).fill(NEWLINE);
+  let at = 0;
+  for (const { start, end } of entries) {
+    await readFully(file, text.subarray(at, at + end - start), start);
+    at += end - start + 1;
+  }
+  return text;
+}
+
+/**
+ * Leaves the usable lines of steps before `endStep` in a file and nothing else. What follows after them is cut off; where
+ * something is wrong between them, or the file has a second name (a snapshot made of hard links), a new file takes its
+ * place.
+ *
+ * @returns how many lines stay
+ */
+async function keepLines(path: string, endStep: number): Promise<number> {
+  using file = await Deno.open(path, { read: true, write: true, create: true });
+  const entries = await usableEntries(file, endStep);
+  const bytes = (entries.at(-1)?.end ?? -1) + 1;
+  const isGapless = entries.every(({ start }, index) =>
+    start === (entries[index - 1]?.end ?? -1) + 1
+  );
+  const { size, nlink } = await file.stat();
+  if (!isGapless || bytes > size || (nlink ?? 1) > 1) {
+    const wanted = entries.reduce((sum, { start, end }) => sum + end - start + 1, 0);
+    await writeFileAtomically(path, await textOf(file, { entries, bytes: wanted }));
+  } else if (bytes < size) await file.truncate(bytes); // Else the time of the file stays.
+  return entries.length;
 }
 
 /** The metrics of a run while it is written. */
@@ -64,20 +110,11 @@ export class MetricsFile implements Disposable {
 
   /**
    * Opens the file for the steps from `firstStep` on. Lines of later steps, which a killed process wrote after its last
-   * checkpoint, and a half-written last line are cut off.
+   * checkpoint, and whatever is no line of metrics are taken out; all others stay, byte for byte.
    */
   static async open(path: string, firstStep: number): Promise<MetricsFile> {
-    const file = await Deno.open(path, { read: true, write: true, create: true });
-    try {
-      const written = await Deno.readFile(path);
-      const { bytes, lines } = measure(written, firstStep);
-      if (bytes < written.length) await file.truncate(bytes); // Else the time of the file stays.
-      await file.seek(bytes, Deno.SeekMode.Start);
-      return new MetricsFile(file, lines);
-    } catch (error) {
-      file.close();
-      throw error;
-    }
+    const kept = await keepLines(path, firstStep);
+    return new MetricsFile(await Deno.open(path, { append: true }), kept);
   }
 
   /** Adds one line. It reaches the operating system at once, so a killed process has lost none. */

@@ -14,6 +14,6 @@ export {
 } from "./checkpoints.ts";
 export { RunDirectory, type RunOptions } from "./directory.ts";
 export { EVENTS_FOLDER } from "./events.ts";
-export { finishRun, type RunSummary } from "./finish.ts";
-export { METRICS_FILE, type MetricsLine, WALL_CLOCK_FIELDS } from "./metrics.ts";
-export { readRun, type RunRecord, type SettingGroups, type WeightsOrigin } from "./record.ts";
+export { finishedRun, finishRun, type RunSummary } from "./finish.ts";
+export { METRICS_FILE, type MetricsLine, metricsLineOf, WALL_CLOCK_FIELDS } from "./metrics.ts";
+export { readRun, type RunIdentity, type RunRecord, type WeightsOrigin } from "./record.ts";

@@ -1,8 +1,9 @@
 import { join } from "node:path";
+import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
-
-/** Configuration values by group and key. */
-export type SettingGroups = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+import { readJson } from "../files/mod.ts";
+import { type PretrainConfig, resolveConfig } from "../training/config.ts";
+import { FIELDS } from "../training/fields.ts";
 
 /** Weights that a run started from. */
 export interface WeightsOrigin {
@@ -19,7 +20,7 @@ export interface RunRecord {
   readonly version: 1;
   /** The tool's version that started the run. */
   readonly tool: string;
-  readonly config: SettingGroups;
+  readonly config: PretrainConfig;
   /** By `group.key`: `default`, `preset NAME` and so on. */
   readonly origins: Readonly<Record<string, string>>;
   readonly shards: {
@@ -37,14 +38,19 @@ export interface RunRecord {
 /** Name of the record inside a run directory. */
 export const CONFIG_FILE = "config.json";
 
+const HASH = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits"));
+
 /** Values that decide when files are written, not what training does: they may change from start to start. */
 const FREE_KEYS = ["run.checkpointSteps", "run.keepLast", "run.keepEvery"];
 
 const KEYS_SHOWN = 3;
 
-function flatten({ config, shards, initFrom }: RunRecord): Map<string, string> {
+/** What makes a run another one. */
+export type RunIdentity = Pick<RunRecord, "config" | "shards" | "initFrom">;
+
+function flatten({ config, shards, initFrom }: RunIdentity): Map<string, string> {
   const entries = Object.entries(config).flatMap(([group, values]) =>
-    Object.entries(values).map(([key, value]) =>
+    Object.entries(values as Readonly<Record<string, unknown>>).map(([key, value]) =>
       [`${group}.${key}`, JSON.stringify(value)] as const
     )
   );
@@ -62,7 +68,7 @@ function flatten({ config, shards, initFrom }: RunRecord): Map<string, string> {
  *
  * @throws {Failure} `output`: names the first values that differ, as they are there and here
  */
-export function expectSameRun(directory: string, there: RunRecord, here: RunRecord): void {
+export function expectSameRun(directory: string, there: RunIdentity, here: RunIdentity): void {
   const [old, wanted] = [flatten(there), flatten(here)];
   const names = [...new Set([...old.keys(), ...wanted.keys()])];
   const different = names.filter((name) => old.get(name) !== wanted.get(name));
@@ -82,39 +88,92 @@ export function expectSameRun(directory: string, there: RunRecord, here: RunReco
   );
 }
 
+/** What a file of another kind, or a damaged one, is refused with. Values of the settings are held against their own table. */
+const SCHEMA = v.looseObject({
+  format: v.literal("ijepa-run"),
+  version: v.literal(1),
+  tool: v.string(),
+  config: v.unknown(),
+  origins: v.record(v.string(), v.string()),
+  shards: v.looseObject({
+    manifestSha256: HASH,
+    split: v.string(),
+    images: v.pipe(v.number(), v.safeInteger("a whole number"), v.minValue(1)),
+  }),
+  initFrom: v.exactOptional(v.looseObject({ path: v.string(), file: v.string(), sha256: HASH })),
+  runtime: v.looseObject({ name: v.string(), description: v.string() }),
+});
+
+type WrittenRecord = v.InferOutput<typeof SCHEMA>;
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** The groups of settings as they were written; what is no object is left to {@link resolveConfig}. */
+function groupsOf({ config }: WrittenRecord): Readonly<Record<string, Values>> {
+  const isObject = (value: unknown): value is Values => typeof value === "object" && value !== null;
+  const groups = isObject(config) ? Object.entries(config) : [];
+  return Object.fromEntries(
+    groups.filter((group): group is [string, Values] => isObject(group[1])),
+  );
+}
+
+/** A setting of a later version is named, with the version that knows it. */
+function expectKnown(refuse: (what: string) => never, written: WrittenRecord): void {
+  for (const [group, values] of Object.entries(groupsOf(written))) {
+    const fields = Object.hasOwn(FIELDS, group) ? FIELDS[group as keyof typeof FIELDS] : {};
+    const unknown = Object.keys(values).find((key) => !Object.hasOwn(fields, key));
+    if (unknown === undefined) continue;
+    refuse(
+      `it was begun by version "${written.tool}" with the setting ${group}.${unknown}, ` +
+        "which this version does not know, go on with that version",
+    );
+  }
+}
+
+/** A run as it is read. */
+export interface ReadRun {
+  readonly record: RunRecord;
+  /** Settings that the version which began the run did not know, `group.key`; they have their defaults. */
+  readonly filled: readonly string[];
+}
+
 /**
- * Reads what a run is.
+ * Reads what a run is, and which of its settings are newer than the run.
  *
- * @throws {Failure} `missing`: no run there; `data`: the record is damaged
+ * @throws {Failure} `missing`: no run there; `data`: the record is damaged, or has a value or setting that this version
+ * does not take
+ */
+export async function readWithDefaults(directory: string): Promise<ReadRun> {
+  const path = join(directory, CONFIG_FILE), action = `open the run "${directory}"`;
+  const written = await readJson(path, SCHEMA, {
+    action,
+    advice: "give the directory of a run, or restore the file from a copy",
+  });
+  const refuse = (what: string, cause?: unknown): never => {
+    throw new Failure("data", `Cannot ${action}: ${what}`, { cause });
+  };
+  expectKnown(refuse, written);
+  try {
+    const { config, origins } = resolveConfig({ file: { path, values: written.config } });
+    const groups = groupsOf(written);
+    const filled = Object.keys(origins).filter((name) => {
+      const [group, key] = name.split(".") as [string, string];
+      return !Object.hasOwn(groups[group] ?? {}, key);
+    });
+    const added = Object.fromEntries(filled.map((name) => [name, origins[name]!]));
+    const record = { ...written, config, origins: { ...written.origins, ...added } };
+    return { record, filled };
+  } catch (error) {
+    return refuse(messageOf(error), error);
+  }
+}
+
+/**
+ * Reads what a run is. Settings that the version which began it did not know yet have their defaults.
+ *
+ * @throws {Failure} `missing`: no run there; `data`: the record is damaged, or has a value or setting that this version
+ * does not take
  */
 export async function readRun(directory: string): Promise<RunRecord> {
-  const path = join(directory, CONFIG_FILE);
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    throw new Failure(
-      "missing",
-      `Cannot open the run "${directory}": "${path}" is not readable (${messageOf(error)}), ` +
-        "give the directory that the pretrain stage has written",
-      { cause: error },
-    );
-  }
-  let record: Partial<RunRecord> | null = null;
-  try {
-    record = JSON.parse(text);
-  } catch {
-    // Reported below.
-  }
-  if (
-    record?.format !== "ijepa-run" || record.version !== 1 || record.config === undefined ||
-    record.origins === undefined || record.shards === undefined || record.runtime === undefined
-  ) {
-    throw new Failure(
-      "data",
-      `Cannot open the run "${directory}": "${path}" is not the record of a run in version 1, ` +
-        "restore it from a copy or give another directory",
-    );
-  }
-  return record as RunRecord;
+  return (await readWithDefaults(directory)).record;
 }

@@ -4,8 +4,8 @@
  *
  * @module
  */
+import { hashInput } from "../artifact/mod.ts";
 import { Failure } from "../failure.ts";
-import { sha256File } from "../files/mod.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { LAYER_NORM_EPSILON } from "../model/layers.ts";
 import { listCheckpoints, readRun, type WeightsOrigin } from "../run/mod.ts";
@@ -36,7 +36,7 @@ async function originAgain(
     return { ...initFrom, sha256: await hashIfThere(initFrom.file) ?? initFrom.sha256 };
   }
   const { file } = await findWeights(path, say);
-  return { path, file, sha256: await sha256File(file) };
+  return { path, file, sha256: (await hashInput(file, `start from "${path}"`)).sha256 };
 }
 
 /**
@@ -57,7 +57,9 @@ export async function startFrom(
   // What is wrong with the run itself is told by whoever opens it.
   const known = await listCheckpoints(run).catch(() => []);
   if (known.length > 0) return { origin: await originAgain(path, { run, say }) };
-  const { file, heads, grid, layerNormEpsilon } = await findWeights(path, say);
+  const { file, config, heads, grid, layerNormEpsilon } = await findWeights(path, say);
+  const action = `start from "${path}"`;
+  if (config !== undefined) await hashInput(config, action);
   if (heads !== undefined && heads !== model.encoder.heads) {
     throw new Failure(
       "data",
@@ -65,6 +67,7 @@ export async function startFrom(
         `set model.heads to ${heads} or give other weights`,
     );
   }
+  const { sha256 } = await hashInput(file, action);
   const weights = await readWeights(file, isWeight);
   const { tensors, told } = mapWeights(weights, { path: file, model, grid });
   for (const text of told) say(text);
@@ -74,5 +77,5 @@ export async function startFrom(
         `this run's ${LAYER_NORM_EPSILON} takes its place`,
     );
   }
-  return { origin: { path, file, sha256: await sha256File(file) }, weights: tensors };
+  return { origin: { path, file, sha256 }, weights: tensors };
 }

@@ -5,12 +5,15 @@ import { parseConfig } from "../formats/huggingface.ts";
 import { readSafetensors } from "../formats/safetensors.ts";
 import { isTorchFile, readTorch } from "../formats/torch.ts";
 import type { Grid } from "../model/masks.ts";
-import { latestCheckpoint, readRun, type SettingGroups, stateFile } from "../run/mod.ts";
+import { latestCheckpoint, readRun, stateFile } from "../run/mod.ts";
 import type { TensorRecord } from "../tensor.ts";
+import { imageSizeOf, type PretrainConfig } from "../training/config.ts";
 
 /** Where weights are, once the path that a person gave is understood. */
 export interface WeightsSource {
   readonly file: string;
+  /** The configuration beside it, if its values were read. */
+  readonly config?: string;
   /** Heads of attention where the source says them: no shape does. */
   readonly heads?: number;
   /** Grid of patches where the source says it: a table of positions has only their number. */
@@ -33,11 +36,9 @@ async function isFile(path: string): Promise<boolean> {
   return await Deno.stat(path).then((info) => info.isFile, () => false);
 }
 
-/** The grid of a run's images, unless its configuration has been tampered with. */
-function gridOfRun(config: SettingGroups): Grid | undefined {
-  const size = config["data"]?.["imageSize"], patch = config["model"]?.["patchSize"];
-  const [rows, columns] = [size].flat().map((pixels) => Number(pixels) / Number(patch));
-  return rows === undefined ? undefined : [rows, columns ?? rows];
+function gridOfRun({ data, model: { patchSize } }: PretrainConfig): Grid {
+  const [height, width] = imageSizeOf(data);
+  return [height / patchSize, width / patchSize];
 }
 
 /** An encoder's directory or a run: both have a `config.json`, with different things in it. */
@@ -57,6 +58,7 @@ async function findInDirectory(
     const { heads, imageSize, patchSize, layerNormEpsilon } = parseConfig(text, configPath);
     return {
       file: weights,
+      config: configPath,
       heads,
       grid: [imageSize[0] / patchSize, imageSize[1] / patchSize],
       ...layerNormEpsilon === undefined ? {} : { layerNormEpsilon },
@@ -68,13 +70,7 @@ async function findInDirectory(
     say(`${message}: passing over "${damaged.path}"`);
   });
   if (checkpoint === undefined) throw refuse(path, "the run has no checkpoint yet");
-  const heads = config["model"]?.["heads"];
-  const grid = gridOfRun(config);
-  return {
-    file: stateFile(checkpoint),
-    ...typeof heads === "number" ? { heads } : {},
-    ...grid === undefined ? {} : { grid },
-  };
+  return { file: stateFile(checkpoint), heads: config.model.heads, grid: gridOfRun(config) };
 }
 
 /**

@@ -10,7 +10,7 @@ export const CONFIG_FLAGS = {
     choices: PRESET_NAMES,
     help: "named configuration to start from",
   },
-  config: { type: "string", placeholder: "FILE", help: "JSON file with what differs" },
+  config: { type: "string", path: true, placeholder: "FILE", help: "JSON file with what differs" },
   set: {
     type: "list",
     placeholder: "group.key=value",

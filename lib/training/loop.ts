@@ -12,6 +12,7 @@ import { AlarmWatch, type StepSigns } from "./alarms.ts";
 import { hyperOf, type StepHyper } from "./schedules.ts";
 import { modelConfigOf, type PretrainConfig, type RunPlan } from "./settings.ts";
 import type { StepConfig } from "./step.ts";
+import { unlessAborted, yieldToEvents } from "./stopping.ts";
 import type { Trainer } from "./trainer.ts";
 
 /** What happened in one step. */
@@ -43,7 +44,10 @@ export interface LoopParts {
   onCheckpoint(step: number, state: TensorRecord): Promise<void>;
   /** Takes sentences for a person. */
   warn(text: string): void;
-  /** Aborted: the step under way is finished and saved, then the loop ends. */
+  /**
+   * Aborted: the step under way is finished, or dropped where it waits for images or has parts left, and the last whole
+   * step is saved. Then the loop ends.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -92,24 +96,16 @@ function expectFinite(done: number, state: TensorRecord): void {
   }
 }
 
-/**
- * Lets timers, signals and messages of other threads in; a runtime may have kept the thread for the whole step. The first
- * immediate may come before the events of this turn of the event loop, the second comes after them. A timer would do as
- * well, but takes at least a millisecond.
- */
-async function yieldToEvents(): Promise<void> {
-  for (let turn = 0; turn < 2; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
-}
-
+/** One step. @throws the signal's reason: the step was dropped, and the state is still the one before */
 async function runStep(
   parts: LoopParts,
   { step, masks }: { readonly step: number; readonly masks: Masks },
 ): Promise<{ readonly report: StepReport; readonly nextMasks: Masks | undefined }> {
-  const { config, plan, trainer } = parts;
+  const { config, plan, trainer, signal } = parts;
   const started = performance.now();
-  const { images, waitSeconds } = await parts.nextBatch(step);
+  const { images, waitSeconds } = await unlessAborted(parts.nextBatch(step), signal);
   const hyper = hyperOf(config, { plan, step });
-  const running = trainer.step({ images, masks, hyper, step });
+  const running = trainer.step({ images, masks, hyper, step, signal });
   // The runtime works on other threads where it can: the time is used for the masks of the next step.
   const nextMasks = masksOf(parts, step + 1);
   const result = await running;
@@ -125,6 +121,12 @@ async function runStep(
   return { report, nextMasks };
 }
 
+function ignoreReasonOf(signal: AbortSignal): (error: unknown) => undefined {
+  return (error) => {
+    if (!signal.aborted || error !== signal.reason) throw error;
+  };
+}
+
 /**
  * Trains from `firstStep` to the end of the plan, or until the signal; saves every `run.checkpointSteps` steps and at
  * either end.
@@ -134,12 +136,20 @@ async function runStep(
 export async function train(parts: LoopParts): Promise<LoopEnd> {
   const { config, plan, trainer, firstStep, signal } = parts;
   const alarms = new AlarmWatch(plan.steps);
-  let done = firstStep;
+  let done = firstStep, saved = firstStep;
   let loss: number | undefined;
   let masks = masksOf(parts, firstStep);
+  async function save(): Promise<void> {
+    const state = await trainer.read();
+    expectFinite(done, state);
+    await parts.onCheckpoint(done, state);
+    saved = done;
+  }
   await yieldToEvents();
   while (masks !== undefined && !signal.aborted) {
-    const { report, nextMasks } = await runStep(parts, { step: done, masks });
+    const ran = await runStep(parts, { step: done, masks }).catch(ignoreReasonOf(signal));
+    if (ran === undefined) break;
+    const { report, nextMasks } = ran;
     if (!Number.isFinite(report.loss)) {
       throw collapsed(`at step ${done}`, `the loss is ${report.loss}`);
     }
@@ -149,11 +159,8 @@ export async function train(parts: LoopParts): Promise<LoopEnd> {
     masks = nextMasks;
     done++;
     await yieldToEvents();
-    if (done % config.run.checkpointSteps === 0 || done === plan.steps || signal.aborted) {
-      const state = await trainer.read();
-      expectFinite(done, state);
-      await parts.onCheckpoint(done, state);
-    }
+    if (done % config.run.checkpointSteps === 0 || done === plan.steps) await save();
   }
+  if (done > saved) await save();
   return { step: done, loss };
 }

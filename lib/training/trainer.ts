@@ -13,6 +13,7 @@ import {
   type StepConfig,
   updateProgram,
 } from "./step.ts";
+import { yieldToEvents } from "./stopping.ts";
 
 /** What a step works on. */
 export interface StepInput {
@@ -22,6 +23,8 @@ export interface StepInput {
   readonly hyper: StepHyper;
   /** From 0. */
   readonly step: number;
+  /** Aborted: a step that has parts left is dropped. @default never */
+  readonly signal?: AbortSignal;
 }
 
 /** What a step tells. */
@@ -121,13 +124,22 @@ export class Trainer implements Disposable {
     this.#update.write(state);
   }
 
-  /** One update. After an error the state is undefined. */
-  async step({ images, masks, hyper, step }: StepInput): Promise<StepResult> {
+  /**
+   * One update. A part of the batch changes nothing but gradients, which the next step begins anew: a step that is dropped
+   * between two parts has not happened. After any other error the state is undefined.
+   *
+   * @throws the signal's reason when the step was dropped
+   */
+  async step({ images, masks, hyper, step, signal }: StepInput): Promise<StepResult> {
     const config = this.#config;
     const { batch, accumulate, model: { predictor: { outputWidth } } } = config;
     const pooled = floatTensor([batch, outputWidth]);
     let loss = 0, filled = 0;
     for (let round = 0; round < accumulate; round++) {
+      if (round > 0 && signal !== undefined) {
+        await yieldToEvents();
+        signal.throwIfAborted();
+      }
       const parts = await Promise.all(
         this.#lanes.map((_, lane) => this.#runPart({ images, masks, round, lane })),
       );

@@ -58,7 +58,7 @@ Examples:
 
 Exit codes: 0 done or up to date, 1 unexpected, 2 usage or configuration, 3 training collapsed,
   65 bad data, 66 input missing, 69 runtime not available, 73 cannot write the output,
-  75 stopped cleanly (run again to go on), 130 interrupted, 143 terminated
+  75 stopped cleanly (run again to go on), 129 hung up, 130 interrupted, 143 terminated
 `,
   );
   assert.equal((await press("-h")).out, out);
@@ -114,7 +114,7 @@ Deno.test("main() exits 1 for a bug, with its stack", async () => {
   assert.match(err, /at press \(.*press\.ts:\d+/);
 });
 
-for (const [signal, wanted] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+for (const [signal, wanted] of [["SIGHUP", 129], ["SIGINT", 130], ["SIGTERM", 143]] as const) {
   Deno.test(`main() exits ${wanted} on ${signal} and leaves nothing half-written`, () =>
     withFolder(async (folder) => {
       const child = spawn("press", "--out", join(folder, "page"), "--wait-seconds", "60");
@@ -129,15 +129,18 @@ for (const [signal, wanted] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     }));
 }
 
-/** Starts weave, sends SIGTERM at the given times, and gives back the exit code and the lines on stderr. */
+/** Starts weave, sends a signal at the given times, and gives back the exit code and the lines on stderr. */
 async function stopWeaving(
   safePointSeconds: number,
-  { atSeconds }: { readonly atSeconds: readonly number[] },
+  { atSeconds, signal = "SIGTERM" }: {
+    readonly atSeconds: readonly number[];
+    readonly signal?: Deno.Signal;
+  },
 ): Promise<{ code: number; lines: string[] }> {
   const child = spawn("weave", "--seconds", `${safePointSeconds}`);
   const stderr = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
   let text = (await stderr.read()).value ?? "";
-  const timers = atSeconds.map((at) => setTimeout(() => child.kill("SIGTERM"), at * 1000));
+  const timers = atSeconds.map((at) => setTimeout(() => child.kill(signal), at * 1000));
   const { code } = await child.status;
   for (const timer of timers) clearTimeout(timer);
   for (let next = await stderr.read(); !next.done; next = await stderr.read()) text += next.value;
@@ -159,3 +162,78 @@ Deno.test("main() ends at once when it is told a second time", async () => {
   const { code } = await stopWeaving(60, { atSeconds: [0, 1.2] });
   assert.equal(code, 143);
 });
+
+Deno.test("main() takes a hangup for a stop, and further ones for the same", async () => {
+  const { code, lines } = await stopWeaving(1.4, { atSeconds: [0, 0.1, 1.2], signal: "SIGHUP" });
+  assert.equal(code, 75);
+  assert.deepEqual(lines.slice(1), [
+    "weave: SIGHUP: stopping at the next safe point",
+    "weave: Stopped after 1 of 4 rows, give the same command again to go on",
+  ]);
+});
+
+/** Runs press by a shell that redirects its streams. */
+async function pressWith(
+  redirection: string,
+  path: string,
+): Promise<{ code: number; err: string }> {
+  const script = join(ROOT, "tests/cli/press.ts");
+  const command =
+    `exec "$0" run --no-prompt --allow-read --allow-write "$1" --out "$2" ${redirection}`;
+  const { code, stderr } = await new Deno.Command("sh", {
+    args: ["-c", command, Deno.execPath(), script, path],
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  }).output();
+  return { code, err: new TextDecoder().decode(stderr) };
+}
+
+Deno.test("main() ends with the code of the work when nobody can read what it prints", () =>
+  withFolder(async (folder) => {
+    for (const [index, redirection] of ["2>/dev/full", "2>&-", ">&- 2>&-"].entries()) {
+      const path = join(folder, `page-${index}`);
+      assert.equal((await pressWith(redirection, path)).code, 0, redirection);
+      assert.ok((await Deno.stat(path)).isFile);
+    }
+  }));
+
+Deno.test("main() says that the result could not be printed, though the work is done", () =>
+  withFolder(async (folder) => {
+    const path = join(folder, "page");
+    assert.deepEqual(await pressWith(">/dev/full", path), {
+      code: 73,
+      err: "press: pressing\n" +
+        "press: Cannot print the result: the disk is full; the work itself is done\n",
+    });
+    assert.ok((await Deno.stat(path)).isFile);
+  }));
+
+Deno.test("main() lives on when its terminal goes away", () =>
+  withFolder(async (folder) => {
+    const log = join(folder, "code");
+    const deno = `"${Deno.execPath()}" run --no-prompt "${join(ROOT, "tests/cli/weave.ts")}"`;
+    // As a login shell does, this one passes the hangup on, and outlives it to note the exit code.
+    const shell =
+      `trap 'kill -HUP $!' HUP; ${deno} --seconds 0.5 & wait $!; wait $!; echo $? >"${log}"`;
+    let terminal: Deno.ChildProcess;
+    try {
+      terminal = new Deno.Command("script", {
+        args: ["-qfec", shell, "/dev/null"],
+        env: { NO_COLOR: "1" },
+        stdin: "null",
+        stdout: "piped",
+      }).spawn();
+    } catch (error) {
+      return console.log(`skipped: no terminal to be had (${error})`);
+    }
+    const reader = terminal.stdout.getReader();
+    if ((await reader.read()).done) return console.log("skipped: no terminal to be had");
+    terminal.kill("SIGKILL"); // Its terminal goes with it: every word to stderr gives EIO from now on.
+    await terminal.status;
+    await reader.cancel();
+    for (let tries = 0; !await Deno.readTextFile(log).catch(() => ""); tries++) {
+      assert.ok(tries < 1000, "the stage did not end");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assert.equal(await Deno.readTextFile(log), "75\n");
+  }));

@@ -1,5 +1,6 @@
 /** A stage for the tests of `lib/cli`: it ends as it is told. */
-import { type Command, main, makeArtifact, type Options } from "../../lib/cli/mod.ts";
+import { makeArtifact } from "../../lib/artifact/mod.ts";
+import { type Command, main, type Options, printMessage } from "../../lib/cli/mod.ts";
 import { Failure, type FailureKind } from "../../lib/failure.ts";
 
 const FLAGS = {
@@ -35,7 +36,7 @@ async function press({ out, fail, waitSeconds }: Options<typeof FLAGS>): Promise
   } as const;
   return await makeArtifact({ ...spec, force: false }, async (temporary) => {
     await Deno.writeTextFile(temporary, "half");
-    console.error("press: pressing");
+    printMessage("press", "pressing");
     await new Promise((resolve) => setTimeout(resolve, waitSeconds * 1000));
     return { pages: 1 };
   });

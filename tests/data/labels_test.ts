@@ -121,8 +121,8 @@ Deno.test("collectLabels() names what is wrong with a table", async () => {
     `${start}not UTF-8 text, save it as UTF-8`,
   );
   assert.equal(
-    await refusal("path,a\nphotos/a.jpg,1\nphotos/b.jpg,1\n"),
-    'Cannot use the labels "t.csv": none of its 2 rows names an image, the first is "photos/a.jpg", ' +
+    await refusal("path,a\nphotos/c.jpg,1\nphotos/b.jpg,1\n"),
+    'Cannot use the labels "t.csv": none of its 2 rows names an image, the first is "photos/c.jpg", ' +
       "paths must be relative to the images folder",
   );
 });

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { writeCheckpoint } from "../../lib/run/checkpoints.ts";
-import type { RunRecord, SettingGroups } from "../../lib/run/mod.ts";
+import { writeCheckpoint } from "../../lib/run/checkpoint_writing.ts";
+import type { RunRecord } from "../../lib/run/mod.ts";
 import { type FloatTensor, floatTensor, type TensorRecord } from "../../lib/tensor.ts";
 import { modelConfigOf, resolveConfig } from "../../lib/training/config.ts";
 import { initialState } from "../../lib/training/state.ts";
@@ -27,7 +27,7 @@ const RECORD: RunRecord = {
   format: "ijepa-run",
   version: 1,
   tool: "0.1.0",
-  config: CONFIG as unknown as SettingGroups,
+  config: CONFIG,
   origins: ORIGINS,
   shards: { manifestSha256: MANIFEST_SHA256, split: "train", images: 40 },
   runtime: { name: "onnx", description: "none, this run was made for a test" },

@@ -35,20 +35,27 @@ Deno.test("writeFileAtomically() names a place that is not writable", () =>
       writeFileAtomically(path, "text"),
       new Failure(
         "output",
-        `Cannot write "${path}": the place is not writable, give another --out or change its permissions`,
+        `Cannot write "${path}": a part of the path is a file, not a directory, give another --out`,
       ),
     );
   }));
 
-Deno.test("outputFailure() has a sentence for a full disk, a limit and a read-only place", () => {
+Deno.test("outputFailure() has a true sentence for every error of the system", () => {
   const of = (code: string) =>
     outputFailure("out", Object.assign(new Error(`${code}: failed`), { code }));
   const texts = {
     ENOSPC: 'Cannot write "out": the disk is full, free some space and run the command again',
-    EFBIG: 'Cannot write "out": a size limit is reached (EFBIG)',
-    EDQUOT: 'Cannot write "out": a size limit is reached (EDQUOT)',
-    EROFS:
-      'Cannot write "out": the place is not writable, give another --out or change its permissions',
+    EFBIG:
+      'Cannot write "out": the file would be larger than the system allows, give another --out',
+    EDQUOT: 'Cannot write "out": the quota is used up, free some space and run the command again',
+    EROFS: 'Cannot write "out": the file system is read-only, give another --out',
+    EACCES: 'Cannot write "out": permission denied, give another --out or change its permissions',
+    EIO:
+      'Cannot write "out": the disk reports an error (EIO), check the disk or give another --out',
+    ESTALE:
+      'Cannot write "out": the network file system has lost it (ESTALE), run the command again',
+    EBUSY: 'Cannot write "out": it is in use or a mount point, give another --out',
+    EBADMSG: 'Cannot write "out": the system says EBADMSG, give another --out',
     EEXIST: 'Cannot write "out": something else is in its place, remove that or give another --out',
   };
   for (const [code, text] of Object.entries(texts)) {

@@ -8,13 +8,7 @@ import {
   listCheckpoints,
   readCheckpoint,
 } from "../../lib/run/mod.ts";
-import {
-  removeLeftovers,
-  removeOldCheckpoints,
-  setAside,
-  stepsToKeep,
-  writeCheckpoint,
-} from "../../lib/run/checkpoints.ts";
+import { setAside, writeCheckpoint } from "../../lib/run/checkpoint_writing.ts";
 import { floatTensor, type TensorRecord } from "../../lib/tensor.ts";
 
 function stateOf(value: number): TensorRecord {
@@ -66,6 +60,12 @@ Deno.test("checkpointAt() lists the steps that are there", async () => {
   });
 });
 
+async function editRecord(path: string, change: object): Promise<void> {
+  const file = join(path, "state.json");
+  const record = JSON.parse(await Deno.readTextFile(file));
+  await Deno.writeTextFile(file, JSON.stringify({ ...record, ...change }));
+}
+
 type Damage = (path: string) => Promise<unknown>;
 const DAMAGES: readonly [what: string, damage: Damage, message: RegExp][] = [
   [
@@ -90,17 +90,55 @@ const DAMAGES: readonly [what: string, damage: Damage, message: RegExp][] = [
   [
     "no record",
     (path) => Deno.remove(join(path, "state.json")),
-    /: state\.json is not readable \(No such file/,
+    /: state\.json is missing$/,
   ],
   [
     "an empty record",
     (path) => Deno.writeTextFile(join(path, "state.json"), ""),
-    /: state\.json is not readable \(Unexpected end of JSON input\)$/,
+    /: state\.json does not describe a checkpoint in version 1 \(it is not JSON \(Unexpected end of JSON input\)\)$/,
   ],
   [
     "another record",
     (path) => Deno.writeTextFile(join(path, "state.json"), "null"),
-    /: state\.json does not describe a checkpoint in version 1$/,
+    /: state\.json does not describe a checkpoint in version 1 \(the whole wants an object, got null\)$/,
+  ],
+  [
+    "a record of text only",
+    (path) => Deno.writeTextFile(join(path, "state.json"), '{"format":'.repeat(200_000)),
+    /: state\.json has 2000000 bytes, wanted at most 1000000$/,
+  ],
+  [
+    "a negative step",
+    (path) => editRecord(path, { step: -200 }),
+    /: state\.json does not describe a checkpoint in version 1 \("step" wants at least 0, got -200\)$/,
+  ],
+  [
+    "half a byte",
+    (path) => editRecord(path, { bytes: 187.5 }),
+    /: state\.json does not describe a checkpoint in version 1 \("bytes" wants .*, got 187\.5\)$/,
+  ],
+  [
+    "a hash that is none",
+    (path) => editRecord(path, { sha256: null }),
+    /: state\.json does not describe a checkpoint in version 1 \("sha256" wants .*, got null\)$/,
+  ],
+  [
+    "the state of another step and a record that vouches for it",
+    async (path) => {
+      const other = join(path, "../step-00000100");
+      await Deno.copyFile(join(other, "state.safetensors"), join(path, "state.safetensors"));
+      await Deno.copyFile(join(other, "state.json"), join(path, "state.json"));
+      await editRecord(path, { step: 200 });
+    },
+    /: state\.safetensors wants step 200 by its name, got 100$/,
+  ],
+  [
+    "a directory as state",
+    async (path) => {
+      await Deno.remove(join(path, "state.safetensors"));
+      await Deno.mkdir(join(path, "state.safetensors"));
+    },
+    /: state\.safetensors has the wrong length: wanted 188 bytes, got /,
   ],
   [
     "another step",
@@ -151,6 +189,15 @@ Deno.test("latestCheckpoint() fails when no checkpoint is valid, again and again
   });
 });
 
+Deno.test("listCheckpoints() knows a step by one name only", async () => {
+  await withRun(async (run) => {
+    await writeSteps(run, [100]);
+    const names = ["step-000000100", "step-100", "step-00000100.bak", "step-99999999999999999999"];
+    for (const name of names) await Deno.mkdir(join(run, "checkpoints", name));
+    assert.deepEqual(await stepsIn(run), [100]);
+  });
+});
+
 Deno.test("setAside() never replaces what was set aside before", async () => {
   await withRun(async (run) => {
     for (const name of ["damaged-step-00000100", "damaged-step-00000100-2"]) {
@@ -181,29 +228,5 @@ Deno.test("readCheckpoint() names a missing, extra or misshapen tensor", async (
       await refusal({ w: [4], b: [1] }),
       start + 'tensor "w" is float32 [2 2], wanted float32 [4]',
     );
-  });
-});
-
-Deno.test("stepsToKeep() keeps the last K and every Mth, and a stop between them only for a while", () => {
-  const keep = (steps: number[], keepLast: number, keepEvery: number) =>
-    [...stepsToKeep(steps, { keepLast, keepEvery, checkpointSteps: 10 })].sort((a, b) => a - b);
-  assert.deepEqual(keep([10, 20, 30, 40], 2, 0), [30, 40]);
-  assert.deepEqual(keep([10, 20, 30, 40], 1, 2), [20, 40]);
-  assert.deepEqual(keep([10, 20, 23], 2, 0), [20, 23]);
-  assert.deepEqual(keep([20, 23, 30], 2, 0), [20, 30]);
-  assert.deepEqual(keep([10, 20, 30, 33], 2, 0), [30, 33]);
-  assert.deepEqual(keep([10], 3, 0), [10]);
-  assert.deepEqual(keep([3], 1, 0), [3]);
-});
-
-Deno.test("removeOldCheckpoints() and removeLeftovers() leave only what is kept", async () => {
-  await withRun(async (run) => {
-    await writeSteps(run, [10, 20, 30]);
-    await Deno.mkdir(join(run, "checkpoints/.step-00000040.tmp"));
-    await Deno.mkdir(join(run, "checkpoints/.step-00000001.old"));
-    await removeOldCheckpoints(run, { keepLast: 2, keepEvery: 0, checkpointSteps: 10 });
-    await removeLeftovers(run);
-    const names = [...Deno.readDirSync(join(run, "checkpoints"))].map(({ name }) => name).sort();
-    assert.deepEqual(names, ["step-00000020", "step-00000030"]);
   });
 });

@@ -1,64 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { Failure } from "../../lib/failure.ts";
-import { readRun, RunDirectory, type RunRecord } from "../../lib/run/mod.ts";
-import { floatTensor } from "../../lib/tensor.ts";
-
-const RECORD: RunRecord = {
-  format: "ijepa-run",
-  version: 1,
-  tool: "0.1.0",
-  config: {
-    schedule: { steps: 100, learningRate: 0.001 },
-    run: { batch: 8, checkpointSteps: 10, keepLast: 2, keepEvery: 0 },
-  },
-  origins: { "schedule.steps": "--steps" },
-  shards: { manifestSha256: "ab".repeat(32), split: "train", images: 64 },
-  runtime: { name: "onnx", description: "ONNX Runtime 1.30.0, 2 threads" },
-};
-const RETENTION = { keepLast: 2, keepEvery: 0, checkpointSteps: 10 };
-const TENSORS = { w: floatTensor([3]) };
-
-function withValues(changes: Record<string, Record<string, unknown>>): RunRecord {
-  const config = Object.fromEntries(
-    Object.entries(RECORD.config).map(([group, values]) => [group, {
-      ...values,
-      ...changes[group],
-    }]),
-  );
-  return { ...RECORD, config };
-}
-
-async function withRun(use: (run: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir();
-  try {
-    await use(join(directory, "run"));
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
-/** Opens a run, hands it over, closes it; gives what it said. */
-async function inRun(
-  path: string,
-  record: RunRecord,
-  use: (run: RunDirectory) => Promise<unknown> = () => Promise.resolve(),
-): Promise<string[]> {
-  const said: string[] = [];
-  await using run = await RunDirectory.open(path, {
-    record,
-    retention: RETENTION,
-    say: (text) => said.push(text),
-  });
-  await use(run);
-  return said;
-}
-
-async function refusal(path: string, record: RunRecord): Promise<Failure> {
-  const error = await inRun(path, record).then(() => undefined, (thrown: unknown) => thrown);
-  assert.ok(error instanceof Failure, `wanted a Failure, got ${error}`);
-  return error;
-}
+import { readRun } from "../../lib/run/mod.ts";
+import { CONFIG, inRun, RECORD, refusal, TENSORS, withRun, withValues } from "./small_run.ts";
 
 Deno.test("RunDirectory.open() makes a run, and finds it again with its newest checkpoint", async () => {
   await withRun(async (path) => {
@@ -101,7 +44,7 @@ Deno.test("RunDirectory.open() says why a run cannot be made longer", async () =
       (await refusal(path, withValues({ schedule: { steps: 200 } }))).message,
       /schedule\.steps is 100 there and 200 here \(the schedules follow the length of a run, so it cannot be made longer or shorter\), repeat/,
     );
-    const { steps: _, ...rest } = RECORD.config["schedule"]!;
+    const { steps: _, ...rest } = CONFIG.schedule;
     const inEpochs = { ...RECORD, config: { ...RECORD.config, schedule: { ...rest, epochs: 3 } } };
     assert.match(
       (await refusal(path, inEpochs)).message,
@@ -151,25 +94,6 @@ Deno.test("RunDirectory.open() refuses a second process and names the first", as
   });
 });
 
-Deno.test("RunDirectory.open() refuses a directory that is not a run, and a file", async () => {
-  await withRun(async (path) => {
-    await Deno.mkdir(path);
-    await Deno.writeTextFile(join(path, "thesis.tex"), "");
-    const failure = await refusal(path, RECORD);
-    assert.equal(failure.kind, "output");
-    assert.equal(
-      failure.message,
-      `Cannot write the run "${path}": the directory is not empty and not a run (it has no config.json), ` +
-        "give another --out",
-    );
-    const file = join(path, "thesis.tex");
-    assert.equal(
-      (await refusal(file, RECORD)).message,
-      `Cannot write the run "${file}": it is a file, give another --out`,
-    );
-  });
-});
-
 Deno.test("RunDirectory.open() takes over what a process killed at the start has left", async () => {
   await withRun(async (path) => {
     await Deno.mkdir(path);
@@ -201,6 +125,22 @@ Deno.test("RunDirectory.open() sets a damaged checkpoint aside, so that its step
   });
 });
 
+Deno.test("RunDirectory.open() refuses a checkpoint beyond the end of the run, and removes none", async () => {
+  await withRun(async (path) => {
+    await inRun(path, RECORD, async (run) => {
+      for (const step of [90, 100, 110]) await run.writeCheckpoint({ step, tensors: TENSORS });
+    });
+    const { kind, message } = await refusal(path, RECORD);
+    assert.deepEqual([kind, message], [
+      "data",
+      `Cannot go on with "${path}": "${path}/checkpoints/step-00000110" is beyond the end of the run, ` +
+      "wanted at most step 100, move it away",
+    ]);
+    const names = [...Deno.readDirSync(join(path, "checkpoints"))].map(({ name }) => name).sort();
+    assert.deepEqual(names, ["step-00000100", "step-00000110"]);
+  });
+});
+
 Deno.test("RunDirectory.open() fails on a damaged record", async () => {
   await withRun(async (path) => {
     await inRun(path, RECORD);
@@ -209,8 +149,8 @@ Deno.test("RunDirectory.open() fails on a damaged record", async () => {
     assert.equal(failure.kind, "data");
     assert.equal(
       failure.message,
-      `Cannot open the run "${path}": "${path}/config.json" is not the record of a run in version 1, ` +
-        "restore it from a copy or give another directory",
+      `Cannot open the run "${path}": "${path}/config.json" cannot be used: "format" is missing, ` +
+        "give the directory of a run, or restore the file from a copy",
     );
   });
 });
@@ -218,8 +158,7 @@ Deno.test("RunDirectory.open() fails on a damaged record", async () => {
 Deno.test("readRun() says that there is no run", async () => {
   await assert.rejects(readRun("/nowhere/run"), {
     kind: "missing",
-    message: 'Cannot open the run "/nowhere/run": "/nowhere/run/config.json" is not readable ' +
-      "(No such file or directory (os error 2): readfile '/nowhere/run/config.json'), " +
-      "give the directory that the pretrain stage has written",
+    message: 'Cannot open the run "/nowhere/run": "/nowhere/run/config.json" does not exist, ' +
+      "give the directory of a run, or restore the file from a copy",
   });
 });

@@ -73,6 +73,19 @@ Deno.test("EventsFile goes on in another file, whose name comes later even withi
   });
 });
 
+Deno.test("EventsFile passes over a number in a name that no clock has", async () => {
+  await withFolder(async (run) => {
+    const folder = join(run, "tensorboard");
+    await Deno.mkdir(folder);
+    const strange = `events.out.tfevents.${"9".repeat(40)}.host.1.0`;
+    await Deno.writeTextFile(join(folder, strange), "");
+    using events = new EventsFile(run);
+    events.append(LINE);
+    const [name] = (await namesIn(folder)).filter((name) => name !== strange);
+    assert.match(name!, /^events\.out\.tfevents\.\d{10}\.ijepa\./);
+  });
+});
+
 Deno.test("EventsFile shows every column but the step and its duration", () => {
   const shown = TAGS.map(([, column]) => column as string);
   const columns = Object.keys(LINE).filter((column) => !["step", "seconds"].includes(column));

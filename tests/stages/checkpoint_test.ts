@@ -272,7 +272,7 @@ Deno.test("checkpoint refuses a directory that is no run", async () => {
     assert.equal(code, 66);
     assert.ok(
       message.startsWith(
-        `checkpoint: Cannot open the run "${folder}": "${folder}/config.json" is not`,
+        `checkpoint: Cannot open the run "${folder}": "${folder}/config.json" does not exist`,
       ),
       message,
     );

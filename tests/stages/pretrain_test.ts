@@ -1,91 +1,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { WALL_CLOCK_FIELDS } from "../../lib/run/mod.ts";
 import { pictureFile, writeShards } from "../data/small_shards.ts";
-import { runStage, spawnStage, type StageResult } from "../run_stage.ts";
+import { runStage, spawnStage } from "../run_stage.ts";
+import { exists, FINAL, SMALL, SmallPretraining, STEPS, stepsDone } from "./small_pretraining.ts";
 
-const IMAGES = 40;
-const STEPS = 60;
-/** Small enough for thirty steps in a second, with masks of changing size and two epochs and a half per 12 steps. */
-const SMALL = [
-  ...["--preset", "smoke", "--steps", String(STEPS), "--batch", "8", "--checkpoint-steps", "4"],
-  ...["--set", "data.imageSize=16", "--set", "model.patchSize=4", "--set", "model.width=16"],
-  ...["--set", "data.horizontalFlip=true", "--threads", "1"],
-];
-const FINAL = `checkpoints/step-${String(STEPS).padStart(8, "0")}/state.safetensors`;
-
-let root = "";
-let shards = "";
-
+let small: SmallPretraining;
 Deno.test.beforeAll(async () => {
-  root = await Deno.makeTempDir();
-  shards = join(root, "shards");
-  const files = Array.from({ length: IMAGES }, (_, i) => pictureFile(i, [20 + i % 9, 30 - i % 5]));
-  await writeShards(shards, await Promise.all(files), { perShard: 15 });
+  small = await SmallPretraining.create();
 });
-Deno.test.afterAll(async () => {
-  await Deno.remove(root, { recursive: true });
-});
-
-function flagsFor(out: string, more: readonly string[] = SMALL): string[] {
-  return ["--shards", shards, "--out", out, ...more];
-}
-
-function pretrain(out: string, more?: readonly string[]): Promise<StageResult> {
-  return runStage("pretrain", flagsFor(out, more));
-}
-
-async function linesIn(run: string): Promise<number> {
-  const text = await Deno.readTextFile(join(run, "metrics.jsonl")).catch(() => "");
-  return text.split("\n").length - 1;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
-}
-
-/** Waits until the run has recorded so many steps. */
-async function stepsDone(run: string, steps: number): Promise<void> {
-  for (let tries = 0; await linesIn(run) < steps; tries++) {
-    assert.ok(tries < 3000, `"${run}" never came to step ${steps}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-/** Everything of a run that must not depend on when it was stopped: files, weights, metrics without wall clock. */
-async function outcomeOf(run: string): Promise<object> {
-  const text = await Deno.readTextFile(join(run, "metrics.jsonl"));
-  const metrics = text.trimEnd().split("\n").map((line) => {
-    const values = JSON.parse(line);
-    for (const field of WALL_CLOCK_FIELDS) delete values[field];
-    return values;
-  });
-  const checkpoints = [...Deno.readDirSync(join(run, "checkpoints"))].map(({ name }) => name);
-  return {
-    metrics,
-    checkpoints: checkpoints.filter((name) => !name.startsWith("damaged-")).sort(),
-    files: [...Deno.readDirSync(run)].map(({ name }) => name).sort(),
-    config: await Deno.readTextFile(join(run, "config.json")),
-    state: await Deno.readFile(join(run, FINAL)),
-  };
-}
-
-let reference: Promise<object> | undefined;
-
-/** The outcome of the same command when nothing happens to it. */
-function uninterrupted(): Promise<object> {
-  return reference ??= (async () => {
-    const run = join(root, "uninterrupted");
-    const { code, stdout, stderr } = await pretrain(run);
-    assert.equal(code, 0, stderr);
-    assert.equal(JSON.parse(stdout).status, "done");
-    return await outcomeOf(run);
-  })();
-}
+Deno.test.afterAll(() => small[Symbol.asyncDispose]());
 
 Deno.test("pretrain writes complete metrics, configuration with origins, checkpoints and a receipt", async () => {
-  const { metrics } = await uninterrupted() as { metrics: Record<string, number>[] };
-  const run = join(root, "uninterrupted");
+  const { metrics } = await small.uninterrupted() as { metrics: Record<string, number>[] };
+  const run = small.reference;
   assert.deepEqual(metrics.map(({ step }) => step), Array.from({ length: STEPS }, (_, i) => i));
   for (const line of metrics) {
     assert.deepEqual(Object.keys(line), [
@@ -123,102 +50,23 @@ Deno.test("pretrain writes complete metrics, configuration with origins, checkpo
 });
 
 Deno.test("pretrain is up to date when it is finished, and touches nothing", async () => {
-  await uninterrupted();
-  const run = join(root, "uninterrupted");
+  await small.uninterrupted();
+  const run = small.reference;
   const times = async () => {
     const names = ["config.json", "metrics.jsonl", "receipt.json", FINAL];
     return await Promise.all(names.map(async (name) => (await Deno.stat(join(run, name))).mtime));
   };
   const before = await times();
-  const { code, stdout } = await pretrain(run);
+  const { code, stdout } = await small.pretrain(run);
   assert.equal(code, 0);
   assert.equal(JSON.parse(stdout).status, "up to date");
   assert.deepEqual(await times(), before);
 });
 
-Deno.test("pretrain killed by SIGKILL at random moments ends with the same bytes", async () => {
-  const wanted = await uninterrupted();
-  const run = join(root, "killed");
-  const moments: string[] = [];
-  // A third of the run is left at the last one: a kill must not come after the end.
-  for (const share of [0, 0.1, 0.2, 0.35, 0.5]) {
-    const process = spawnStage("pretrain", flagsFor(run));
-    const steps = Math.floor(STEPS * (share + 0.15 * Math.random()));
-    const wait = Math.random() * 20;
-    moments.push(`${wait.toFixed(1)} ms after step ${steps}`);
-    if (share > 0) await stepsDone(run, steps);
-    await new Promise((resolve) => setTimeout(resolve, wait));
-    process.kill("SIGKILL");
-    const { signal } = await process.output();
-    assert.equal(signal, "SIGKILL", `ended before it was killed ${moments.at(-1)}`);
-  }
-  const { code, stderr } = await pretrain(run);
-  assert.equal(code, 0, stderr);
-  assert.match(stderr, /^pretrain: going on after step \d+$/m);
-  assert.deepEqual(await outcomeOf(run), wanted, `killed ${moments.join(", ")}`);
-});
-
-Deno.test("pretrain stopped by SIGTERM saves, exits with 75 and goes on to the same bytes", async () => {
-  const wanted = await uninterrupted();
-  const run = join(root, "stopped");
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    const process = spawnStage("pretrain", flagsFor(run));
-    const before = await linesIn(run);
-    await stepsDone(run, before + 5);
-    process.kill(signal);
-    const { code, stdout, stderr } = await process.output();
-    const text = new TextDecoder().decode(stderr);
-    assert.equal(code, 75, text);
-    assert.equal(stdout.length, 0);
-    const [, steps] =
-      /pretrain: Stopped after (\d+) of 60 steps, give the same command again to go on\n$/
-        .exec(text)!;
-    assert.equal(await linesIn(run), Number(steps));
-    const checkpoint = `checkpoints/step-${steps!.padStart(8, "0")}/state.json`;
-    assert.ok(await exists(join(run, checkpoint)));
-  }
-  assert.equal((await pretrain(run)).code, 0);
-  assert.deepEqual(await outcomeOf(run), wanted);
-});
-
-Deno.test("pretrain names a damaged checkpoint and goes on from the one before, to the same bytes", async () => {
-  const wanted = await uninterrupted();
-  const run = join(root, "damaged");
-  await new Deno.Command("cp", { args: ["-r", join(root, "uninterrupted"), run] }).output();
-  await Deno.remove(join(run, "receipt.json"));
-  await Deno.truncate(join(run, FINAL), 1000);
-  const { code, stderr } = await pretrain(run);
-  assert.equal(code, 0, stderr);
-  assert.match(
-    stderr,
-    /^pretrain: Cannot use the checkpoint ".*\/checkpoints\/step-00000060": state\.safetensors has the wrong length: wanted \d+ bytes, got 1000: renamed to ".*\/checkpoints\/damaged-step-00000060", going on from the one before$/m,
-  );
-  assert.match(stderr, /^pretrain: going on after step 56$/m);
-  assert.deepEqual(await outcomeOf(run), wanted);
-});
-
-Deno.test("pretrain never starts again at 0 when all checkpoints are damaged", async () => {
-  await uninterrupted();
-  const run = join(root, "ruined");
-  await new Deno.Command("cp", { args: ["-r", join(root, "uninterrupted"), run] }).output();
-  for (const step of ["56", "60"]) {
-    await Deno.truncate(join(run, `checkpoints/step-000000${step}/state.safetensors`), 9);
-  }
-  for (let again = 0; again < 2; again++) {
-    const { code, stderr } = await pretrain(run);
-    assert.equal(code, 65);
-    assert.match(
-      stderr,
-      /^pretrain: Cannot go on with ".*": none of its checkpoints is valid \(.*\), restore one from a copy or give another --out to start from the beginning$/m,
-    );
-  }
-  assert.equal(await linesIn(run), STEPS);
-});
-
 Deno.test("pretrain refuses a run of another configuration", async () => {
-  await uninterrupted();
-  const run = join(root, "uninterrupted");
-  const { code, stderr } = await pretrain(run, [...SMALL, "--set", "model.depth=1"]);
+  await small.uninterrupted();
+  const run = small.reference;
+  const { code, stderr } = await small.pretrain(run, [...SMALL, "--set", "model.depth=1"]);
   assert.equal(code, 73);
   assert.equal(
     stderr,
@@ -228,11 +76,11 @@ Deno.test("pretrain refuses a run of another configuration", async () => {
 });
 
 Deno.test("pretrain refuses a second process in the same run", async () => {
-  const run = join(root, "locked");
-  const first = spawnStage("pretrain", flagsFor(run));
+  const run = join(small.root, "locked");
+  const first = spawnStage("pretrain", small.flagsFor(run));
   try {
     await stepsDone(run, 1);
-    const { code, stderr } = await pretrain(run);
+    const { code, stderr } = await small.pretrain(run);
     assert.equal(code, 73);
     assert.equal(
       stderr,
@@ -251,7 +99,7 @@ async function refused(
   flags: readonly string[],
   wanted: { readonly code: number; readonly message: RegExp },
 ): Promise<void> {
-  const run = join(root, name);
+  const run = join(small.root, name);
   const { code, stdout, stderr } = await runStage("pretrain", [
     ...flags,
     "--out",
@@ -263,7 +111,9 @@ async function refused(
   assert.equal(await exists(run), false);
 }
 
-const withShards = (...flags: string[]) => ["--shards", shards, "--preset", "smoke", ...flags];
+const withShards = (
+  ...flags: string[]
+) => ["--shards", small.shards, "--preset", "smoke", ...flags];
 
 Deno.test("pretrain refuses fewer images than one batch before it starts", async () => {
   await refused("few", withShards("--batch", "41"), {
@@ -281,7 +131,7 @@ Deno.test("pretrain refuses --steps together with --epochs", async () => {
 });
 
 Deno.test("pretrain suggests the nearest preset, key and flag", async () => {
-  await refused("preset", ["--shards", shards, "--preset", "smok"], {
+  await refused("preset", ["--shards", small.shards, "--preset", "smok"], {
     code: 2,
     message: /unknown value "smok" for --preset, did you mean "smoke"\?$/m,
   });
@@ -308,7 +158,7 @@ Deno.test("pretrain refuses impossible geometry before the first step", async ()
 });
 
 Deno.test("pretrain says that there are no shards", async () => {
-  const nowhere = join(root, "nowhere");
+  const nowhere = join(small.root, "nowhere");
   await refused("none", ["--shards", nowhere, "--preset", "smoke"], {
     code: 66,
     message: new RegExp(
@@ -319,8 +169,8 @@ Deno.test("pretrain says that there are no shards", async () => {
 });
 
 async function copyOfShards(name: string): Promise<string> {
-  const copy = join(root, name);
-  await new Deno.Command("cp", { args: ["-r", shards, copy] }).output();
+  const copy = join(small.root, name);
+  await new Deno.Command("cp", { args: ["-r", small.shards, copy] }).output();
   return copy;
 }
 
@@ -338,7 +188,7 @@ Deno.test("pretrain refuses a shard that is cut short, and one whose hash is wro
   bytes[100]! ^= 1;
   await Deno.writeFile(path, bytes);
   const { code, stderr } = await runStage("pretrain", [
-    ...["--shards", changed, "--preset", "smoke", "--out", join(root, "changed")],
+    ...["--shards", changed, "--preset", "smoke", "--out", join(small.root, "changed")],
   ]);
   assert.equal(code, 65);
   assert.match(
@@ -348,12 +198,12 @@ Deno.test("pretrain refuses a shard that is cut short, and one whose hash is wro
 });
 
 Deno.test("pretrain fails on an image that does not decode, and never leaves it out", async () => {
-  const broken = join(root, "broken-shards");
+  const broken = join(small.root, "broken-shards");
   const files = await Promise.all(Array.from({ length: 8 }, (_, i) => pictureFile(i, [20, 20])));
   files[6] = files[6]!.slice(0, 100);
   await writeShards(broken, files, { perShard: 8 });
   const { code, stderr } = await runStage("pretrain", [
-    ...["--shards", broken, "--out", join(root, "broken"), "--preset", "smoke"],
+    ...["--shards", broken, "--out", join(small.root, "broken"), "--preset", "smoke"],
   ]);
   assert.equal(code, 65, stderr);
   assert.match(
@@ -363,7 +213,7 @@ Deno.test("pretrain fails on an image that does not decode, and never leaves it 
 });
 
 Deno.test("pretrain ends with 3 when the loss is no number, and leaves the good checkpoints", async () => {
-  const run = join(root, "exploded");
+  const run = join(small.root, "exploded");
   // Rate times decay multiplies the weights by up to ten thousand in each step.
   const settings = [
     "schedule.learningRate=100",
@@ -372,7 +222,7 @@ Deno.test("pretrain ends with 3 when the loss is no number, and leaves the good 
     "schedule.warmupSteps=10",
     "schedule.startLearningRate=0",
   ];
-  const { code, stderr } = await pretrain(run, [
+  const { code, stderr } = await small.pretrain(run, [
     ...SMALL,
     ...settings.flatMap((setting) => ["--set", setting]),
   ]);
@@ -391,53 +241,12 @@ Deno.test("pretrain refuses a runtime that it does not know", async () => {
 });
 
 Deno.test("pretrain says that the place of the run is not writable", async () => {
-  const file = join(root, "a-file");
+  const file = join(small.root, "a-file");
   await Deno.writeTextFile(file, "");
-  const { code, stderr } = await pretrain(join(file, "run"));
+  const { code, stderr } = await small.pretrain(join(file, "run"));
   assert.equal(code, 73);
   assert.equal(
     stderr,
     `pretrain: Cannot write "${file}/run": the place is not writable, give another --out or change its permissions\n`,
   );
-});
-
-/** A file system of a few hundred kilobytes, or why there is none. */
-async function mountSmallDisk(path: string, kilobytes: number): Promise<string | undefined> {
-  await Deno.mkdir(path);
-  const args = ["-t", "tmpfs", "-o", `size=${kilobytes}k`, "tmpfs", path];
-  try {
-    const { code, stderr } = await new Deno.Command("mount", { args }).output();
-    return code === 0 ? undefined : new TextDecoder().decode(stderr).trim();
-  } catch (error) {
-    return String(error);
-  }
-}
-
-Deno.test("pretrain on a full disk keeps the checkpoints it has, and goes on when there is space", async () => {
-  const wanted = await uninterrupted();
-  const disk = join(root, "disk");
-  const { size } = await Deno.stat(join(root, "uninterrupted", FINAL));
-  const kilobytes = Math.ceil(2.6 * size / 1024); // Two checkpoints and the start of a third.
-  const trouble = await mountSmallDisk(disk, kilobytes);
-  if (trouble !== undefined) {
-    console.log(`skipped: no small disk to be had (${trouble})`);
-    return;
-  }
-  const run = join(disk, "run");
-  try {
-    const { code, stderr } = await pretrain(run);
-    assert.equal(code, 73, stderr);
-    assert.match(
-      stderr,
-      /^pretrain: Cannot write ".*\/checkpoints\/step-00000012": the disk is full, free some space and run the command again$/m,
-    );
-    const names = [...Deno.readDirSync(join(run, "checkpoints"))].map(({ name }) => name).sort();
-    assert.deepEqual(names, ["step-00000004", "step-00000008"]);
-    await new Deno.Command("mount", { args: ["-o", "remount,size=100m", disk] }).output();
-    const again = await pretrain(run);
-    assert.equal(again.code, 0, again.stderr);
-    assert.deepEqual(await outcomeOf(run), wanted);
-  } finally {
-    await new Deno.Command("umount", { args: [disk] }).output();
-  }
 });

@@ -121,6 +121,19 @@ Deno.test("probe writes metrics, predictions and weights, and prints a table and
     ]);
     assert.match(compared.stderr, /^\| label +\| baseline \| pretrained +\| random +\|$/m);
     assert.equal(await Deno.readTextFile(table), compared.stderr);
+    const again = ["--probes", "pretrained=probe", "--probes", "random=probe", "--out", table];
+    const twice = await runStage("compare", again, directory);
+    assert.equal(JSON.parse(twice.stdout).status, "up to date");
+    await Deno.writeTextFile(table, "my notes");
+    const edited = await runStage("compare", again, directory);
+    assert.equal(edited.code, 73);
+    assert.match(edited.stderr, / table\.md differs from its receipt, pass --force /);
+    const notes = join(directory, "notes.md");
+    await Deno.writeTextFile(notes, "mine");
+    const over = await runStage("compare", [...again.slice(0, 4), "--out", notes], directory);
+    assert.equal(over.code, 73);
+    assert.match(over.stderr, / it exists and was not made by this command, pass --force /);
+    assert.equal(await Deno.readTextFile(notes), "mine");
   });
 });
 
@@ -138,13 +151,15 @@ Deno.test("probe and compare exit with the code and sentence that fit", async ()
     };
     await refused("probe", FILES, {
       code: 66,
-      text: 'Cannot probe: "train.arrow" does not exist, make it with "deno task features"',
+      text: `Cannot probe: "train.arrow" (${directory}/train.arrow) does not exist, make it with ` +
+        '"deno task features"',
     });
     await save(join(directory, "train.arrow"), {});
     await save(join(directory, "test.arrow"), { first: 1000, rows: 30 });
     await refused("probe", [...FILES, "--label", "shap"], {
       code: 65,
-      text: 'Cannot probe: "train.arrow" has no label "shap", did you mean "shape"? ' +
+      text: `Cannot probe: "train.arrow" (${directory}/train.arrow) has no label "shap", did you ` +
+        'mean "shape"? ' +
         "(labels: shape, objects, distance)",
     });
     await refused("probe", [...FILES, "--label", "shape", "--task", "regress"], {
@@ -153,14 +168,15 @@ Deno.test("probe and compare exit with the code and sentence that fit", async ()
     });
     await refused("probe", ["--train", ".", "--test", "test.arrow", "--out", "probe"], {
       code: 66,
-      text: 'Cannot probe: "." is a directory, give the feature file itself',
+      text: `Cannot probe: "." (${directory}) is a directory, give the feature file itself`,
     });
     const bytes = await Deno.readFile(join(directory, "test.arrow"));
     await Deno.writeFile(join(directory, "test.arrow"), bytes.subarray(0, 1000));
     await refused("probe", FILES, {
       code: 65,
-      text: 'Cannot read features: "test.arrow" is cut short (1000 bytes, no Arrow footer), ' +
-        "make it again",
+      text:
+        `Cannot read features: "test.arrow" (${directory}/test.arrow) is cut short (1000 bytes, ` +
+        "no Arrow footer), make it again",
     });
     await refused("compare", ["--probes", "pretrained"], {
       code: 2,
@@ -168,14 +184,17 @@ Deno.test("probe and compare exit with the code and sentence that fit", async ()
     });
     await refused("compare", ["--probes", "pretrained=probe"], {
       code: 66,
-      text: 'Cannot compare: "probe/metrics.json" does not exist, make it with "deno task probe"',
+      text:
+        `Cannot compare: "probe/metrics.json" (${directory}/probe/metrics.json) does not exist, ` +
+        'make it with "deno task probe"',
     });
     await Deno.mkdir(join(directory, "other"));
     await Deno.writeTextFile(join(directory, "other/metrics.json"), "{}");
     await refused("compare", ["--probes", "pretrained=other"], {
       code: 65,
-      text: 'Cannot compare: "other/metrics.json" cannot be used: "format" is missing, ' +
-        'make it with "deno task probe"',
+      text:
+        `Cannot compare: "other/metrics.json" (${directory}/other/metrics.json) cannot be used: ` +
+        '"format" is missing, make it with "deno task probe"',
     });
     const names = [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
     assert.deepEqual(names, ["other", "test.arrow", "train.arrow"], "nothing half-written");

@@ -4,20 +4,8 @@ import { decodeImage } from "../../lib/data/decode.ts";
 import { openShards, verifyShards } from "../../lib/data/shards.ts";
 import { holdLock } from "../../lib/files/mod.ts";
 import { plain, speckled, temporaryFolder, writePicture } from "../data/pictures.ts";
+import { asOrdinaryUser } from "../ordinary_user.ts";
 import { type Report, reportOf } from "./report_of.ts";
-
-/** Root reads and writes everything unless it gives up that right. */
-const ORDINARY_USER = Deno.uid() === 0
-  ? ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
-  : [];
-
-/** Says so and returns false where file permissions cannot be tried. */
-async function permissionsCount(): Promise<boolean> {
-  const [command = "true", ...args] = [...ORDINARY_USER, "true"];
-  const tried = await new Deno.Command(command, { args }).output().catch(() => undefined);
-  if (!tried?.success) console.log("skipped: root cannot give up its rights here (setpriv)");
-  return tried?.success ?? false;
-}
 
 const FORMATS = ["jpeg", "png", "webp", "avif", "gif", "tiff"] as const;
 
@@ -229,20 +217,30 @@ Deno.test("shard may write into the folder of the images, and does not read its 
 });
 
 Deno.test("shard reports files and folders that it may not read", async () => {
-  if (!(await permissionsCount())) return;
+  const user = await asOrdinaryUser();
+  if (user === undefined) return;
   await using folder = await temporaryFolder();
   const photos = join(folder.path, "photos");
   await makePhotos(photos, 4);
   await Deno.chmod(join(photos, "cat/1.png"), 0);
   await Deno.chmod(join(photos, "dög"), 0);
-  const ran = await shard(folder.path, ["--max-bad-fraction", "0.9"], ORDINARY_USER);
+  const closed = await shard(folder.path, ["--max-bad-fraction", "1"], user);
   await Deno.chmod(join(photos, "dög"), 0o755);
+  assert.equal(closed.code, 65);
+  assert.equal(
+    closed.message,
+    'shard: Cannot read images: 1 folder in "S/photos" cannot be looked into, so the number of missing images is ' +
+      'unknown and no --max-bad-fraction allows it: "dög/" (not readable: permission denied); mend that, or move it ' +
+      'out of the images folder; all are listed in "S/out.quarantine.jsonl"',
+  );
+  assert.deepEqual(await namesIn(folder.path), ["out.quarantine.jsonl", "photos"]);
+  const ran = await shard(folder.path, ["--max-bad-fraction", "0.9"], user);
   assert.equal(ran.code, 0, ran.stderr);
   const list = await Deno.readTextFile(join(folder.path, "out/quarantine.jsonl"));
   assert.deepEqual(list.trim().split("\n").map((line) => JSON.parse(line)), [
     { path: "cat/1.png", reason: "Cannot read: permission denied" },
-    { path: "dög/", reason: "not readable: permission denied" },
   ]);
+  assert.deepEqual(await namesIn(folder.path), ["out", "photos"]);
 });
 
 Deno.test("shard names an output that cannot be written or is being written", async () => {
@@ -250,7 +248,10 @@ Deno.test("shard names an output that cannot be written or is being written", as
   await makePhotos(join(folder.path, "photos"), 2);
   const out = join(folder.path, "out");
   {
-    await using _lock = await holdLock(join(folder.path, ".out.lock"), out, { removeAfter: true });
+    await using _lock = await holdLock(join(folder.path, ".out.lock"), out, {
+      removeAfter: true,
+      say: () => {},
+    });
     const locked = await shard(folder.path, []);
     assert.equal(locked.code, 73);
     assert.match(
@@ -258,16 +259,17 @@ Deno.test("shard names an output that cannot be written or is being written", as
       /^shard: Cannot write "S\/out": another process \(process \d+\) is working on it, wait for it to end or give another --out$/,
     );
   }
-  if (!(await permissionsCount())) return;
+  const user = await asOrdinaryUser();
+  if (user === undefined) return;
   const closed = join(folder.path, "closed");
   await Deno.mkdir(closed, { mode: 0o555 });
   const args = ["--images", join(folder.path, "photos"), "--out", join(closed, "out")];
-  const ran = await reportOf("shard", args, { hide: folder.path, prefix: ORDINARY_USER });
+  const ran = await reportOf("shard", args, { hide: folder.path, prefix: user });
   assert.equal(ran.code, 73);
   assert.equal(
     ran.message,
-    'shard: Cannot write "S/closed/out": the place is not writable, give another --out or change its ' +
-      "permissions",
+    'shard: Cannot write "S/closed/out": permission denied (in "S/closed"), give another --out or ' +
+      "change its permissions",
   );
 });
 

@@ -1,40 +1,21 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type ArtifactSpec, makeArtifact, type Receipt, receiptPath } from "../../lib/cli/mod.ts";
+import {
+  type ArtifactSpec,
+  makeArtifact,
+  type Receipt,
+  receiptPath,
+} from "../../lib/artifact/mod.ts";
 import { Failure } from "../../lib/failure.ts";
 import { sha256 } from "../../lib/files/mod.ts";
 import { withFolder } from "../folder.ts";
-
-const SPEC = {
-  stage: "press",
-  version: "1.2.3",
-  config: { pages: 2 },
-  inputs: [{ path: "in", sha256: "abc" }],
-  force: false,
-} as const;
-
-function fileSpec(folder: string, changes: Partial<ArtifactSpec> = {}): ArtifactSpec {
-  return { ...SPEC, kind: "file", path: join(folder, "out.bin"), ...changes };
-}
-
-function directorySpec(folder: string, changes: Partial<ArtifactSpec> = {}): ArtifactSpec {
-  return { ...SPEC, kind: "directory", path: join(folder, "out"), ...changes };
-}
-
-async function writeText(path: string): Promise<object> {
-  await Deno.writeTextFile(path, "text");
-  return { words: 1 };
-}
+import { directorySpec, fileSpec, neverBuild, writeText } from "./pressed.ts";
 
 async function writePages(path: string): Promise<object> {
   await Deno.mkdir(join(path, "pages"));
   await Deno.writeTextFile(join(path, "pages/b"), "bb");
   await Deno.writeTextFile(join(path, "a"), "a");
   return { pages: 2 };
-}
-
-function neverBuild(): Promise<object> {
-  throw new Error("built again");
 }
 
 function namesIn(folder: string): string[] {
@@ -73,7 +54,11 @@ Deno.test("makeArtifact() lands a directory with a hash that sha256sum can repea
     assert.deepEqual(namesIn(spec.path), ["a", "pages", "receipt.json"]);
     const { output } = await readReceipt(spec);
     const listing = `${sha256("a")}  a\n${sha256("bb")}  pages/b\n`;
-    assert.deepEqual(output, { files: 2, bytes: 3, sha256: sha256(listing) });
+    const contents = [
+      { path: "a", bytes: 1, sha256: sha256("a") },
+      { path: "pages/b", bytes: 2, sha256: sha256("bb") },
+    ];
+    assert.deepEqual(output, { files: 2, bytes: 3, sha256: sha256(listing), contents });
   }));
 
 for (

@@ -1,0 +1,18 @@
+/**
+ * What stages leave behind: artefacts that appear whole, with receipts that know their own files; and the check of such
+ * files where they are read.
+ *
+ * @module
+ */
+export { type ArtifactSpec, makeArtifact, type Outcome } from "./make.ts";
+export {
+  type FileRecord,
+  type Making,
+  type OutputRecord,
+  type OwnFile,
+  readReceipt,
+  type Receipt,
+  receiptPath,
+} from "./receipt.ts";
+export { removeTemporaries } from "./staging.ts";
+export { expectUnchanged, expectUnchangedFiles, hashInput } from "./verify.ts";

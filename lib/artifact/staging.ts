@@ -1,0 +1,141 @@
+/** Where an artefact is made before it is moved into place, under a lock. */
+import { join } from "node:path";
+import { holdLock, outputFailure, sha256, systemCode } from "../files/mod.ts";
+import { entryAt, type Target } from "./target.ts";
+
+/** The directory that holds lock and temporaries, and what their names begin with. */
+interface Workplace {
+  readonly directory: string;
+  readonly base: string;
+}
+
+/** Inside of a directory that is there: it may be a mount point, and its parent somebody else's. */
+const INSIDE = ".ijepa";
+
+/** As a process may need it after `.NAME`: `.tmp-` and its number. */
+const LONGEST_ENDING = ".tmp-4194304-99";
+
+function lockOf({ directory, base }: Workplace): string {
+  return join(directory, `${base}.lock`);
+}
+
+/** Beside an output that is not there yet: one rename lets it appear whole. */
+async function placeBeside({ path, name }: Target): Promise<Workplace> {
+  const directory = join(path, "..");
+  const isTooLong = await entryAt(join(directory, `.${name}${LONGEST_ENDING}`)).then(
+    () => false,
+    (error) => systemCode(error) === "ENAMETOOLONG",
+  );
+  const base = isTooLong ? `${INSIDE}-${sha256(name).slice(0, 16)}` : `.${name}`;
+  return { directory, base };
+}
+
+async function workplaceOf(target: Target): Promise<Workplace> {
+  const { kind, isThere, path } = target;
+  const isInside = kind === "directory" && isThere;
+  return isInside ? { directory: path, base: INSIDE } : await placeBeside(target);
+}
+
+/** `.NAME.tmp-PID`, `.NAME.tmp-PID-2` and so on. */
+function temporaryName({ base }: Workplace, pid: number, number: number): string {
+  return `${base}.tmp-${pid}${number === 1 ? "" : `-${number}`}`;
+}
+
+/**
+ * Removes what a killed process has left, whose number its lock file tells: exact names, never a prefix, since a
+ * person may have names that begin alike.
+ */
+async function removeLeftovers(place: Workplace, pid: number): Promise<void> {
+  const remove = async (name: string): Promise<boolean> => {
+    const path = join(place.directory, name);
+    const info = await entryAt(path);
+    if (info === undefined || info.isSymlink) return false;
+    await Deno.remove(path, { recursive: true });
+    return true;
+  };
+  for (let number = 1; await remove(temporaryName(place, pid, number));) number++;
+  await remove(`${place.base}.tmp-${pid}-former`); // Of versions that moved whole directories away.
+}
+
+/** What is to be removed when the process is told to end. */
+const temporaries = new Set<string>();
+
+/** Removes what unfinished artefacts have written; called when the process is told to end. */
+export function removeTemporaries(): void {
+  for (const path of temporaries) {
+    try {
+      Deno.removeSync(path, { recursive: true });
+    } catch {
+      // Already gone.
+    }
+  }
+}
+
+async function makeTemporary(place: Workplace): Promise<string> {
+  for (let number = 1;; number++) {
+    const path = join(place.directory, temporaryName(place, Deno.pid, number));
+    try {
+      await Deno.mkdir(path);
+      return path;
+    } catch (error) {
+      if (systemCode(error) !== "EEXIST") throw error;
+    }
+  }
+}
+
+/** Whether an entry of an output directory is a lock or a temporary of this tool. */
+export function isOfStaging(name: string): boolean {
+  return name === `${INSIDE}.lock` || new RegExp(`^\\${INSIDE}\\.tmp-\\d+(-\\d+)?$`).test(name);
+}
+
+/** Clears up after a process that was killed when all but that was done; what cannot be removed stays. */
+export async function clearUp(target: Target): Promise<void> {
+  const places = [await workplaceOf(target), await placeBeside(target)];
+  for (const place of places) {
+    if (await entryAt(lockOf(place)).catch(() => undefined) === undefined) continue;
+    const clearing = (pid: number) => removeLeftovers(place, pid);
+    const options = { removeAfter: true, clearUp: clearing, say: () => {} };
+    const lock = await holdLock(lockOf(place), target.shown, options).catch(() => undefined);
+    await lock?.[Symbol.asyncDispose]();
+  }
+}
+
+/** A directory of this process on the file system of an output, where nobody else writes that output. */
+export class Staging implements AsyncDisposable {
+  readonly directory: string;
+  /** Where the artefact is to be made: a name without anything there. */
+  readonly payload: string;
+  readonly #lock: string;
+  readonly #held: AsyncDisposable;
+
+  private constructor(directory: string, lock: string, held: AsyncDisposable) {
+    this.directory = directory;
+    this.payload = join(directory, "out");
+    this.#lock = lock;
+    this.#held = held;
+    temporaries.add(directory).add(lock);
+  }
+
+  /** @throws {Failure} `output`: the place is not writable, or another process is writing there */
+  static async open(target: Target, say: (text: string) => void): Promise<Staging> {
+    const place = await workplaceOf(target);
+    const held = await holdLock(lockOf(place), target.shown, {
+      removeAfter: true,
+      clearUp: (pid) => removeLeftovers(place, pid),
+      say,
+    });
+    try {
+      return new Staging(await makeTemporary(place), lockOf(place), held);
+    } catch (error) {
+      await held[Symbol.asyncDispose]();
+      throw outputFailure(target.shown, error, place.directory);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.directory, { recursive: true }).catch(() => {});
+    await this.#held[Symbol.asyncDispose]();
+    temporaries.delete(this.directory);
+    temporaries.delete(this.#lock);
+  }
+}

@@ -1,0 +1,100 @@
+/** Files that a stage reads, held against the receipt of the artefact that they belong to. */
+import { basename, dirname, join } from "node:path";
+import { Failure, messageOf } from "../failure.ts";
+import { forEachConcurrently, sha256File, systemReason } from "../files/mod.ts";
+import { ownFilesOf, sizeOf } from "./contents.ts";
+import {
+  type ArtifactKind,
+  type FileRecord,
+  readReceipt,
+  type Receipt,
+  receiptPath,
+} from "./receipt.ts";
+
+const HASHES_IN_FLIGHT = 8;
+
+/** A receipt, where it lies, and the hashes that it lists for one file. */
+interface Testimony {
+  readonly receipt: Receipt;
+  readonly path: string;
+  readonly sha256: string;
+}
+
+async function testimonyOf(
+  file: string,
+  kind: ArtifactKind,
+): Promise<Testimony | undefined> {
+  const [path, name] = [receiptPath(kind === "file" ? file : dirname(file), kind), basename(file)];
+  const receipt = await readReceipt(path);
+  const own = receipt && ownFilesOf(receipt, { kind, name })?.find(({ path }) => path === name);
+  return receipt && own && { receipt, path, sha256: own.sha256 };
+}
+
+function changed(
+  { path, sha256 }: FileRecord,
+  { receipt, path: where, sha256: wanted }: Testimony,
+  action: string,
+): Failure {
+  const what = receipt.former === undefined
+    ? "was changed since it was made"
+    : "is of an output that was being replaced";
+  return new Failure(
+    "data",
+    `Cannot ${action}: "${path}" ${what}: wanted SHA-256 ${wanted}, got ${sha256}, make it again with ` +
+      `"deno task ${receipt.stage}" and --force, or remove "${where}" to use it as it is`,
+  );
+}
+
+/**
+ * Fails when a file is not what a receipt says: that beside it, or that of its directory. Without a receipt, or with one
+ * of an older version, which lists no files, there is nothing to compare with.
+ *
+ * @param action for example `open the encoder "encoder"`: the message begins "Cannot ..."
+ * @throws {Failure} `data`: names the file, the wanted and the real hash
+ */
+export async function expectUnchanged(file: FileRecord, action: string): Promise<void> {
+  const real = await Deno.realPath(file.path);
+  const testimony = await testimonyOf(file.path, "file") ?? await testimonyOf(real, "file") ??
+    await testimonyOf(file.path, "directory");
+  if (testimony !== undefined && testimony.sha256 !== file.sha256) {
+    throw changed(file, testimony, action);
+  }
+}
+
+/**
+ * Hashes an input file and holds it against its receipt, where there is one.
+ *
+ * @throws {Failure} `missing`: not readable; `data`: changed since it was made
+ */
+export async function hashInput(path: string, action: string): Promise<FileRecord> {
+  let sha256: string;
+  try {
+    sha256 = await sha256File(path);
+  } catch (error) {
+    const reason = systemReason(path, error) ?? messageOf(error);
+    throw new Failure("missing", `Cannot ${action}: "${path}" is not readable (${reason})`, {
+      cause: error,
+    });
+  }
+  await expectUnchanged({ path, sha256 }, action);
+  return { path, sha256 };
+}
+
+/**
+ * Compares the files of a whole directory with its receipt, where there is one; files that are no longer there are
+ * passed over.
+ *
+ * @throws {Failure} `data`: as {@link expectUnchanged}
+ */
+export async function expectUnchangedFiles(directory: string, action: string): Promise<void> {
+  const path = receiptPath(directory, "directory");
+  const receipt = await readReceipt(path);
+  if (receipt === undefined) return;
+  await forEachConcurrently(receipt.output.contents ?? [], async (own) => {
+    const file = join(directory, own.path);
+    if (Number.isNaN(await sizeOf(file) ?? NaN)) return;
+    const got = await sha256File(file);
+    if (got === own.sha256) return;
+    throw changed({ path: file, sha256: got }, { receipt, path, sha256: own.sha256 }, action);
+  }, { inFlight: HASHES_IN_FLIGHT });
+}

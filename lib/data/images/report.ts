@@ -1,0 +1,71 @@
+/** A listing of images in lines for people, and the failures that no fraction of bad files allows. */
+import { Failure } from "../../failure.ts";
+import { writeFileAtomically } from "../../files/mod.ts";
+import type { ImageListing } from "../images.ts";
+import { formatQuarantine, quarantineBeside, someOf } from "../quarantine.ts";
+import type { Tally } from "./lister.ts";
+
+function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/**
+ * Fails where a folder cannot be looked into, since the number of missing images is unknown then, and where there are no
+ * images at all. The whole list of what cannot be read then goes beside the output, where it can.
+ *
+ * @throws {Failure} `data` or `missing`
+ */
+export async function expectWholeListing(
+  listing: ImageListing,
+  { root, out }: { readonly root: string; readonly out: string },
+): Promise<void> {
+  const { images, unreadable, unreadableFolders, ignored, hidden, ofSystems } = listing;
+  if (unreadableFolders.length > 0) {
+    const list = quarantineBeside(out);
+    const text = formatQuarantine([...unreadableFolders, ...unreadable]);
+    // The place of the output may not be there yet; that is no reason to hide the folders.
+    const written = await writeFileAtomically(list, text).then(() => true, () => false);
+    const examples = unreadableFolders.map(({ path, reason }) => `"${path}" (${reason})`);
+    throw new Failure(
+      "data",
+      `Cannot read images: ${
+        counted(unreadableFolders.length, "folder")
+      } in "${root}" cannot be looked into, ` +
+        "so the number of missing images is unknown and no --max-bad-fraction allows it: " +
+        `${someOf(examples)}; mend that, or move it out of the images folder` +
+        (written ? `; all are listed in "${list}"` : ""),
+    );
+  }
+  if (images.length + unreadable.length > 0) return;
+  const passedOver = hidden.count + ofSystems.count;
+  throw new Failure(
+    "missing",
+    `Cannot read images: "${root}" holds no images (wanted JPEG, PNG, WebP, AVIF, GIF or TIFF, ` +
+      `got ${ignored} other files${
+        passedOver > 0 ? `, and ${passedOver} hidden or made by systems` : ""
+      })`,
+  );
+}
+
+/** One line for each kind of thing that was passed over or found in another way than its path says. */
+export function describeListing(listing: ImageListing): string[] {
+  const { images, ignored, hidden, ofSystems, deadLinks, loops, repeats, followed } = listing;
+  const kinds: readonly (readonly [string, Tally])[] = [
+    ["hidden, passed over", hidden],
+    ["thumbnails, recycle bins and the like of systems, passed over", ofSystems],
+    ["links that lead nowhere, passed over", deadLinks],
+    ["links to folders elsewhere, followed", listed(followed)],
+    ["links to folders that are listed by another path, not followed", listed(repeats)],
+    ["links back to the images folder or to one that holds it, not followed", listed(loops)],
+  ];
+  return [
+    `${images.length} images, ${ignored} other files passed over`,
+    ...kinds.filter(([, { count }]) => count > 0).map(([what, { count, examples }]) =>
+      `${what}: ${someOf(examples, count)}`
+    ),
+  ];
+}
+
+function listed(paths: readonly string[]): Tally {
+  return { count: paths.length, examples: paths };
+}

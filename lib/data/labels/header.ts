@@ -1,0 +1,166 @@
+/** The first line of a table of labels, and which of its columns names the images. */
+import type { CsvRow } from "../csv.ts";
+import { hasImageExtension } from "../image_format.ts";
+import { type Reading, readingsOf } from "./paths.ts";
+
+/** Names that columns of paths have in tables at large, the clearest first. */
+const PATH_NAMES: readonly string[] = [
+  "path",
+  ...["filepath", "file_path", "image_path", "imagepath", "img_path", "relative_path", "relpath"],
+  ...["file", "filename", "file_name", "fname", "image", "image_name", "imagename", "image_file"],
+  ...["image_filename", "img", "img_name", "img_file", "images", "photo", "picture", "image_id"],
+  ...["imageid", "img_id", "id", "name", "key", "url"],
+];
+
+/** Names that feature files use for other things, and one that objects do. */
+const RESERVED = ["key", "path", "embedding", "__proto__"];
+
+/** A column of labels as the first line has it. */
+export interface HeaderColumn {
+  readonly name: string;
+  readonly asked: "class" | "number" | undefined;
+  readonly index: number;
+}
+
+/** Where a table names its images. */
+export interface Naming {
+  /** Index of the column. */
+  readonly key: number;
+  readonly reading: Reading;
+  /** How many of the rows that were looked at name an image. */
+  readonly matched: number;
+  readonly looked: number;
+}
+
+const ROWS_LOOKED_AT = 1000;
+
+function rankOf(name: string): number {
+  const rank = PATH_NAMES.indexOf(name.toLowerCase());
+  return rank < 0 ? PATH_NAMES.length : rank;
+}
+
+function spread(rows: readonly CsvRow[]): readonly CsvRow[] {
+  const step = Math.ceil(rows.length / ROWS_LOOKED_AT);
+  return step <= 1 ? rows : rows.filter((_, index) => index % step === 0);
+}
+
+/** The column that names most images. A tie is decided by its name, and a column called `path` needs only some. */
+function bestColumn(header: CsvRow, rows: readonly CsvRow[], reading: Reading): Naming {
+  const counted = header.cells.map((name, key) => ({
+    key,
+    rank: rankOf(name),
+    matched: rows.filter(({ cells }) => reading.find(cells[key]!) !== undefined).length,
+  }));
+  const documented = counted.find(({ rank, matched }) => rank === 0 && matched > 0);
+  const [best] = counted.sort((a, b) => b.matched - a.matched || a.rank - b.rank);
+  const { key, matched } = documented ?? best!;
+  return { key, reading, matched, looked: rows.length };
+}
+
+/** Whether a guess fits so well that it is more than chance, judged by the rows that were looked at. */
+function isConvincing(
+  { matched, looked }: Naming,
+  { rows, images, asked }: { rows: number; images: number; asked: boolean },
+): boolean {
+  const fitsRows = 2 * matched >= looked, fitsImages = 2 * matched * (rows / looked) >= images;
+  // Numbers of classes are also names of numbered images: a table that was not asked for has to fit both.
+  return asked ? fitsRows || fitsImages : fitsRows && fitsImages;
+}
+
+/**
+ * Finds the column that names the images, by the path in some row, or by a guess that fits half of the rows or of the
+ * images; of both where the table was not asked for.
+ *
+ * @param rows all of the table, of one width
+ * @param root absolute path of the images folder
+ */
+export function findNaming(
+  rows: readonly CsvRow[],
+  { images, root, asked }: {
+    readonly images: readonly string[];
+    readonly root: string;
+    readonly asked: boolean;
+  },
+): Naming | undefined {
+  const [header, ...others] = rows;
+  const data = others.length > 0 ? others : rows, some = spread(data);
+  for (const reading of readingsOf(images, root)) {
+    const exact = reading.guess === undefined;
+    const fits = (naming: Naming) =>
+      naming.matched > 0 &&
+      (exact || isConvincing(naming, { rows: data.length, images: images.length, asked }));
+    const first = bestColumn(header!, some, reading);
+    if (fits(first)) return first;
+    if (some !== data && (exact || first.matched > 0)) {
+      const whole = bestColumn(header!, data, reading);
+      if (fits(whole)) return whole;
+    }
+    if (exact && others.length === 0) return undefined; // One line is too little to guess from.
+  }
+  return undefined;
+}
+
+/** Whether the first line is data like the others: it names an image, or a file that would be one. */
+export function isData(first: CsvRow, { key, reading }: Naming): boolean {
+  const cell = first.cells[key]!;
+  if (PATH_NAMES.includes(cell.toLowerCase())) return false;
+  return hasImageExtension(cell) || reading.find(cell) !== undefined;
+}
+
+/** Names for the columns of a table that has none: `label`, `label2` ... */
+export function inventColumns(first: CsvRow, key: number): HeaderColumn[] {
+  const indices = first.cells.map((_, index) => index).filter((index) => index !== key);
+  return indices.map((index, place) => ({
+    name: place === 0 ? "label" : `label${place + 1}`,
+    asked: undefined,
+    index,
+  }));
+}
+
+/** The name that pandas gives to a column without one when it reads a table. */
+const UNNAMED = /^(Unnamed: \d+)?$/;
+
+/** An index that pandas has written in front, or what a delimiter at the end of each line makes. */
+function holdsNothing(rows: readonly CsvRow[], index: number): boolean {
+  const cells = rows.map((row) => row.cells[index]!);
+  if (cells.every((cell) => cell === "")) return true;
+  return index === 0 && cells.every((cell) => /^\d+$/.test(cell)) &&
+    new Set(cells).size === cells.length;
+}
+
+/**
+ * Reads the names of the columns of labels; `passedOver` are columns that are none.
+ *
+ * @param refuse throws, with what is wrong
+ */
+export function readColumns(
+  header: CsvRow,
+  { key, data, refuse }: {
+    readonly key: number;
+    readonly data: readonly CsvRow[];
+    readonly refuse: (what: string) => never;
+  },
+): { readonly columns: readonly HeaderColumn[]; readonly passedOver: readonly string[] } {
+  const columns: HeaderColumn[] = [], passedOver: string[] = [], names = new Set<string>();
+  for (const [index, cell] of header.cells.entries()) {
+    if (index === key) continue;
+    const [, name = "", asked] = /^(.*?)(?::(class|number))?$/s.exec(cell)!;
+    const place = `column ${index + 1}`;
+    if (UNNAMED.test(name) && holdsNothing(data, index)) {
+      passedOver.push(`${place} has no name and is an index or empty`);
+      continue;
+    }
+    if (name === "path") {
+      passedOver.push(`${place} is called "path" but names no image`);
+      continue;
+    }
+    if (name === "") refuse(`${place} has no name, give every column a name in the first line`);
+    if (RESERVED.includes(name)) {
+      refuse(`${place} is called "${name}", which is reserved, rename it`);
+    }
+    if (names.has(name)) refuse(`${place} repeats the name "${name}", rename it`);
+    names.add(name);
+    columns.push({ name, asked: asked as HeaderColumn["asked"], index });
+  }
+  return { columns, passedOver };
+}

@@ -1,0 +1,25 @@
+/**
+ * Lets timers, signals and messages of other threads in; a runtime may have kept the thread for a whole step. The first
+ * immediate may come before the events of this turn of the event loop, the second comes after them. A timer would do as
+ * well, but takes at least a millisecond.
+ */
+export async function yieldToEvents(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+/**
+ * What a promise gives, unless the signal comes first; what it stands for is left to itself then.
+ *
+ * @throws the signal's reason
+ */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const stop = Promise.withResolvers<never>();
+  const onAbort = () => stop.reject(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([stop.promise, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

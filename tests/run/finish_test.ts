@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { finishedRun, finishRun, readRun, type RunRecord } from "../../lib/run/mod.ts";
+import { inRun, RECORD, refusal, TENSORS, withRun, withValues } from "./small_run.ts";
+
+const STEPS = 100;
+
+/** A run that was trained to its end. */
+async function withFinished(use: (run: string) => Promise<void>): Promise<void> {
+  await withRun(async (run) => {
+    await inRun(run, RECORD, (opened) => opened.writeCheckpoint({ step: STEPS, tensors: TENSORS }));
+    await Deno.writeTextFile(join(run, "metrics.jsonl"), '{"step":99,"loss":0.25}\n');
+    await finishRun(run, { record: RECORD, shards: "shards", steps: STEPS });
+    await use(run);
+  });
+}
+
+const summaryOf = (run: string) => ({
+  steps: STEPS,
+  loss: 0.25,
+  checkpoint: join(run, "checkpoints/step-00000100"),
+});
+
+const finished = (run: string, identity: RunRecord = RECORD) =>
+  finishedRun(run, { identity, steps: STEPS });
+
+/** Names and times of everything in a run. */
+function timesIn(path: string): [name: string, time: unknown][] {
+  return [...Deno.readDirSync(path)].flatMap(({ name, isDirectory }) => {
+    const inner = join(path, name);
+    return [
+      [inner, Deno.statSync(inner).mtime] as [string, unknown],
+      ...isDirectory ? timesIn(inner) : [],
+    ];
+  }).sort();
+}
+
+Deno.test("finishedRun() knows a finished run and writes nothing", async () => {
+  await withFinished(async (run) => {
+    const before = timesIn(run);
+    assert.deepEqual(await finished(run), summaryOf(run));
+    assert.deepEqual(timesIn(run), before);
+  });
+});
+
+Deno.test("finishedRun() says nothing of a run where something is left to do", async () => {
+  await withRun(async (run) => {
+    assert.equal(await finished(run), undefined);
+    await inRun(run, RECORD, (opened) => opened.writeCheckpoint({ step: 90, tensors: TENSORS }));
+    assert.equal(await finished(run), undefined);
+  });
+  const damages: ((run: string) => Promise<unknown>)[] = [
+    (run) => Deno.remove(join(run, "receipt.json")),
+    (run) => Deno.truncate(join(run, "receipt.json"), 0),
+    (run) => Deno.truncate(join(run, "receipt.json"), 20),
+    (run) => Deno.remove(join(run, "checkpoints"), { recursive: true }),
+    (run) => Deno.truncate(join(run, "checkpoints/step-00000100/state.safetensors"), 9),
+  ];
+  for (const damage of damages) {
+    await withFinished(async (run) => {
+      await damage(run);
+      assert.equal(await finished(run), undefined);
+    });
+  }
+});
+
+Deno.test("finishedRun() reads no loss where its line is bad or gone", async () => {
+  await withFinished(async (run) => {
+    await Deno.writeTextFile(join(run, "metrics.jsonl"), "{]\n");
+    assert.deepEqual(await finished(run), { ...summaryOf(run), loss: null });
+    await Deno.remove(join(run, "metrics.jsonl"));
+    assert.deepEqual(await finished(run), { ...summaryOf(run), loss: null });
+  });
+});
+
+Deno.test("finishedRun() refuses a run of another configuration", async () => {
+  await withFinished(async (run) => {
+    await assert.rejects(finished(run, withValues({ run: { batch: 16 } })), {
+      kind: "output",
+      message: /run\.batch is 8 there and 16 here/,
+    });
+  });
+});
+
+Deno.test("finishRun() makes a receipt again that is no JSON, and keeps one that is whole", async () => {
+  await withFinished(async (run) => {
+    const path = join(run, "receipt.json");
+    const parts = { record: RECORD, shards: "shards", steps: STEPS };
+    const before = await Deno.readTextFile(path);
+    assert.deepEqual(await finishRun(run, parts), summaryOf(run));
+    assert.equal(await Deno.readTextFile(path), before);
+    await Deno.truncate(path, 30);
+    await finishRun(run, parts);
+    const { stage, config, summary, finished } = JSON.parse(await Deno.readTextFile(path));
+    assert.deepEqual([stage, config], ["pretrain", (await readRun(run)).config]);
+    assert.deepEqual(summary, { ...summaryOf(run), checkpoint: "checkpoints/step-00000100" });
+    assert.ok(Date.parse(finished) > 0);
+  });
+});
+
+Deno.test("RunDirectory.open() refuses the receipt of something else before the work", async () => {
+  await withFinished(async (run) => {
+    const path = join(run, "receipt.json");
+    for (
+      const [receipt, what] of [
+        [{ stage: "shard" }, '"stage" wants "pretrain", got "shard"'],
+        [{ stage: "pretrain", summary: { steps: 50 } }, '"summary.steps" wants 100, got 50'],
+      ] as const
+    ) {
+      await Deno.writeTextFile(path, JSON.stringify(receipt));
+      const { kind, message } = await refusal(run, RECORD);
+      assert.deepEqual([kind, message], [
+        "output",
+        `Cannot write the run "${run}": "${path}" is the receipt of something else (${what}), ` +
+        "move it away or give another --out",
+      ]);
+      await assert.rejects(finished(run), { kind: "output" });
+      assert.equal(await Deno.readTextFile(path), JSON.stringify(receipt));
+    }
+  });
+});
