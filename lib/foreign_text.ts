@@ -78,6 +78,10 @@ export function forCsvCell(value: string | number): string {
   return /[",\r\n]/.test(literal) ? `"${literal.replaceAll('"', '""')}"` : literal;
 }
 
+function unit(code: number): string {
+  return `\\u${code.toString(16).padStart(4, "0")}`;
+}
+
 /**
  * A value as one line of JSON that is safe on a terminal too: what acts unseen is escaped inside its strings.
  * `JSON.stringify` alone leaves DEL, C1 controls and marks of direction.
@@ -87,10 +91,6 @@ export function forJsonLine(value: unknown): string {
     UNSEEN,
     (sign) => Array.from({ length: sign.length }, (_, i) => unit(sign.charCodeAt(i))).join(""),
   );
-}
-
-function unit(code: number): string {
-  return `\\u${code.toString(16).padStart(4, "0")}`;
 }
 
 const GAP = " [...] ";
@@ -107,15 +107,15 @@ export function shorten(text: string, limit: number): string {
   return (text.slice(0, head) + GAP + text.slice(end)).replace(/\p{Cs}/gu, "");
 }
 
+/** Characters of a value that a message shows. */
 const LONGEST_VALUE = 60;
 
 /** A value of JSON in few characters; of lists and objects inside it only that they are there, however deep it is. */
 export function describeValue(value: unknown): string {
-  const flat = (key: string, inner: unknown) =>
-    key === "" || typeof inner !== "object" || inner === null
-      ? inner
-      : Array.isArray(inner)
-      ? "[...]"
-      : "{...}";
+  const flat = (key: string, inner: unknown) => {
+    if (typeof inner === "bigint") return `${inner}`;
+    if (key === "" || typeof inner !== "object" || inner === null) return inner;
+    return Array.isArray(inner) ? "[...]" : "{...}";
+  };
   return shorten(JSON.stringify(value, flat) ?? String(value), LONGEST_VALUE);
 }

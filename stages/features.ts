@@ -125,6 +125,10 @@ interface Source {
   }>;
 }
 
+function refuse(text: string): never {
+  throw new Failure("usage", `Cannot make features: ${text}`);
+}
+
 /** The pseudo-encoder `pixels:N`, when that is asked for. */
 function pixelSource({ encoder, layers, imageSize }: FeaturesOptions): Source | undefined {
   if (!/^pixels(:|$)/.test(encoder)) return undefined;
@@ -136,18 +140,8 @@ function pixelSource({ encoder, layers, imageSize }: FeaturesOptions): Source | 
         `pixels:8, got "${encoder}"`,
     );
   }
-  if (layers !== "last") {
-    throw new Failure(
-      "usage",
-      `Cannot make features: ${encoder} has no layers, leave --layers out`,
-    );
-  }
-  if (imageSize !== undefined) {
-    throw new Failure(
-      "usage",
-      `Cannot make features: ${encoder} says its size itself, leave --image-size out`,
-    );
-  }
+  if (layers !== "last") refuse(`${encoder} has no layers, leave --layers out`);
+  if (imageSize !== undefined) refuse(`${encoder} says its size itself, leave --image-size out`);
   const hash = sha256(encoder);
   return {
     inputs: [{ path: encoder, sha256: hash }],
@@ -185,9 +179,8 @@ async function encoderSource(
   const settings = await readEncoderSettings(directory);
   const { config } = imageSize === undefined ? settings : settingsAt(settings, imageSize);
   if (config.depth < LAYERS[layers]) {
-    throw new Failure(
-      "usage",
-      `Cannot make features: --layers ${layers} needs ${LAYERS[layers]} blocks, the encoder ` +
+    refuse(
+      `--layers ${layers} needs ${LAYERS[layers]} blocks, the encoder ` +
         `"${directory}" has ${config.depth}, use --layers last`,
     );
   }

@@ -64,7 +64,7 @@ export const MANIFEST_FILE = "manifest.json";
 
 const TEXT = v.pipe(v.string(), v.maxLength(65536));
 const NAME = v.pipe(TEXT, v.minLength(1));
-/** A count of files or images; more is a mistake, and would be memory for whoever believed it. */
+/** A count of files or images. */
 const COUNT = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(1e9));
 const BYTES = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(1e15));
 const SHARE = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
