@@ -12,7 +12,7 @@ import {
 } from "./module_graph.ts";
 import { ROOT } from "./run_stage.ts";
 
-const FOLDERS = ["lib", "stages", "tests", "bench", "pipelines", "docs"].filter(exists);
+const FOLDERS = ["lib", "stages", "tests", "bench", "torture", "pipelines", "docs"].filter(exists);
 const FILES = [...filesBelow(...FOLDERS), ...filesAtRoot()];
 const CODE = FILES.filter((path) => path.endsWith(".ts"));
 const GRAPH: ModuleGraph = await readModuleGraph(CODE);
@@ -72,7 +72,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages and the only places that may import them. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  "npm:sharp": ["lib/data", "lib/scenes", "tests"],
+  "npm:sharp": ["lib/data", "lib/scenes", "tests", "torture"],
   "npm:apache-arrow": ["lib/formats/arrow.ts", "lib/formats/arrow/", "tests"],
   "npm:modern-tar": ["lib/formats", "lib/data", "tests"],
   "npm:onnxruntime-node": ["lib/runtime", "tests", "bench"],
@@ -172,7 +172,11 @@ Deno.test("rule: every folder of lib imports only the layers below it", () => {
 Deno.test("rule: stages never import stages, and only tests import tests", () => {
   expectNone(
     "A stage is a program, not a library:",
-    imports((path) => !path.startsWith("tests/"), (target) => /^(stages|tests)\//.test(target)),
+    // Torture is a test that takes its time.
+    imports(
+      (path) => !/^(tests|torture)\//.test(path),
+      (target) => /^(stages|tests)\//.test(target),
+    ),
   );
 });
 
