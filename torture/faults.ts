@@ -33,9 +33,9 @@ function injected(calls: string, what: (random: RandomStream) => string): Fault[
   ];
 }
 
-/** From some call on, and once or for good. */
+/** At the first call of each thread, or a later one, once or for good: strace counts for each thread. */
 function sometime(random: RandomStream): string {
-  const first = Math.ceil(2 ** random.uniform(0, 2.5));
+  const first = random.uniform() < 0.6 ? 1 : 1 + random.integer(4);
   return random.uniform() < 0.5 ? `when=${first}` : `when=${first}+`;
 }
 

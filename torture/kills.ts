@@ -43,30 +43,43 @@ async function lostOf(folder: string, paths: readonly string[]): Promise<string[
   return lost;
 }
 
-/** Runs a stage and kills it, by the clock or before a call to the system. */
-async function interrupt(
-  work: Work,
-  { folder, arena, random, seconds }: {
-    readonly folder: string;
-    readonly arena: Arena;
-    readonly random: RandomStream;
-    readonly seconds: number;
-  },
-): Promise<{ ended: Ended; how: string }> {
-  const watch = { cwd: folder, limits: arena.limits };
-  if (arena.traced && random.uniform() < 0.5) {
-    const calls = CALLS[random.integer(CALLS.length)]!;
-    const when = Math.ceil(2 ** random.uniform(0, 3));
-    const optional = calls.split(",").map((name) => `?${name}`).join(",");
-    const inject = ["-e", `trace=${optional}`, "-e", `inject=${optional}:signal=KILL:when=${when}`];
-    const strace = ["strace", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", ...inject];
-    const ended = await arena.processes.run([...strace, ...arena.commandOf(work)], watch);
-    return { ended, how: `killed before call ${when} of ${calls}` };
+/** strace in front of a command, doing something at each call of some kinds. */
+function atCalls(calls: string, what: string): string[] {
+  const optional = calls.split(",").map((name) => `?${name}`).join(",");
+  const inject = ["-e", `trace=${optional}`, "-e", `inject=${optional}:${what}`];
+  return ["strace", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", ...inject];
+}
+
+/** Calls of one kind take this long when a kill is to fall between them. */
+const DELAY_SECONDS = 0.2;
+
+/** A command that is killed, and how: what is in front of it, and a signal by the clock. */
+interface Disturbance {
+  readonly how: string;
+  readonly before: readonly string[];
+  readonly disturb?: { readonly seconds: number; readonly signal: Deno.Signal };
+}
+
+/**
+ * By the clock; by the clock while calls that change names are slow, so that the kill falls between two of them; or
+ * before the first such call of a thread, since strace counts for each thread.
+ */
+function drawDisturbance(random: RandomStream, arena: Arena, seconds: number): Disturbance {
+  const kind = arena.traced ? random.uniform() : 0;
+  const calls = CALLS[random.integer(CALLS.length)]!;
+  if (kind > 0.85) {
+    return { how: `killed before ${calls}`, before: atCalls(calls, "signal=KILL:when=1") };
   }
-  const signal = SIGNALS[random.integer(SIGNALS.length)]!;
-  const disturb = { seconds: random.uniform(0, 1.1 * seconds), signal };
-  const ended = await arena.processes.run(arena.commandOf(work), { ...watch, disturb });
-  return { ended, how: `${signal} after ${disturb.seconds.toFixed(2)} s` };
+  if (kind < 0.4) {
+    const signal = SIGNALS[random.integer(SIGNALS.length)]!;
+    const disturb = { seconds: random.uniform(0, 1.1 * seconds), signal };
+    return { how: `${signal} after ${disturb.seconds.toFixed(2)} s`, before: [], disturb };
+  }
+  const late = random.uniform(0.3 * seconds, 1.5 * seconds + 4 * DELAY_SECONDS);
+  // Of the politer signals strace would end first, and leave the stage alone and running.
+  const disturb = { seconds: late, signal: "SIGKILL" } as const;
+  const how = `SIGKILL after ${disturb.seconds.toFixed(2)} s, with a slow ${calls}`;
+  return { how, before: atCalls(calls, `delay_enter=${DELAY_SECONDS * 1e6}`), disturb };
 }
 
 /** A stage that can react to a signal says so with a code that README explains. */
@@ -98,7 +111,10 @@ export async function runKill(
   await plant(folder, beside);
   const history: string[] = [];
   for (let kills = 1 + random.integer(3); kills > 0; kills--) {
-    const { ended, how } = await interrupt(work, { folder, arena, random, seconds });
+    const { how, before, ...disturbance } = drawDisturbance(random, arena, seconds);
+    const command = [...before, ...arena.commandOf(work)];
+    const watch = { cwd: folder, limits: arena.limits, ...disturbance };
+    const ended = await arena.processes.run(command, watch);
     history.push(how);
     if (ended.exceeded === undefined && isProperEnd(ended)) continue;
     const verdict = judge(stage, ended, NOTHING);

@@ -8,7 +8,7 @@ import { judge, type Verdict } from "./outcome.ts";
 import { type Target, TARGETS } from "./targets.ts";
 
 /** What each target gives undisturbed, made when it is first wanted. */
-export type Controls = Map<string, Promise<Contents>>;
+export type Controls = Map<string, Promise<Contents | string>>;
 
 async function prepare(folder: string, { copies, removes = [] }: Target, arena: Arena) {
   for (const path of copies) {
@@ -28,19 +28,15 @@ function run(folder: string, { work }: Target, { processes, limits, commandOf }:
   return processes.run(commandOf(work), { cwd: folder, limits });
 }
 
-/** The undisturbed result. @throws {Error} there is none */
-async function control(target: Target, arena: Arena): Promise<Contents> {
+/** The undisturbed result, or a sentence where there is none. */
+async function control(target: Target, arena: Arena): Promise<Contents | string> {
   const folder = await Deno.makeTempDir({ dir: arena.root, prefix: "control-" });
   try {
     await prepare(folder, target, arena);
     const { code, stderr } = await run(folder, target, arena);
+    if (code !== 0) return `the undamaged one gives exit ${code}: ${stderr.slice(0, 300)}`;
     const result = await resultOf(folder, target);
-    if (code !== 0 || result.size === 0) {
-      throw new Error(
-        `Cannot torture "${target.name}": the undamaged one gives ${code}\n${stderr}`,
-      );
-    }
-    return result;
+    return result.size > 0 ? result : "the undamaged one gives nothing";
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -64,6 +60,7 @@ export async function runMutant(
   const { name, files, work, free = false } = target;
   if (!controls.has(name)) controls.set(name, control(target, arena));
   const wanted = await controls.get(name)!;
+  if (typeof wanted === "string") return { outcome: "crashed", reason: wanted };
   await prepare(folder, target, arena);
   const file = files[random.integer(files.length)]!, path = join(folder, file);
   const mutated = mutate(await Deno.readFile(path), random);

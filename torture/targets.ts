@@ -185,6 +185,15 @@ export const TARGETS: readonly Target[] = [
     work: started("official.pth.tar", TINY),
     compared: WEIGHTS,
   },
+  {
+    // The same weights in torch's format before 1.6, which has no checksums.
+    name: "--init-from torch, legacy",
+    copies: [`${TORCH}/official-legacy.pth.tar`],
+    files: ["official-legacy.pth.tar"],
+    work: started("official-legacy.pth.tar", TINY),
+    compared: WEIGHTS,
+    free: true,
+  },
   again("shards", "receipt.json", "manifest.json", "train-000000.tar", "quarantine.jsonl"),
   again("encoder", "receipt.json", "config.json", "model.safetensors", "README.md"),
   again("probe", "receipt.json", "metrics.json", "weights.safetensors"),

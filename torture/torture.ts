@@ -59,20 +59,16 @@ function say(text: string): void {
   console.error(`torture: ${text}`);
 }
 
-/** Cases without end or as many as are asked for: all faults, then kills and mutations in turns. */
+/** Cases without end or as many as are asked for, in turns, so that a short time sees some of each. */
 function* plan(options: TortureOptions, arena: Arena, mounts: boolean): Generator<Case> {
-  const controls: Controls = new Map();
-  const { kills, mutations } = options;
-  const counted = kills !== undefined || mutations !== undefined;
-  yield* faults(arena, { mounts });
-  const most = {
-    kills: kills ?? (counted ? 0 : Infinity),
-    mutations: mutations ?? (counted ? 0 : Infinity),
-  };
-  let killed = 0, mutated = 0;
-  while (killed < most.kills || mutated < most.mutations) {
-    if (killed < most.kills) yield kill(killed++, arena);
-    for (let i = 0; i < MUTATIONS_PER_KILL && mutated < most.mutations; i++) {
+  const controls: Controls = new Map(), failing = faults(arena, { mounts });
+  const counted = options.kills !== undefined || options.mutations !== undefined;
+  const { kills = counted ? 0 : Infinity, mutations = counted ? 0 : Infinity } = options;
+  let failed = 0, killed = 0, mutated = 0;
+  while (failed < failing.length || killed < kills || mutated < mutations) {
+    if (failed < failing.length) yield failing[failed++]!;
+    if (killed < kills) yield kill(killed++, arena);
+    for (let i = 0; i < MUTATIONS_PER_KILL && mutated < mutations; i++) {
       yield mutant(mutated++, arena, controls);
     }
   }
