@@ -2,7 +2,7 @@
  * Kills every stage at random instants, mutates every kind of file that is read, lets the file system fail, and counts how
  * that ends: `deno task torture`. What the table means: docs/reliability.md.
  */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { describeFlags, type Options, parseFlags } from "../lib/cli/mod.ts";
 import { Failure, messageOf } from "../lib/failure.ts";
 import { forEachConcurrently } from "../lib/files/mod.ts";
@@ -13,7 +13,7 @@ import { commandOf, makeBase } from "./chain.ts";
 import { canMount, faults } from "./faults.ts";
 import { kill } from "./kills.ts";
 import { type Controls, mutant } from "./mutants.ts";
-import { GOOD } from "./outcome.ts";
+import { GOOD, type Verdict } from "./outcome.ts";
 import { Processes, succeeds } from "./processes.ts";
 import { count, type Counts, outcomeTable, withTable } from "./table.ts";
 
@@ -74,21 +74,28 @@ function* plan(options: TortureOptions, arena: Arena, mounts: boolean): Generato
   }
 }
 
-/** The cases that are asked for by their ids. @throws {Failure} `usage` */
-function replayed({ replay }: TortureOptions, arena: Arena, mounts: boolean): Case[] {
-  return replay.map((id) => {
-    const [, kind, number] = /^(kill|mutation|fault):(\d+)$/.exec(id) ?? [];
-    const index = Number(number);
-    const found = kind === "kill"
-      ? kill(index, arena)
-      : kind === "mutation"
-      ? mutant(index, arena, new Map())
-      : kind === "fault"
-      ? faults(arena, { mounts })[index]
-      : undefined;
-    if (found !== undefined) return found;
-    throw new Failure("usage", `Cannot replay "${id}": wanted kill:N, mutation:N or fault:N`);
-  });
+/** What an id names. */
+interface Id {
+  readonly kind: "kill" | "mutation" | "fault";
+  readonly index: number;
+}
+
+/** @throws {Failure} `usage`: it names nothing */
+function parseId(id: string): Id {
+  const [, kind, index] = /^(kill|mutation|fault):(\d{1,9})$/.exec(id) ?? [];
+  if (kind !== undefined) return { kind: kind as Id["kind"], index: Number(index) };
+  throw new Failure("usage", `Cannot replay "${id}": wanted kill:N, mutation:N or fault:N`);
+}
+
+/** Cases by their ids, those that can be made here. */
+function* replayed(ids: readonly Id[], arena: Arena, mounts: boolean): Generator<Case> {
+  const controls: Controls = new Map(), failing = faults(arena, { mounts });
+  for (const { kind, index } of ids) {
+    if (kind === "kill") yield kill(index, arena);
+    else if (kind === "mutation") yield mutant(index, arena, controls);
+    else if (failing[index] !== undefined) yield failing[index];
+    else say(`skipped: there is no fault:${index} here`);
+  }
 }
 
 /** Ends a plan when its time is over. */
@@ -107,28 +114,24 @@ function endOf({ minutes, hours, kills, mutations, replay }: TortureOptions): nu
   return counted ? Infinity : performance.now() + 5 * 60e3;
 }
 
-/** Runs one case in a folder of its own, which stays when it fails. @returns whether it went well */
-async function tryCase(
-  each: Case,
-  { arena, counts, keep }: { arena: Arena; counts: Counts; keep: string },
-): Promise<boolean> {
-  const folder = await Deno.makeTempDir({
-    dir: arena.root,
-    prefix: `${each.id.replace(":", "-")}-`,
-  });
-  const [kind, index] = each.id.split(":") as [string, string];
+/** Folders of failed cases that stay; more would fill a disk. */
+const MOST_KEPT = 200;
+
+/** Runs one case in a folder of its own. @returns what it counts as, and the folder where it stays */
+async function tryCase(each: Case, arena: Arena): Promise<Verdict & { folder: string }> {
+  const name = each.id.replace(":", "-"), [kind, index] = each.id.split(":") as [string, string];
+  const folder = await Deno.makeTempDir({ dir: arena.root, prefix: `${name}-` });
   const random = new RandomStream({ seed: arena.seed, purpose: kind, step: Number(index) });
-  const { outcome, reason } = await each.run(folder, random);
-  count(counts, each.row, outcome);
-  const good = GOOD.includes(outcome);
-  if (!good) {
-    say(`${outcome}: ${each.id} (${each.row}): ${reason}`);
-    const kept = join(keep, `seed-${arena.seed}-${each.id.replace(":", "-")}`);
+  return { ...await each.run(folder, random), folder };
+}
+
+/** Keeps the folder of a failed case, or removes it. */
+async function putAway(folder: string, kept: string | undefined): Promise<void> {
+  if (kept !== undefined) {
     await Deno.remove(kept, { recursive: true }).catch(() => {});
     await Deno.rename(folder, kept).catch(() => {});
   }
   await Deno.remove(folder, { recursive: true }).catch(() => {});
-  return good;
 }
 
 async function commitHere(): Promise<string> {
@@ -142,8 +145,9 @@ async function commitHere(): Promise<string> {
 }
 
 async function torture(options: TortureOptions): Promise<{ passed: number; failed: number }> {
+  const ids = options.replay.map(parseId);
   // Below the repository: memory and temporary folders may be small, and a failed case is moved from here.
-  const keep = join(ROOT, options.keep);
+  const keep = resolve(ROOT, options.keep);
   await Deno.mkdir(keep, { recursive: true });
   const root = await Deno.makeTempDir({ dir: keep, prefix: "cases-" });
   const counts: Counts = new Map();
@@ -165,12 +169,16 @@ async function torture(options: TortureOptions): Promise<{ passed: number; faile
     const seconds = await makeBase(root, processes, LIMITS);
     const { seed } = options;
     const arena: Arena = { root, processes, limits: LIMITS, commandOf, seed, seconds, traced };
-    const cases = options.replay.length > 0
-      ? replayed(options, arena, mounts)
-      : plan(options, arena, mounts);
+    const cases = ids.length > 0 ? replayed(ids, arena, mounts) : plan(options, arena, mounts);
     await forEachConcurrently(until(endOf(options), cases), async (each) => {
-      if (await tryCase(each, { arena, counts, keep })) passed++;
+      const { outcome, reason, folder } = await tryCase(each, arena);
+      count(counts, each.row, outcome);
+      const good = GOOD.includes(outcome);
+      if (good) passed++;
       else failed++;
+      if (!good) say(`${outcome}: ${each.id} (${each.row}): ${reason}`);
+      const name = `seed-${seed}-${each.id.replace(":", "-")}`;
+      await putAway(folder, good || failed > MOST_KEPT ? undefined : join(keep, name));
       if ((passed + failed) % 100 === 0) say(`${passed + failed} cases, ${failed} failed`);
     }, { inFlight: navigator.hardwareConcurrency });
   } finally {
@@ -184,7 +192,7 @@ async function torture(options: TortureOptions): Promise<{ passed: number; faile
   });
   console.error(table);
   if (options.table !== undefined) {
-    const path = join(ROOT, options.table);
+    const path = resolve(ROOT, options.table);
     const text = await Deno.readTextFile(path).catch(() => "");
     await Deno.writeTextFile(path, withTable(text, table));
   }

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import sharp from "sharp";
 import { withFolder } from "../folder.ts";
 import { ROOT, stageArguments, type TaskName } from "../run_stage.ts";
 import { isAllowed, type Surroundings } from "./places.ts";
@@ -20,6 +21,7 @@ import {
 /** The whole chain at toy size, and ONNX Runtime in all that can have it; paths are relative to the work folder. */
 const CHAIN: readonly (readonly [TaskName, string])[] = [
   ["scenes", "--out scenes --count 24 --size 32"],
+  ["shard", "--images pictures --out pictures-shards --shorter-side 16"],
   ["shard", "--images scenes --out shards --holdout 0.3"],
   ["masks", "--out masks.html --preset smoke --steps 2"],
   ["pretrain", "--shards shards --out run --preset smoke --steps 3"],
@@ -117,6 +119,17 @@ function isCompiler(path: string): boolean {
 const ISOLATED = await isolation();
 const TRACED = await runs(["strace", "-qq", "-e", "trace=execve", "-o", "/dev/null", "true"]);
 
+/** A picture of each format, since each has a decoder of its own, one of them with colours that need a profile. */
+async function writePictures(folder: string): Promise<void> {
+  await Deno.mkdir(folder);
+  const create = { width: 24, height: 20, channels: 3, background: "#c63" } as const;
+  for (const format of ["jpeg", "png", "webp", "gif", "tiff", "avif"] as const) {
+    await sharp({ create }).toFormat(format).toFile(join(folder, `picture.${format}`));
+  }
+  await sharp({ create }).toColourspace("cmyk").withIccProfile("cmyk").jpeg()
+    .toFile(join(folder, "printed.jpeg"));
+}
+
 /** Calls `body` with empty folders, or says why nothing can be seen here. */
 async function watch(body: (watching: Watching) => Promise<void>): Promise<void> {
   if (!TRACED) console.log("skipped in part: there is no strace here, which sees each call");
@@ -128,6 +141,7 @@ async function watch(body: (watching: Watching) => Promise<void>): Promise<void>
     const work = await Deno.realPath(folder);
     const around = { work, home: join(work, "home"), denoCache: await denoCache() };
     await Deno.mkdir(around.home);
+    await writePictures(join(work, "pictures"));
     await Deno.mkdir(join(work, "temporary"));
     await body({ isolated: ISOLATED ?? [], traced: TRACED, around });
   });
