@@ -82,6 +82,17 @@ export const TARGETS: readonly Target[] = [
   },
   { name: "manifest.json", copies: SHARDS, files: ["shards/manifest.json"], work: pixels },
   { name: "tar", copies: SHARDS, files: ["shards/train-000000.tar"], work: pixels },
+  {
+    name: "shards, training",
+    copies: SHARDS,
+    files: ["shards/manifest.json", "shards/train-000000.tar"],
+    work: work(
+      "pretrain",
+      "trained",
+      "--shards shards --preset smoke --steps 1 --threads 1",
+    ),
+    compared: WEIGHTS,
+  },
   { name: "receipt.json of shards", copies: SHARDS, files: ["shards/receipt.json"], work: pixels },
   {
     name: "--config",
@@ -176,6 +187,13 @@ export const TARGETS: readonly Target[] = [
     copies: ENCODER,
     files: ["encoder/config.json", "encoder/model.safetensors"],
     work: started("encoder", "--preset smoke"),
+    compared: WEIGHTS,
+  },
+  {
+    name: "--init-from a run",
+    copies: RUN,
+    files: ["run/config.json", `${NEWEST}/state.json`, `${NEWEST}/state.safetensors`],
+    work: started("run", "--preset smoke"),
     compared: WEIGHTS,
   },
   {
