@@ -18,14 +18,20 @@ import { Processes, succeeds } from "./processes.ts";
 import { count, type Counts, outcomeTable, withTable } from "./table.ts";
 
 const FLAGS = {
-  minutes: { type: "number", min: 0, help: "how long; 5 where nothing else says when to end" },
-  hours: { type: "number", min: 0, help: "the same in hours" },
+  minutes: {
+    type: "number",
+    min: 0,
+    max: 100_000,
+    help: "how long; 5 where nothing else says when to end",
+  },
+  hours: { type: "number", min: 0, max: 1000, help: "the same in hours" },
   kills: {
     type: "integer",
     min: 0,
+    max: 1_000_000,
     help: "how many kills; without it as many as there is time for",
   },
-  mutations: { type: "integer", min: 0, help: "how many mutations; the same" },
+  mutations: { type: "integer", min: 0, max: 10_000_000, help: "how many mutations; the same" },
   seed: { type: "integer", min: 0, max: 0xffffffff, default: 0, help: "decides every case" },
   replay: { type: "list", placeholder: "ID", help: "only this case, for example mutation:17" },
   table: { type: "string", placeholder: "FILE", help: "Markdown file that gets the table" },

@@ -96,15 +96,17 @@ Deno.test("probe writes metrics, predictions and weights, and prints a table and
     assert.match(compared.stderr, /^\| label +\| baseline \| pretrained +\| random +\|$/m);
     assert.equal(await Deno.readTextFile(table), compared.stderr);
     const again = ["--probes", "pretrained=probe", "--probes", "random=probe", "--out", table];
-    const twice = await runStage("compare", again, directory);
+    const twice = await runStage("compare", again, { cwd: directory });
     assert.equal(JSON.parse(twice.stdout).status, "up to date");
     await Deno.writeTextFile(table, "my notes");
-    const edited = await runStage("compare", again, directory);
+    const edited = await runStage("compare", again, { cwd: directory });
     assert.equal(edited.code, 73);
     assert.match(edited.stderr, / table\.md differs from its receipt, pass --force /);
     const notes = join(directory, "notes.md");
     await Deno.writeTextFile(notes, "mine");
-    const over = await runStage("compare", [...again.slice(0, 4), "--out", notes], directory);
+    const over = await runStage("compare", [...again.slice(0, 4), "--out", notes], {
+      cwd: directory,
+    });
     assert.equal(over.code, 73);
     assert.match(over.stderr, / it exists and was not made by this command, pass --force /);
     assert.equal(await Deno.readTextFile(notes), "mine");
