@@ -37,5 +37,5 @@ export async function buildLibrary<const S extends Deno.ForeignLibraryInterface>
   if (words !== undefined) {
     throw cannotCompile(`"${compiler.command}" failed`, `use --runtime onnx; it says:\n${words}`);
   }
-  throw cannotCompile(`no folder holds its libraries (${refusals.join("; ")})`);
+  throw cannotCompile(`no place for its libraries (${refusals.join("; ")})`);
 }

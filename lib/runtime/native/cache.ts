@@ -87,12 +87,39 @@ async function expectOwnFolder(folder: string): Promise<void> {
   }
 }
 
+/** Temporary folders that are there at the moment. */
+const present = new Set<string>();
+
+// Also when a signal ends the process.
+globalThis.addEventListener("unload", () => {
+  for (const path of present) Deno.removeSync(path, { recursive: true });
+});
+
+/** A folder that is removed at its end. */
+class TemporaryFolder implements AsyncDisposable {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+    present.add(path);
+  }
+
+  static async make(options: Deno.MakeTempOptions): Promise<TemporaryFolder> {
+    return new TemporaryFolder(await Deno.makeTempDir(options));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true });
+    present.delete(this.path);
+  }
+}
+
 /** A place that can be used now; removed at its end if it is a temporary one. */
 export class OpenPlace implements AsyncDisposable {
   readonly folder: string;
-  readonly #temporary: boolean;
+  readonly #temporary: TemporaryFolder | undefined;
 
-  private constructor(folder: string, temporary: boolean) {
+  private constructor(folder: string, temporary?: TemporaryFolder) {
     this.folder = folder;
     this.#temporary = temporary;
   }
@@ -100,12 +127,13 @@ export class OpenPlace implements AsyncDisposable {
   /** @throws whatever keeps a place from being used */
   static async open({ path, mode }: Place): Promise<OpenPlace> {
     if (path === undefined) {
-      return new OpenPlace(await Deno.makeTempDir({ prefix: "ijepa-native-" }), true);
+      const temporary = await TemporaryFolder.make({ prefix: "ijepa-native-" });
+      return new OpenPlace(temporary.path, temporary);
     }
     await Deno.mkdir(path, { recursive: true, mode });
     const folder = await Deno.realPath(path);
     await expectOwnFolder(folder);
-    return new OpenPlace(folder, false);
+    return new OpenPlace(folder);
   }
 
   /**
@@ -131,22 +159,18 @@ export class OpenPlace implements AsyncDisposable {
    * @param make writes the library in an empty folder and returns its path
    */
   async store(key: string, make: (folder: string) => Promise<string>): Promise<string> {
-    const work = await Deno.makeTempDir({ dir: this.folder });
-    try {
-      const made = await make(work);
-      const path = join(this.folder, `${key}-${sha256(await Deno.readFile(made))}.so`);
-      await Deno.chmod(made, 0o755);
-      await syncEntry(made);
-      await Deno.rename(made, path);
-      await syncEntry(this.folder);
-      return path;
-    } finally {
-      await Deno.remove(work, { recursive: true });
-    }
+    await using work = await TemporaryFolder.make({ dir: this.folder });
+    const made = await make(work.path);
+    const path = join(this.folder, `${key}-${sha256(await Deno.readFile(made))}.so`);
+    await Deno.chmod(made, 0o755);
+    await syncEntry(made);
+    await Deno.rename(made, path);
+    await syncEntry(this.folder);
+    return path;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#temporary) await Deno.remove(this.folder, { recursive: true });
+    await this.#temporary?.[Symbol.asyncDispose]();
   }
 }
 
