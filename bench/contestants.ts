@@ -36,7 +36,7 @@ export function ours(
     "--allow-read",
     "--allow-write",
     "--allow-ffi",
-    "--allow-run=grep,cc",
+    "--allow-run=cat,cc",
     "--allow-sys=uid",
     "--allow-env=npm_package_config_libvips,MALLOC_ARENA_MAX,HOME,XDG_CACHE_HOME",
     ...more,
