@@ -5,6 +5,7 @@ import { Failure } from "../../lib/failure.ts";
 import { createRuntime } from "../../lib/runtime/mod.ts";
 import { OnnxRuntimeLibrary } from "../../lib/runtime/onnxruntime.ts";
 import { floatTensor } from "../../lib/tensor.ts";
+import { runtimesNamed, testOn } from "../runtimes.ts";
 
 /** total ← total + x, and the product of both as a result. */
 const COUNTER: Program = {
@@ -22,9 +23,9 @@ function vector(...values: number[]) {
 }
 
 /** What every runtime does, whatever it runs on. */
-for (const name of ["onnx", "native", "cpu", "wasm"]) {
-  Deno.test(`${name}: carried tensors stay between runs, other results come back`, async () => {
-    const executable = await (await createRuntime(name, { threads: 1 })).prepare(COUNTER);
+for (const tried of runtimesNamed("onnx", "native", "cpu", "wasm")) {
+  testOn(tried, "carried tensors stay between runs, other results come back", async () => {
+    const executable = await (await tried.create({ threads: 1 })).prepare(COUNTER);
     executable.write({ total: floatTensor([], Float32Array.of(10)) });
     const first = await executable.run({ x: vector(1, 2) });
     assert.deepEqual([...first["scaled"]!.data as Float32Array], [10, 20]);
@@ -36,8 +37,8 @@ for (const name of ["onnx", "native", "cpu", "wasm"]) {
     executable.dispose();
   });
 
-  Deno.test(`${name}: wrong feeds are named`, async () => {
-    const executable = await (await createRuntime(name, { threads: 1 })).prepare(COUNTER);
+  testOn(tried, "wrong feeds are named", async () => {
+    const executable = await (await tried.create({ threads: 1 })).prepare(COUNTER);
     await assert.rejects(executable.run({ x: vector(1) }), {
       message: 'Cannot run "counter": "total" was never set',
     });
