@@ -37,7 +37,7 @@ export function ours(
     "--allow-write",
     "--allow-ffi",
     "--allow-run=grep,cc",
-    "--allow-env=npm_package_config_libvips,MALLOC_ARENA_MAX",
+    "--allow-env=npm_package_config_libvips,MALLOC_ARENA_MAX,ORT_DISABLE_TELEMETRY",
     ...more,
   ];
   const script = join(ROOT, "bench/measure", program);
@@ -82,7 +82,7 @@ export async function runForJson<T>({ name, command, env = {} }: Contestant): Pr
   const [program, ...args] = command as [string, ...string[]];
   const options = {
     args,
-    env,
+    env: { ORT_DISABLE_TELEMETRY: "1", ...env }, // Peers have ONNX Runtime too, and send nothing either.
     cwd: ROOT,
     stdin: "null",
     stdout: "piped",

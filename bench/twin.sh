@@ -63,7 +63,7 @@ for seed in "${seeds[@]}"; do
 done
 
 "${deno[@]}" run --no-prompt --allow-read --allow-write --allow-ffi \
-  --allow-env=npm_package_config_libvips,MALLOC_ARENA_MAX \
+  --allow-env=npm_package_config_libvips,MALLOC_ARENA_MAX,ORT_DISABLE_TELEMETRY \
   bench/twin/record.ts "$work/run" "$work/shards" "$work/record"
 twin twin
 twin double --float64

@@ -6,7 +6,6 @@ import {
   makeArtifact,
   type Outcome,
   readReceipt,
-  receiptPath,
 } from "../lib/artifact/mod.ts";
 import {
   type Command,
@@ -168,7 +167,7 @@ async function labelsPath(options: ShardOptions): Promise<string | undefined> {
 
 /** What an earlier run of this stage has recorded of its images, where it is to be compared. */
 async function recordedFolder({ out, force }: ShardOptions): Promise<FolderRecord | undefined> {
-  const earlier = force ? undefined : await readReceipt(receiptPath(out, "directory"));
+  const earlier = force ? undefined : await readReceipt(out, "directory");
   return earlier?.stage === "shard" ? earlier.inputs?.[0] : undefined;
 }
 

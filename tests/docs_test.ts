@@ -10,7 +10,7 @@ const STAGES = filesBelow("stages").map((path) =>
   path.slice("stages/".length, -".ts".length)
 ) as (keyof typeof denoJson.tasks)[];
 const TEXTS = new Map(
-  ["README.md", "CHANGELOG.md", ...filesBelow("docs", "pipelines", "lib", "stages")]
+  ["README.md", "CHANGELOG.md", "SECURITY.md", ...filesBelow("docs", "pipelines", "lib", "stages")]
     .filter((path) => /\.(md|sh|mk|ts)$/.test(path))
     .map((path) => [path, Deno.readTextFileSync(ROOT + path)]),
 );

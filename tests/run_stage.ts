@@ -1,5 +1,8 @@
 import denoJson from "../deno.json" with { type: "json" };
 
+/** What `deno task` runs. */
+export type TaskName = keyof typeof denoJson.tasks;
+
 /** How a stage's process ended and what it printed. */
 export interface StageResult {
   readonly code: number;
@@ -19,18 +22,20 @@ export interface StageOptions {
 export const ROOT = new URL("../", import.meta.url).pathname;
 
 /** The arguments of `deno` with which `deno task NAME` runs a stage: exactly the task's permissions. */
-export function stageArguments(name: keyof typeof denoJson.tasks): string[] {
+export function stageArguments(name: TaskName): string[] {
   const [deno, ...args] = denoJson.tasks[name].command.split(" ");
   const script = args.pop();
   if (deno !== "deno" || script !== `stages/${name}.ts`) {
     throw new TypeError(`Task "${name}" of deno.json runs no stage`);
   }
-  return [...args, `--config=${ROOT}deno.json`, ROOT + script];
+  // Paths of deno.json are relative to it; here a stage may start anywhere.
+  const placed = args.map((arg) => arg.replace(/^--env-file=/, `--env-file=${ROOT}`));
+  return [...placed, `--config=${ROOT}deno.json`, ROOT + script];
 }
 
 /** Starts a stage as `deno task NAME` does; for tests that signal or kill it. */
 export function spawnStage(
-  name: keyof typeof denoJson.tasks,
+  name: TaskName,
   flags: readonly string[],
   { cwd = ROOT, env = {} }: StageOptions = {},
 ): Deno.ChildProcess {
@@ -46,7 +51,7 @@ export function spawnStage(
 
 /** Runs a stage to its end with the permissions of its task. */
 export async function runStage(
-  name: keyof typeof denoJson.tasks,
+  name: TaskName,
   flags: readonly string[],
   options: StageOptions = {},
 ): Promise<StageResult> {

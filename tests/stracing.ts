@@ -1,4 +1,4 @@
-/** Runs of programs under strace, which ends them at a chosen system call. */
+/** Runs of programs under strace, which makes chosen system calls fail or end them. */
 
 /** Calls that change what lies where, or force it to the disk. */
 export const PLACING_CALLS = [
@@ -11,16 +11,45 @@ export const PLACING_CALLS = [
   ["flock"],
 ] as const;
 
+/** How a process ended and what it printed on stdout and stderr. */
+export interface Traced {
+  readonly success: boolean;
+  readonly signal: Deno.Signal | null;
+  readonly text: string;
+}
+
 /** Says so and returns false where strace is missing or may not watch processes. */
 export async function straceWorks(): Promise<boolean> {
   try {
-    const args = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=rename", "true"];
-    if ((await new Deno.Command("strace", { args, stderr: "null" }).output()).success) return true;
+    if ((await runTraced(["rename"], { injecting: "error=EIO", command: ["true"] })).success) {
+      return true;
+    }
   } catch {
     // Not installed.
   }
   console.log("skipped: strace is missing or not allowed here");
   return false;
+}
+
+/**
+ * Runs a command in which system calls are tampered with.
+ *
+ * @param options `injecting`: what strace does to them, for example `error=EIO` or `signal=KILL:when=2`
+ */
+export async function runTraced(
+  calls: readonly string[],
+  { injecting, command }: { readonly injecting: string; readonly command: readonly string[] },
+): Promise<Traced> {
+  const set = calls.map((call) => `?${call}`).join(",");
+  const flags = ["-f", "-qq", "-o", "/dev/null", "-e", `trace=${set}`];
+  const process = new Deno.Command("strace", {
+    args: [...flags, "-e", `inject=${set}:${injecting}`, ...command],
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  });
+  const { success, signal, stdout, stderr } = await process.output();
+  const decoder = new TextDecoder();
+  return { success, signal, text: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
 /**
@@ -31,22 +60,13 @@ export async function straceWorks(): Promise<boolean> {
 export async function killedAt(
   calls: readonly string[],
   nth: number,
-  [command, ...rest]: readonly string[],
+  command: readonly string[],
 ): Promise<boolean> {
-  const set = calls.map((call) => `?${call}`).join(",");
-  const args = [
-    ...["-f", "-qq", "-o", "/dev/null"],
-    ...["-e", `trace=${set}`, "-e", `inject=${set}:signal=KILL:when=${nth}`],
-  ];
-  const process = new Deno.Command("strace", {
-    args: [...args, command!, ...rest],
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
+  const { success, signal, text } = await runTraced(calls, {
+    injecting: `signal=KILL:when=${nth}`,
+    command,
   });
-  const { success, signal, stderr } = await process.output();
   if (success) return false;
   if (signal === "SIGKILL") return true;
-  throw new Error(`ended with an error: ${new TextDecoder().decode(stderr)}`);
+  throw new Error(`ended with an error: ${text}`);
 }

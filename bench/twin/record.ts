@@ -1,6 +1,6 @@
 /**
  * Writes down all that a finished run was made of, so that another program can repeat it:
- * `deno run --allow-read --allow-write --allow-ffi --allow-env=npm_package_config_libvips,MALLOC_ARENA_MAX
+ * `deno run --allow-read --allow-write --allow-ffi --allow-env=npm_package_config_libvips,MALLOC_ARENA_MAX,ORT_DISABLE_TELEMETRY
  * bench/twin/record.ts RUN SHARDS OUT`.
  *
  * `OUT/record.json` has sizes and constants, `OUT/initial.safetensors` the weights before the first step,

@@ -80,15 +80,13 @@ const RECEIPT = v.object({
   path: v.string(),
   key: hash,
   config: record,
-  inputs: v.array(
-    v.object({
-      path: v.string(),
-      sha256: v.string(),
-      bytes: v.exactOptional(count),
-      sizesSha256: v.exactOptional(hash),
-      timesSha256: v.exactOptional(hash),
-    }),
-  ),
+  inputs: v.array(v.object({
+    path: v.string(),
+    sha256: v.string(),
+    bytes: v.exactOptional(count),
+    sizesSha256: v.exactOptional(v.string()),
+    timesSha256: v.exactOptional(v.string()),
+  })),
   output: v.object({
     files: count,
     bytes: count,
@@ -107,11 +105,15 @@ export function receiptPath(path: string, kind: ArtifactKind): string {
 }
 
 /**
- * A receipt, or nothing when there is none or the file is not one of ours.
+ * The receipt of an artefact, or nothing when there is none or the file is not one of ours.
  *
  * @throws {Failure} `missing`: it is there and cannot be read
  */
-export async function readReceipt(path: string): Promise<Receipt | undefined> {
+export async function readReceipt(
+  artifact: string,
+  kind: ArtifactKind,
+): Promise<Receipt | undefined> {
+  const path = receiptPath(artifact, kind);
   const reading = { action: "read the receipt", advice: "check its permissions" };
   try {
     return await readJson(path, RECEIPT, { ...reading, largestBytes: LARGEST_RECEIPT_BYTES });

@@ -24,10 +24,10 @@ async function testimonyOf(
   file: string,
   kind: ArtifactKind,
 ): Promise<Testimony | undefined> {
-  const [path, name] = [receiptPath(kind === "file" ? file : dirname(file), kind), basename(file)];
-  const receipt = await readReceipt(path);
+  const [artifact, name] = [kind === "file" ? file : dirname(file), basename(file)];
+  const receipt = await readReceipt(artifact, kind);
   const own = receipt && ownFilesOf(receipt, { kind, name })?.find(({ path }) => path === name);
-  return receipt && own && { receipt, path, sha256: own.sha256 };
+  return receipt && own && { receipt, path: receiptPath(artifact, kind), sha256: own.sha256 };
 }
 
 function changed(
@@ -88,7 +88,7 @@ export async function hashInput(path: string, action: string): Promise<FileRecor
  */
 export async function expectUnchangedFiles(directory: string, action: string): Promise<void> {
   const path = receiptPath(directory, "directory");
-  const receipt = await readReceipt(path);
+  const receipt = await readReceipt(directory, "directory");
   if (receipt === undefined) return;
   await forEachConcurrently(receipt.output.contents ?? [], async (own) => {
     const file = join(directory, own.path);

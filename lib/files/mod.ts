@@ -3,7 +3,6 @@
  *
  * @module
  */
-export { isBystander } from "./bystanders.ts";
 export { forEachConcurrently } from "./concurrent.ts";
 export { canonicalJson, sha256, sha256File, sha256Lines } from "./hash.ts";
 export { type JsonReading, readJson } from "./json.ts";

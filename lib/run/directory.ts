@@ -33,22 +33,25 @@ export interface RunOptions {
   say(text: string): void;
 }
 
+/** Why no directory can be made where something else is. */
+async function inTheWay(path: string): Promise<Failure | undefined> {
+  const info = await Deno.lstat(path).catch(() => undefined);
+  if (info === undefined) return undefined;
+  const what = info.isSymlink ? "a link that leads to no directory" : "a file";
+  return new Failure("output", `Cannot write the run "${path}": it is ${what}, give another --out`);
+}
+
 /** Makes the directory, or finds a run or a place for one. Nothing in it is changed. */
 async function prepare(path: string): Promise<void> {
   try {
     await Deno.mkdir(path, { recursive: true });
+  } catch (error) {
+    throw await inTheWay(path) ?? outputFailure(path, error);
+  }
+  try {
     await expectOwnEntries(path);
     await expectRunOrNone(path);
   } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) {
-      const isLink = await Deno.lstat(path).then((info) => info.isSymlink, () => false);
-      throw new Failure(
-        "output",
-        `Cannot write the run "${path}": it is ${
-          isLink ? "a link that leads nowhere" : "a file"
-        }, give another --out`,
-      );
-    }
     throw outputFailure(path, error);
   }
 }

@@ -99,7 +99,7 @@ export class OnnxRuntimeLibrary {
 
   /**
    * @param path a libonnxruntime of release 1.17 or later
-   * @throws {Failure} `unavailable` when it does not load
+   * @throws {Failure} `unavailable` when it does not load, or its telemetry may not be turned off
    */
   constructor(path: string = bundledLibrary()) {
     const library = openLibrary(path);
@@ -242,7 +242,31 @@ export class OnnxRuntimeLibrary {
   }
 }
 
+/** Read by the library while it is loaded. */
+const NO_TELEMETRY = "ORT_DISABLE_TELEMETRY";
+
+/**
+ * The library that ships in the package reads the machine's id, queues events below the home folder and sends them, from
+ * a process without the network permission too. It is not loaded unless it is kept from that.
+ *
+ * @throws {Failure} `unavailable` when the variable may not be set
+ */
+function forbidTelemetry(path: string): void {
+  try {
+    Deno.env.set(NO_TELEMETRY, "1");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    throw new Failure(
+      "unavailable",
+      `Cannot load ONNX Runtime from "${path}": it sends telemetry unless ${NO_TELEMETRY} is set, which needs a ` +
+        `permission, add --allow-env=${NO_TELEMETRY} to the flags of deno`,
+      { cause: error },
+    );
+  }
+}
+
 function openLibrary(path: string) {
+  forbidTelemetry(path);
   try {
     return Deno.dlopen(path, { OrtGetApiBase: { parameters: [], result: "pointer" } } as const);
   } catch (error) {

@@ -5,8 +5,8 @@ import { makeArtifact } from "../../lib/artifact/mod.ts";
 import { Failure } from "../../lib/failure.ts";
 import { withFolder } from "../folder.ts";
 import { asOrdinaryUser } from "../ordinary_user.ts";
-import { ROOT } from "../run_stage.ts";
 import { withSmallDisk } from "../small_disk.ts";
+import { PRESS } from "./press_artifact.ts";
 import {
   directorySpec,
   fileSpec,
@@ -21,19 +21,11 @@ async function refuses(attempt: Promise<unknown>, path: string, what: string): P
   await assert.rejects(attempt, new Failure("output", `Cannot write "${path}": ${what}`));
 }
 
-/** What presses an artefact in a process of its own, and prints what became of it. */
-const PRESS = join(ROOT, "tests/artifact/press_artifact.ts");
-
 /** Presses as a user for whom permissions count. */
 async function press(user: readonly string[], ...args: readonly string[]): Promise<string> {
-  const rights = ["--no-prompt", "--allow-read", "--allow-write"];
-  const [command, ...rest] = [
-    ...user,
-    ...[Deno.execPath(), "run", ...rights, PRESS],
-    ...args,
-  ];
+  const [command, ...rest] = [...user, ...PRESS, ...args];
   const env = { NO_COLOR: "1" };
-  const ran = await new Deno.Command(command!, { args: rest, cwd: ROOT, env }).output();
+  const ran = await new Deno.Command(command!, { args: rest, env }).output();
   const text = new TextDecoder();
   return text.decode(ran.stdout) + text.decode(ran.stderr);
 }
@@ -279,4 +271,44 @@ Deno.test("an error of the system while reading is not one of the output", () =>
       })),
       new Failure("missing", `Cannot read "${gone}": it does not exist`),
     );
+  }));
+
+Deno.test("a file that was moved away and linked is up to date, and the link is replaced with force", () =>
+  withFolder(async (folder) => {
+    const spec = fileSpec(folder), far = join(folder, "far.bin");
+    await makeArtifact(spec, writeText);
+    await Deno.rename(spec.path, far);
+    await Deno.symlink(far, spec.path);
+    assert.equal((await makeArtifact(spec, neverBuild)).status, "up to date");
+    await makeArtifact({ ...spec, config: {}, force: true }, async (path) => {
+      await Deno.writeTextFile(path, "new");
+      return {};
+    });
+    assert.ok((await Deno.lstat(spec.path)).isFile);
+    assert.equal(await Deno.readTextFile(far), "text");
+  }));
+
+Deno.test("a file of another artefact is never the output, force or not", () =>
+  withFolder(async (folder) => {
+    const directory = directorySpec(folder);
+    await makeArtifact(directory, writing(PAGES));
+    const path = join(directory.path, "a");
+    for (const force of [false, true]) {
+      await refuses(
+        makeArtifact(fileSpec(folder, { path, force, stage: "compare" }), neverBuild),
+        path,
+        `it is a part of "${directory.path}", which "press" made, give another --out`,
+      );
+    }
+  }));
+
+Deno.test("a lock that another user's process has left is taken over", () =>
+  withFolder(async (folder) => {
+    const user = await asOrdinaryUser();
+    if (user === undefined) return;
+    const lock = join(folder, ".out.lock");
+    await Deno.writeTextFile(lock, "process 77\n");
+    await Deno.chmod(lock, 0o444);
+    assert.equal(await press(user, "file", join(folder, "out")), "done\n");
+    assert.deepEqual(Object.keys(snapshot(folder)).sort(), ["out", "out.receipt.json"]);
   }));

@@ -3,6 +3,12 @@ import { join } from "node:path";
 import { makeArtifact, type Outcome } from "../../lib/artifact/mod.ts";
 import { Failure } from "../../lib/failure.ts";
 
+/** What starts this program; Deno is kept from looking after `node_modules`, which would make system calls too. */
+export const PRESS = [
+  ...[Deno.execPath(), "run", "--no-prompt", "--node-modules-dir=manual"],
+  ...["--allow-read", "--allow-write", import.meta.filename!],
+];
+
 /** Makes a file, or a directory with two, which hold the text; older ones have a third, which goes then. */
 export async function pressArtifact(
   kind: "file" | "directory",

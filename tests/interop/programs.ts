@@ -25,8 +25,13 @@ async function call(program: string, args: readonly string[], cwd: string): Prom
   const { code, stdout, stderr } = await new Deno.Command(program, {
     args: [...args],
     cwd,
-    // Nothing is to be fetched: an encoder is a directory.
-    env: { HF_HUB_OFFLINE: "1", HF_HUB_DISABLE_PROGRESS_BARS: "1", TQDM_DISABLE: "1" },
+    // Nothing is to be fetched, an encoder is a directory, and nothing to be sent.
+    env: {
+      HF_HUB_OFFLINE: "1",
+      HF_HUB_DISABLE_PROGRESS_BARS: "1",
+      ORT_DISABLE_TELEMETRY: "1",
+      TQDM_DISABLE: "1",
+    },
     stdin: "null",
   }).output();
   const text = new TextDecoder();

@@ -3,7 +3,14 @@ import { ROOT } from "../run_stage.ts";
 
 Deno.test("onnx: memory stays flat over 2,000 steps with changing mask sizes", async () => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--allow-read", "--allow-ffi", "tests/runtime/memory_steps.ts"],
+    args: [
+      "run",
+      "--no-prompt",
+      "--allow-read",
+      "--allow-ffi",
+      "--allow-env=ORT_DISABLE_TELEMETRY",
+      "tests/runtime/memory_steps.ts",
+    ],
     cwd: ROOT,
     stdin: "null",
   }).output();

@@ -3,33 +3,7 @@ import { join } from "node:path";
 import { type Features, FeatureWriter } from "../../lib/formats/arrow.ts";
 import { readSafetensors } from "../../lib/formats/safetensors.ts";
 import { madeFeatures, type MadeOptions } from "../probe/made_features.ts";
-
-const ROOT = new URL("../..", import.meta.url).pathname;
-
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs a stage as users do, with the permissions of its task. */
-async function runStage(name: string, args: readonly string[], cwd: string): Promise<Ran> {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--no-prompt",
-      "--allow-read",
-      "--allow-write",
-      "--allow-ffi",
-      join(ROOT, "stages", `${name}.ts`),
-      ...args,
-    ],
-    cwd,
-    env: { NO_COLOR: "1" },
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-}
+import { runStage } from "../run_stage.ts";
 
 async function withDirectory(use: (directory: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir();
@@ -60,7 +34,7 @@ Deno.test("probe writes metrics, predictions and weights, and prints a table and
   await withDirectory(async (directory) => {
     await save(join(directory, "train.arrow"), {});
     await save(join(directory, "test.arrow"), { first: 1000, rows: 30 });
-    const first = await runStage("probe", FILES, directory);
+    const first = await runStage("probe", FILES, { cwd: directory });
     assert.equal(first.code, 0, first.stderr);
     const printed = JSON.parse(first.stdout);
     assert.equal(first.stdout.trim().split("\n").length, 1);
@@ -91,16 +65,16 @@ Deno.test("probe writes metrics, predictions and weights, and prints a table and
     assert.deepEqual(tensors["distance.ridge.bias"]!.shape, [1]);
     assert.equal(metadata["ijepa.encoder"], "target");
 
-    const second = await runStage("probe", FILES, directory);
+    const second = await runStage("probe", FILES, { cwd: directory });
     assert.equal(second.code, 0);
     assert.equal(JSON.parse(second.stdout).status, "up to date");
     assert.match(second.stderr, /^shape +classify +logistic/m);
 
-    const other = await runStage("probe", [...FILES, "--seed", "1"], directory);
+    const other = await runStage("probe", [...FILES, "--seed", "1"], { cwd: directory });
     assert.equal(other.code, 73);
     assert.match(other.stderr, / from other inputs or settings, pass --force/);
 
-    const forced = await runStage("probe", [...FILES, "--force"], directory);
+    const forced = await runStage("probe", [...FILES, "--force"], { cwd: directory });
     assert.equal(JSON.parse(forced.stdout).status, "done");
     assert.equal(await Deno.readTextFile(join(probe, "metrics.json")), metricsText, "same bytes");
 
@@ -112,7 +86,7 @@ Deno.test("probe writes metrics, predictions and weights, and prints a table and
       "random=probe",
       "--out",
       table,
-    ], directory);
+    ], { cwd: directory });
     assert.equal(compared.code, 0, compared.stderr);
     const { labels } = JSON.parse(compared.stdout);
     assert.deepEqual(labels[0].scores.map((s: { source: string }) => s.source), [
@@ -122,15 +96,17 @@ Deno.test("probe writes metrics, predictions and weights, and prints a table and
     assert.match(compared.stderr, /^\| label +\| baseline \| pretrained +\| random +\|$/m);
     assert.equal(await Deno.readTextFile(table), compared.stderr);
     const again = ["--probes", "pretrained=probe", "--probes", "random=probe", "--out", table];
-    const twice = await runStage("compare", again, directory);
+    const twice = await runStage("compare", again, { cwd: directory });
     assert.equal(JSON.parse(twice.stdout).status, "up to date");
     await Deno.writeTextFile(table, "my notes");
-    const edited = await runStage("compare", again, directory);
+    const edited = await runStage("compare", again, { cwd: directory });
     assert.equal(edited.code, 73);
     assert.match(edited.stderr, / table\.md differs from its receipt, pass --force /);
     const notes = join(directory, "notes.md");
     await Deno.writeTextFile(notes, "mine");
-    const over = await runStage("compare", [...again.slice(0, 4), "--out", notes], directory);
+    const over = await runStage("compare", [...again.slice(0, 4), "--out", notes], {
+      cwd: directory,
+    });
     assert.equal(over.code, 73);
     assert.match(over.stderr, / it exists and was not made by this command, pass --force /);
     assert.equal(await Deno.readTextFile(notes), "mine");
@@ -140,11 +116,11 @@ Deno.test("probe writes metrics, predictions and weights, and prints a table and
 Deno.test("probe and compare exit with the code and sentence that fit", async () => {
   await withDirectory(async (directory) => {
     const refused = async (
-      stage: string,
+      stage: "probe" | "compare",
       args: readonly string[],
       { code, text }: { code: number; text: string },
     ) => {
-      const ran = await runStage(stage, args, directory);
+      const ran = await runStage(stage, args, { cwd: directory });
       const sentence = ran.stderr.split("\n").find((line) => line.startsWith(`${stage}: Cannot`));
       assert.deepEqual([sentence, ran.code], [`${stage}: ${text}`, code]);
       assert.equal(ran.stdout, "");

@@ -58,7 +58,7 @@ Deno.test("shard is up to date where an earlier version has packed the same imag
   await makePhotos(folder.path);
   const out = join(folder.path, "out");
   assert.equal((await shard(folder.path)).code, 0);
-  const receipt = (await readReceipt(receiptPath(out, "directory")))!;
+  const receipt = (await readReceipt(out, "directory"))!;
   const { path, timesSha256, sha256 } = receipt.inputs[0]!;
   assert.notEqual(sha256, timesSha256);
   const inputs = [{ path, sha256: timesSha256! }];
@@ -72,12 +72,12 @@ Deno.test("shard records the same images alike, wherever and whenever they were 
   await using folder = await temporaryFolder();
   await makePhotos(folder.path);
   assert.equal((await shard(folder.path)).code, 0);
-  const first = await readReceipt(receiptPath(join(folder.path, "out"), "directory"));
+  const first = await readReceipt(join(folder.path, "out"), "directory");
   await Deno.rename(join(folder.path, "photos"), join(folder.path, "copies"));
   await Deno.utime(join(folder.path, "copies/0.png"), 5000, 5000);
   const flags = ["--images", join(folder.path, "copies"), "--out", join(folder.path, "other")];
   assert.equal((await reportOf("shard", flags, { hide: folder.path })).code, 0);
-  const second = await readReceipt(receiptPath(join(folder.path, "other"), "directory"));
+  const second = await readReceipt(join(folder.path, "other"), "directory");
   assert.equal(second!.key, first!.key);
   assert.equal(second!.output!.sha256, first!.output!.sha256);
 });
