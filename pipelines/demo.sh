@@ -31,10 +31,11 @@ explain() {
 
 # Adds the seconds of the stage under way.
 count_seconds() {
-  if [ -z "$begun" ]; then return; fi
-  spent=$((spent + SECONDS - begun))
-  begun=
-  printf '%d\n' "$spent" >"$work/seconds"
+  if [ -n "$begun" ]; then
+    spent=$((spent + SECONDS - begun))
+    begun=
+    printf '%d\n' "$spent" >"$work/seconds"
+  fi
 }
 
 # stage NAME FLAG...: shows the command and runs it; what is up to date is left alone, and its seconds are not counted.

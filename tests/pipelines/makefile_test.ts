@@ -148,6 +148,12 @@ Deno.test({
       assert.deepEqual([same.code, same.stages], [0, ["pretrain"]], same.stderr);
       assert.deepEqual(await wouldMake(threads), []);
 
+      // Only a time has changed: the shard stage looks, and that is all.
+      await Deno.utime(join(images, "dogs/0.png"), 1e9, 1e9);
+      const touched = await chain(threads);
+      assert.deepEqual([touched.code, touched.stages], [0, ["shard"]], touched.stderr);
+      assert.deepEqual(await wouldMake(threads), []);
+
       // An unfinished run needs its shards.
       const receipt = join(out, "run/receipt.json"), manifest = join(out, "shards/manifest.json");
       const [kept, before] = [await Deno.readFile(receipt), await Deno.readFile(manifest)];
