@@ -10,7 +10,7 @@ import {
   ownFilesOf,
   sizeOf,
 } from "./contents.ts";
-import { changedText, type Ownership } from "./place.ts";
+import { changedText, type Ownership } from "./plan.ts";
 import {
   type Making,
   type OwnFile,
@@ -119,14 +119,21 @@ async function assessSame(target: Target, receipt: Receipt): Promise<Assessment>
   return { status: "to make", ownership, damage: damageText(condition) };
 }
 
-/** The file beside which a receipt is to lie may be free while the receipt's own name is not. */
-async function expectReceiptIsFree(target: Target): Promise<void> {
-  if (target.kind === "directory" || await entryAt(target.receipt) === undefined) return;
+/** A file without a receipt may be of a directory that has one, and have something else in its receipt's place. */
+async function expectNoOthers(target: Target): Promise<void> {
+  if (target.kind === "directory") return;
+  const { root, name } = target;
+  const around = await readReceipt(root, "directory");
+  if (around?.output.contents?.some(({ path }) => path === name)) {
+    refuse(target, `it is a part of "${root}", which "${around.stage}" made, give another --out`);
+  }
+  if (await entryAt(target.receipt) === undefined) return;
   refuse(
     target,
     `"${
       basename(target.receipt)
-    }" beside it is no receipt of this tool, remove it or give another --out`,
+    }" beside it is no receipt of this tool, remove it or give another ` +
+      "--out",
   );
 }
 
@@ -141,7 +148,7 @@ export async function assess(
 ): Promise<Assessment> {
   const { stage, force } = making;
   const receipt = await readReceipt(target.path, target.kind);
-  if (receipt === undefined) await expectReceiptIsFree(target);
+  if (receipt === undefined) await expectNoOthers(target);
   if (receipt !== undefined && !force && receipt.key === receiptKey(making)) {
     return await assessSame(target, receipt);
   }

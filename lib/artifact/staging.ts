@@ -50,8 +50,8 @@ async function removeLeftovers(place: Workplace, pid: number): Promise<void> {
     const path = join(place.directory, name);
     const info = await entryAt(path);
     if (info === undefined || info.isSymlink) return false;
-    await Deno.remove(path, { recursive: true });
-    return true;
+    // What another user has left cannot always be removed, and is in nobody's way.
+    return await Deno.remove(path, { recursive: true }).then(() => true, () => false);
   };
   for (let number = 1; await remove(temporaryName(place, pid, number));) number++;
   await remove(`${place.base}.tmp-${pid}-former`); // Of versions that moved whole directories away.

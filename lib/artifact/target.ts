@@ -9,7 +9,7 @@ export interface Target {
   readonly kind: ArtifactKind;
   /** As a person gave it, for messages. */
   readonly shown: string;
-  /** Absolute, with links resolved. */
+  /** Absolute, with links resolved; only a file may be a link itself. */
   readonly path: string;
   readonly name: string;
   /** The directory that the paths of own files start at. */
@@ -34,16 +34,19 @@ function refuse(shown: string, what: string): never {
   throw new Failure("output", `Cannot write "${shown}": ${what}`);
 }
 
-/** A link to a larger disk stays a link: what it points to is written. */
-async function resolveLinks(path: string, isThere: boolean): Promise<string> {
-  if (isThere) return await Deno.realPath(path);
+/** A directory that is a link to a larger disk stays a link; one in the place of a file is replaced itself. */
+async function resolveLinks(path: string, isDirectory: boolean): Promise<string> {
+  if (isDirectory) return await Deno.realPath(path);
   const parent = dirname(path);
   return join(await Deno.realPath(parent).catch(() => parent), basename(path));
 }
 
 /** Fails unless what is there is of the kind that will be written. */
 async function expectKind(shown: string, path: string, kind: ArtifactKind): Promise<void> {
-  const { isFile, isDirectory } = await Deno.stat(path);
+  const { isFile, isDirectory } = await Deno.stat(path).catch((error) => {
+    if (systemCode(error) !== "ENOENT") throw error;
+    return refuse(shown, "it is a link to nothing, remove it or give another --out");
+  });
   if (kind === "directory" && !isDirectory) {
     refuse(shown, "it is a file, and this command makes a directory, give another --out");
   }
@@ -76,11 +79,8 @@ export async function findTarget(shown: string, kind: ArtifactKind): Promise<Tar
   const given = resolve(shown);
   try {
     const info = await entryAt(given);
-    const path = await resolveLinks(given, info !== undefined).catch((error) => {
-      if (systemCode(error) !== "ENOENT") throw error;
-      return refuse(shown, "it is a link to nothing, remove it or give another --out");
-    });
-    if (info !== undefined) await expectKind(shown, path, kind);
+    if (info !== undefined) await expectKind(shown, given, kind);
+    const path = await resolveLinks(given, kind === "directory" && info !== undefined);
     const receipt = receiptPath(path, kind);
     if (kind === "file") await expectReceiptOrNothing(shown, receipt);
     return {

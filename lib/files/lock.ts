@@ -44,10 +44,23 @@ async function openLock(path: string, guarded: string): Promise<Deno.FsFile | un
   if (named.isSymlink) throw inTheWay(path, guarded, "is a link");
   if (!named.isFile) throw inTheWay(path, guarded, "is no file");
   if ((named.nlink ?? 1) > 1) throw inTheWay(path, guarded, "is a file with a second name");
-  const file = await Deno.open(path, { read: true, write: true }).catch(ignoreNotFound);
+  const file = await Deno.open(path, { read: true, write: true }).catch((error) => {
+    if (systemCode(error) === "EACCES") return removeAbandoned(path, error);
+    return ignoreNotFound(error);
+  });
   if (file === undefined || isSame(await file.stat(), named)) return file;
   file.close();
   return undefined;
+}
+
+/** Removes the lock of another user's process that is gone; where it is not, or may not be removed, throws `refusal`. */
+async function removeAbandoned(path: string, refusal: unknown): Promise<undefined> {
+  const refuse = () => {
+    throw refusal;
+  };
+  using file = await Deno.open(path).catch(refuse);
+  if (!SIGNATURE.test(await readSignature(path)) || !await tryLock(file)) refuse();
+  await Deno.remove(path).catch(refuse);
 }
 
 function ignoreNotFound(error: unknown): undefined {
@@ -128,11 +141,19 @@ async function takeLock(
   } else if (holder !== undefined) {
     await clearUp?.(Number(holder));
   }
-  await file.truncate();
-  await file.write(new TextEncoder().encode(`process ${Deno.pid}\n`));
+  const remove = async () => {
+    if (removeAfter) await Deno.remove(path).catch(() => {});
+  };
+  try {
+    await file.truncate();
+    await file.write(new TextEncoder().encode(`process ${Deno.pid}\n`));
+  } catch (error) {
+    await remove(); // The disk is full: nothing stays of what could not be begun.
+    throw error;
+  }
   return {
     async [Symbol.asyncDispose]() {
-      if (removeAfter) await Deno.remove(path).catch(() => {});
+      await remove();
       file.close();
     },
   };

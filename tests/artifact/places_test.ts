@@ -272,3 +272,43 @@ Deno.test("an error of the system while reading is not one of the output", () =>
       new Failure("missing", `Cannot read "${gone}": it does not exist`),
     );
   }));
+
+Deno.test("a file that was moved away and linked is up to date, and the link is replaced with force", () =>
+  withFolder(async (folder) => {
+    const spec = fileSpec(folder), far = join(folder, "far.bin");
+    await makeArtifact(spec, writeText);
+    await Deno.rename(spec.path, far);
+    await Deno.symlink(far, spec.path);
+    assert.equal((await makeArtifact(spec, neverBuild)).status, "up to date");
+    await makeArtifact({ ...spec, config: {}, force: true }, async (path) => {
+      await Deno.writeTextFile(path, "new");
+      return {};
+    });
+    assert.ok((await Deno.lstat(spec.path)).isFile);
+    assert.equal(await Deno.readTextFile(far), "text");
+  }));
+
+Deno.test("a file of another artefact is never the output, force or not", () =>
+  withFolder(async (folder) => {
+    const directory = directorySpec(folder);
+    await makeArtifact(directory, writing(PAGES));
+    const path = join(directory.path, "a");
+    for (const force of [false, true]) {
+      await refuses(
+        makeArtifact(fileSpec(folder, { path, force, stage: "compare" }), neverBuild),
+        path,
+        `it is a part of "${directory.path}", which "press" made, give another --out`,
+      );
+    }
+  }));
+
+Deno.test("a lock that another user's process has left is taken over", () =>
+  withFolder(async (folder) => {
+    const user = await asOrdinaryUser();
+    if (user === undefined) return;
+    const lock = join(folder, ".out.lock");
+    await Deno.writeTextFile(lock, "process 77\n");
+    await Deno.chmod(lock, 0o444);
+    assert.equal(await press(user, "file", join(folder, "out")), "done\n");
+    assert.deepEqual(Object.keys(snapshot(folder)).sort(), ["out", "out.receipt.json"]);
+  }));
