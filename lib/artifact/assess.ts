@@ -123,7 +123,7 @@ async function assessSame(target: Target, receipt: Receipt): Promise<Assessment>
 async function expectNoOthers(target: Target): Promise<void> {
   if (target.kind === "directory") return;
   const { root, name } = target;
-  const around = await readReceipt(root, "directory");
+  const around = await readReceipt(root, "directory").catch(() => undefined);
   if (around?.output.contents?.some(({ path }) => path === name)) {
     refuse(target, `it is a part of "${root}", which "${around.stage}" made, give another --out`);
   }

@@ -1,5 +1,5 @@
 /** Artefacts that appear whole or not at all, with their receipts. */
-import { dirname, relative } from "node:path";
+import { dirname } from "node:path";
 import { Failure } from "../failure.ts";
 import { outputFailure, systemReason } from "../files/mod.ts";
 import { assess } from "./assess.ts";
@@ -35,13 +35,22 @@ function pathOf(error: unknown): string | undefined {
   return /\(os error \d+\): \w+ '(.*?)'(?: -> '.*')?$/.exec(String(message))?.[1];
 }
 
+/** Whether a path is another one or lies below it. */
+function isWithin(directory: string, path: string): boolean {
+  return path === directory || path.startsWith(`${directory}/`);
+}
+
 /** The work reads as well: an error of the system there is not one of the output. */
-function failureOf(error: unknown, { shown, root }: Target): unknown {
+function failureOf(
+  error: unknown,
+  { shown, path: out, receipt }: Target,
+  staging: Staging | undefined,
+): unknown {
   if (error instanceof Failure) return error;
   const path = pathOf(error);
-  if (path === undefined || !relative(root, path).startsWith("..")) {
-    return outputFailure(shown, error);
-  }
+  const written = [out, receipt, ...staging === undefined ? [] : [staging.directory]];
+  const isOutput = path === undefined || written.some((place) => isWithin(place, path));
+  if (isOutput) return outputFailure(shown, error);
   const reason = systemReason(path, error);
   if (reason === undefined) return error;
   return new Failure("missing", `Cannot read "${path}": ${reason}`, { cause: error });
@@ -101,12 +110,14 @@ export async function makeArtifact(
     ...summary,
   });
   let target = await findTarget(out, spec.kind);
+  let place: Staging | undefined;
   try {
     const before = await assess(target, spec);
     await clearUp(target);
     if (before.status === "up to date") return upToDate(before.receipt);
     await makeParent(target);
     await using staging = await Staging.open(target, say);
+    place = staging;
     target = await findTarget(out, spec.kind);
     // Another process may have ended between the first look and the lock.
     const found = await assess(target, spec);
@@ -120,6 +131,6 @@ export async function makeArtifact(
     const summary = await buildAndPlace(spec, { target, staging, ownership }, build);
     return { stage, out, status: "done", ...summary };
   } catch (error) {
-    throw failureOf(error, target);
+    throw failureOf(error, target, place);
   }
 }

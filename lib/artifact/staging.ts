@@ -36,25 +36,35 @@ async function workplaceOf(target: Target): Promise<Workplace> {
   return isInside ? { directory: path, base: INSIDE } : await placeBeside(target);
 }
 
-/** `.NAME.tmp-PID`, `.NAME.tmp-PID-2` and so on. */
-function temporaryName({ base }: Workplace, pid: number, number: number): string {
-  return `${base}.tmp-${pid}${number === 1 ? "" : `-${number}`}`;
+/** `.NAME.tmp-PID`, `.NAME.tmp-PID-2` and so on: the first that nothing has. */
+async function freeName({ directory, base }: Workplace): Promise<string> {
+  for (let number = 1;; number++) {
+    const name = `${base}.tmp-${Deno.pid}${number === 1 ? "" : `-${number}`}`;
+    if (await entryAt(join(directory, name)) === undefined) return name;
+  }
 }
 
+/** What a lock file says: the process, and since version 0.1.0 its temporary. */
+const NOTES = /^process (\d+)(?:\ntemporary (.+))?$/;
+
 /**
- * Removes what a killed process has left, whose number its lock file tells: exact names, never a prefix, since a
- * person may have names that begin alike.
+ * Removes what a killed process has left. Its lock file names it: exact names, never a prefix, since a person may have
+ * names that begin alike.
  */
-async function removeLeftovers(place: Workplace, pid: number): Promise<void> {
-  const remove = async (name: string): Promise<boolean> => {
-    const path = join(place.directory, name);
+async function removeLeftovers({ directory, base }: Workplace, notes: string): Promise<void> {
+  const [, pid, noted] = NOTES.exec(notes) ?? [];
+  if (pid === undefined) return;
+  const own = `${base}.tmp-${pid}`;
+  // Older versions noted no name, and moved whole directories away.
+  for (const name of noted === undefined ? [own, `${own}-former`] : [noted]) {
+    // A lock file from elsewhere may say anything.
+    if (!name.startsWith(own) || !/^(-\d+|-former)?$/.test(name.slice(own.length))) continue;
+    const path = join(directory, name);
     const info = await entryAt(path);
-    if (info === undefined || info.isSymlink) return false;
+    if (info === undefined || info.isSymlink) continue;
     // What another user has left cannot always be removed, and is in nobody's way.
-    return await Deno.remove(path, { recursive: true }).then(() => true, () => false);
-  };
-  for (let number = 1; await remove(temporaryName(place, pid, number));) number++;
-  await remove(`${place.base}.tmp-${pid}-former`); // Of versions that moved whole directories away.
+    await Deno.remove(path, { recursive: true }).catch(() => {});
+  }
 }
 
 /** What is to be removed when the process is told to end. */
@@ -71,18 +81,6 @@ export function removeTemporaries(): void {
   }
 }
 
-async function makeTemporary(place: Workplace): Promise<string> {
-  for (let number = 1;; number++) {
-    const path = join(place.directory, temporaryName(place, Deno.pid, number));
-    try {
-      await Deno.mkdir(path);
-      return path;
-    } catch (error) {
-      if (systemCode(error) !== "EEXIST") throw error;
-    }
-  }
-}
-
 /** Whether an entry of an output directory is a lock or a temporary of this tool. */
 export function isOfStaging(name: string): boolean {
   return name === `${INSIDE}.lock` || new RegExp(`^\\${INSIDE}\\.tmp-\\d+(-\\d+)?$`).test(name);
@@ -93,8 +91,11 @@ export async function clearUp(target: Target): Promise<void> {
   const places = [await workplaceOf(target), await placeBeside(target)];
   for (const place of places) {
     if (await entryAt(lockOf(place)).catch(() => undefined) === undefined) continue;
-    const clearing = (pid: number) => removeLeftovers(place, pid);
-    const options = { removeAfter: true, clearUp: clearing, say: () => {} };
+    const prepare = async (former = "") => {
+      await removeLeftovers(place, former);
+      return "";
+    };
+    const options = { removeAfter: true, prepare, say: () => {} };
     const lock = await holdLock(lockOf(place), target.shown, options).catch(() => undefined);
     await lock?.[Symbol.asyncDispose]();
   }
@@ -119,13 +120,17 @@ export class Staging implements AsyncDisposable {
   /** @throws {Failure} `output`: the place is not writable, or another process is writing there */
   static async open(target: Target, say: (text: string) => void): Promise<Staging> {
     const place = await workplaceOf(target);
-    const held = await holdLock(lockOf(place), target.shown, {
-      removeAfter: true,
-      clearUp: (pid) => removeLeftovers(place, pid),
-      say,
-    });
+    let name = "";
+    const prepare = async (former = "") => {
+      await removeLeftovers(place, former);
+      name = await freeName(place);
+      return `temporary ${name}\n`;
+    };
+    const held = await holdLock(lockOf(place), target.shown, { removeAfter: true, prepare, say });
+    const directory = join(place.directory, name);
     try {
-      return new Staging(await makeTemporary(place), lockOf(place), held);
+      await Deno.mkdir(directory);
+      return new Staging(directory, lockOf(place), held);
     } catch (error) {
       await held[Symbol.asyncDispose]();
       throw outputFailure(target.shown, error, place.directory);

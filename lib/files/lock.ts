@@ -7,10 +7,13 @@ import { outputFailure } from "./write.ts";
 export interface LockOptions {
   readonly removeAfter: boolean;
   /**
-   * Clears up after a process that has held the lock and was killed, before this one signs; gets its number. Not
-   * called where the file system has no locks: there it may be alive.
+   * Called with the lock and before this process signs: clears up after a process that was killed while it held the
+   * lock, and says what is to be noted in the file besides the number of the process.
+   *
+   * @param former what that process has left in the file; `undefined`: there was none, or the file system has no locks
+   * and it may be alive
    */
-  readonly clearUp?: (formerHolder: number) => Promise<void>;
+  readonly prepare?: (former: string | undefined) => Promise<string>;
   /** Takes a sentence for a person: the file system has no locks. @default console.error */
   readonly say?: (text: string) => void;
 }
@@ -19,8 +22,9 @@ export interface LockOptions {
 const WITHOUT_LOCKS = ["ENOLCK", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];
 
 /** What a lock file holds; one that says anything else is not ours. */
-const SIGNATURE = /^process (\d+)\b/;
-const LONGEST_SIGNATURE = 200;
+const SIGNATURE = /^process \d+\b/;
+/** Two lines, the second with a name of up to 255 bytes. */
+const LONGEST_SIGNATURE = 400;
 
 function inTheWay(path: string, guarded: string, what: string): Failure {
   return new Failure(
@@ -118,7 +122,7 @@ export async function holdLock(
 /** Locks an open lock file and signs it; `undefined` when it is no longer the one of that name. */
 async function takeLock(
   file: Deno.FsFile,
-  { path, guarded, removeAfter, clearUp, say = console.error }:
+  { path, guarded, removeAfter, prepare, say = console.error }:
     & { readonly path: string; readonly guarded: string }
     & LockOptions,
 ): Promise<AsyncDisposable | undefined> {
@@ -134,19 +138,17 @@ async function takeLock(
   // The former holder may have removed the file between our open and our lock: then lock the new one.
   if (!isSame(await file.stat(), await Deno.lstat(path).catch(ignoreNotFound))) return undefined;
   const former = await readSignature(path);
-  const [, holder] = SIGNATURE.exec(former) ?? [];
-  if (former !== "" && holder === undefined) throw inTheWay(path, guarded, "is another file");
+  if (former !== "" && !SIGNATURE.test(former)) throw inTheWay(path, guarded, "is another file");
   if (locked === undefined) {
     say(`the file system has no locks: let nothing else write "${guarded}" meanwhile`);
-  } else if (holder !== undefined) {
-    await clearUp?.(Number(holder));
   }
+  const note = await prepare?.(locked && former !== "" ? former : undefined) ?? "";
   const remove = async () => {
     if (removeAfter) await Deno.remove(path).catch(() => {});
   };
   try {
     await file.truncate();
-    await file.write(new TextEncoder().encode(`process ${Deno.pid}\n`));
+    await file.write(new TextEncoder().encode(`process ${Deno.pid}\n${note}`));
   } catch (error) {
     await remove(); // The disk is full: nothing stays of what could not be begun.
     throw error;

@@ -251,6 +251,23 @@ Deno.test("locks and temporaries of other kinds than ours are refused or passed 
     assert.equal(after[".out.lock"], undefined);
   }));
 
+Deno.test("a lock file from elsewhere removes nothing but a temporary of its own", () =>
+  withFolder(async (folder) => {
+    const spec = directorySpec(folder), lock = join(folder, ".out.lock");
+    await Deno.mkdir(join(folder, "victim"));
+    await Deno.mkdir(join(folder, ".out.tmp-77-"));
+    for (const name of ["victim", "../victim", ".out.tmp-77-/../victim", ".out.tmp-7", "."]) {
+      await Deno.writeTextFile(lock, `process 77\ntemporary ${name}\n`);
+      await makeArtifact({ ...spec, force: true }, writing(PAGES));
+      assert.ok((await Deno.stat(join(folder, "victim"))).isDirectory, name);
+      await assert.rejects(Deno.lstat(lock), Deno.errors.NotFound);
+    }
+    await Deno.mkdir(join(folder, ".out.tmp-77-2/inside"), { recursive: true });
+    await Deno.writeTextFile(lock, "process 77\ntemporary .out.tmp-77-2\n");
+    await makeArtifact(spec, neverBuild);
+    await assert.rejects(Deno.lstat(join(folder, ".out.tmp-77-2")), Deno.errors.NotFound);
+  }));
+
 Deno.test("a directory with what systems and job managers leave there is taken for empty", () =>
   withFolder(async (folder) => {
     const spec = directorySpec(folder);
@@ -262,8 +279,17 @@ Deno.test("a directory with what systems and job managers leave there is taken f
     for (const name of others) assert.equal(after[name], name);
   }));
 
-Deno.test("an error of the system while reading is not one of the output", () =>
+Deno.test("an error of the system while reading is not one of the output, and the reverse", () =>
   withFolder(async (folder) => {
+    const spec = directorySpec(folder);
+    await refuses(
+      makeArtifact(spec, async (path) => {
+        await Deno.writeTextFile(join(path, "x".repeat(300)), "");
+        return {};
+      }),
+      spec.path,
+      "its name is too long for the file system, give a shorter --out",
+    );
     const gone = join(folder, "gone");
     await assert.rejects(
       makeArtifact(directorySpec(join(folder, "work")), async () => ({
