@@ -44,7 +44,7 @@ async function freeName({ directory, base }: Workplace): Promise<string> {
   }
 }
 
-/** What a lock file says: the process, and since version 0.1.0 its temporary. */
+/** What a lock file says: the process, and its temporary, which older versions did not note. */
 const NOTES = /^process (\d+)(?:\ntemporary (.+))?$/;
 
 /**

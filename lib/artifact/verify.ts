@@ -69,8 +69,13 @@ export async function expectUnchanged(file: FileRecord, action: string): Promise
 export async function hashInput(path: string, action: string): Promise<FileRecord> {
   let sha256: string;
   try {
+    // Reading a pipe would wait for ever, and leave nothing to read again.
+    if (!(await Deno.stat(path)).isFile) {
+      throw new Failure("data", `Cannot ${action}: "${path}" is no file`);
+    }
     sha256 = await sha256File(path);
   } catch (error) {
+    if (error instanceof Failure) throw error;
     const reason = systemReason(path, error) ?? messageOf(error);
     throw new Failure("missing", `Cannot ${action}: "${path}" is not readable (${reason})`, {
       cause: error,

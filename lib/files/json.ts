@@ -34,7 +34,8 @@ export async function readJson<S extends JsonSchema>(
   };
   let bytes: Uint8Array;
   try {
-    const { size } = await Deno.stat(path);
+    const { size, isFile } = await Deno.stat(path);
+    if (!isFile) refuse(kind, "is no file"); // Reading a pipe would wait for ever.
     if (size > largestBytes) {
       refuse(kind, `has ${size} bytes, wanted at most ${largestBytes}`);
     }

@@ -1,6 +1,8 @@
 /** A small artefact for tests: a directory or a file, made by a stage called press. */
+import assert from "node:assert/strict";
 import { join, relative } from "node:path";
 import type { ArtifactSpec } from "../../lib/artifact/mod.ts";
+import { Failure } from "../../lib/failure.ts";
 
 const SPEC = {
   stage: "press",
@@ -54,4 +56,13 @@ export function snapshot(folder: string, below = folder): Record<string, string>
     else found[key] = isSymlink ? `-> ${Deno.readLinkSync(path)}` : Deno.readTextFileSync(path);
   }
   return found;
+}
+
+/** Expects a refusal of an output. */
+export async function refuses(
+  attempt: Promise<unknown>,
+  path: string,
+  what: string,
+): Promise<void> {
+  await assert.rejects(attempt, new Failure("output", `Cannot write "${path}": ${what}`));
 }
