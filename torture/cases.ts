@@ -42,7 +42,7 @@ export function baseOf({ root }: Arena, path = ""): string {
 export async function leftIn(folder: string): Promise<string[]> {
   const left: string[] = [];
   for await (const { name } of Deno.readDir(folder)) {
-    if (/^\..*(\.lock$|\.tmp-\d)/.test(name)) left.push(name);
+    if (/^\..*\.lock$|\.tmp-\d/.test(name)) left.push(name);
   }
   return left;
 }

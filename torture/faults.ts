@@ -130,14 +130,14 @@ async function runFault(
   return { outcome, reason: `${reason}; then, without the fault: ${after.reason}` };
 }
 
-/** Every fault with every stage once, those that can be made here. */
+/** Every fault with every stage once, those that can be made here; ids are the same everywhere. */
 export function faults(arena: Arena, { mounts }: { readonly mounts: boolean }): Case[] {
-  const possible = FAULTS.filter(({ needs }) => needs === "mounts" ? mounts : arena.traced);
-  return possible.flatMap((fault, row) =>
-    CHAIN.map((work, column): Case => ({
+  return FAULTS.flatMap((fault, row) => {
+    if (fault.needs === "mounts" ? !mounts : !arena.traced) return [];
+    return CHAIN.map((work, column): Case => ({
       id: `fault:${row * CHAIN.length + column}`,
       row: `fault: ${fault.name}`,
       run: (folder, random) => runFault(folder, { fault, work, arena, random }),
-    }))
-  );
+    }));
+  });
 }

@@ -82,11 +82,15 @@ function drawDisturbance(random: RandomStream, arena: Arena, seconds: number): D
   return { how, before: atCalls(calls, `delay_enter=${DELAY_SECONDS * 1e6}`), disturb };
 }
 
-/** A stage that can react to a signal says so with a code that README explains. */
+/** Codes of a stage that got a signal: done before it came, stopped cleanly, or 128 and the signal's number. */
+const ENDS = [0, 75, 129, 130, 137, 143];
+
+/** A stage ends by the signal that it got, or says by its code that it has reacted to it. */
 function isProperEnd({ code, signal, stderr }: Ended): boolean {
-  return signal !== null || code > 128 || [0, 75].includes(code) ||
-    // Deno itself may be hit before the stage is there to react.
-    (code === 1 && stderr === "");
+  // Deno itself may be hit before the stage is there to react.
+  const beforeItBegan = code === 1 && stderr === "";
+  return beforeItBegan ||
+    (signal === null ? ENDS.includes(code) : SIGNALS.includes(signal as Deno.Signal));
 }
 
 /** The same command again has to go on, so a refusal of what its own kill has left is a wrong result. */

@@ -80,27 +80,24 @@ function* plan(options: TortureOptions, arena: Arena, mounts: boolean): Generato
   }
 }
 
-/** What an id names. */
-interface Id {
-  readonly kind: "kill" | "mutation" | "fault";
-  readonly index: number;
-}
-
-/** @throws {Failure} `usage`: it names nothing */
-function parseId(id: string): Id {
-  const [, kind, index] = /^(kill|mutation|fault):(\d{1,9})$/.exec(id) ?? [];
-  if (kind !== undefined) return { kind: kind as Id["kind"], index: Number(index) };
-  throw new Failure("usage", `Cannot replay "${id}": wanted kill:N, mutation:N or fault:N`);
+/** @throws {Failure} `usage`: an id names nothing */
+function expectIds(ids: readonly string[]): void {
+  for (const id of ids) {
+    if (/^(kill|mutation|fault):\d{1,9}$/.test(id)) continue;
+    throw new Failure("usage", `Cannot replay "${id}": wanted kill:N, mutation:N or fault:N`);
+  }
 }
 
 /** Cases by their ids, those that can be made here. */
-function* replayed(ids: readonly Id[], arena: Arena, mounts: boolean): Generator<Case> {
-  const controls: Controls = new Map(), failing = faults(arena, { mounts });
-  for (const { kind, index } of ids) {
-    if (kind === "kill") yield kill(index, arena);
-    else if (kind === "mutation") yield mutant(index, arena, controls);
-    else if (failing[index] !== undefined) yield failing[index];
-    else say(`skipped: there is no fault:${index} here`);
+function* replayed(ids: readonly string[], arena: Arena, mounts: boolean): Generator<Case> {
+  const controls: Controls = new Map();
+  const failing = new Map(faults(arena, { mounts }).map((each) => [each.id, each]));
+  for (const id of ids) {
+    const index = Number(id.split(":")[1]);
+    if (id.startsWith("kill:")) yield kill(index, arena);
+    else if (id.startsWith("mutation:")) yield mutant(index, arena, controls);
+    else if (failing.has(id)) yield failing.get(id)!;
+    else say(`skipped: there is no ${id} here`);
   }
 }
 
@@ -151,7 +148,8 @@ async function commitHere(): Promise<string> {
 }
 
 async function torture(options: TortureOptions): Promise<{ passed: number; failed: number }> {
-  const ids = options.replay.map(parseId);
+  const { replay: ids } = options;
+  expectIds(ids);
   // Below the repository: memory and temporary folders may be small, and a failed case is moved from here.
   const keep = resolve(ROOT, options.keep);
   await Deno.mkdir(keep, { recursive: true });
