@@ -11,8 +11,17 @@ export class JsonError extends Error {
 
 const LONGEST_VALUE = 60;
 
-function shortly(value: unknown): string {
-  const text = typeof value === "bigint" ? `${value}` : JSON.stringify(value) ?? String(value);
+function textOf(value: unknown): string {
+  try {
+    return typeof value === "bigint" ? `${value}` : JSON.stringify(value) ?? String(value);
+  } catch {
+    return "a value that is nested too deeply"; // JSON.parse() has no such bound.
+  }
+}
+
+/** A value as a message shows it. */
+export function shortly(value: unknown): string {
+  const text = textOf(value);
   return text.length <= LONGEST_VALUE ? text : `${text.slice(0, LONGEST_VALUE)}...`;
 }
 
@@ -28,7 +37,10 @@ function inWords(wanted: string): string {
 function describe(issue: BaseIssue<unknown>): string {
   const place = getDotPath(issue);
   if (issue.input === undefined) return `"${place}" is missing`;
-  const wanted = inWords(issue.expected ?? String(issue.requirement ?? issue.type));
+  // A message that a schema gives itself says what it wants; the others say it in valibot's words.
+  const wanted = issue.message.startsWith("Invalid ")
+    ? inWords(issue.expected ?? String(issue.requirement ?? issue.type))
+    : issue.message;
   return `${place === null ? "the whole" : `"${place}"`} wants ${wanted}, got ${
     shortly(issue.input)
   }`;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { array, integer, maxValue, minValue, number, object, pipe, string } from "valibot";
+import { array, check, integer, maxValue, minValue, number, object, pipe, string } from "valibot";
 import { parseJson } from "../lib/json.ts";
 
 const Small = object({
@@ -28,4 +28,13 @@ Deno.test("parseJson() names the first value that is wrong, what was wanted and 
   assert.equal(complaint("7"), "the whole wants an object, got 7");
   assert.match(complaint("{"), /^it is not JSON \(/);
   assert.ok(complaint(`{"name":${JSON.stringify(["x".repeat(1e5)])},"sizes":[]}`).length < 120);
+});
+
+Deno.test("parseJson() says what a schema's own message wants, and survives a value nested too deeply to show", () => {
+  const Even = object({ n: pipe(number(), check((n) => n % 2 === 0, "an even number")) });
+  assert.throws(() => parseJson(`{"n":3}`, Even), { message: `"n" wants an even number, got 3` });
+  const nest = '{"1":'.repeat(1e5) + "1" + "}".repeat(1e5);
+  assert.throws(() => parseJson(`{"n":${nest}}`, Even), {
+    message: `"n" wants number, got a value that is nested too deeply`,
+  });
 });

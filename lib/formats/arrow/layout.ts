@@ -98,9 +98,9 @@ function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
 async function findFooter(
   file: Deno.FsFile,
 ): Promise<{ readonly start: number; readonly bytes: number }> {
-  const { size, isFile } = await file.stat();
+  const { size } = await file.stat();
   const textAt = async (at: number, bytes: number): Promise<string> => {
-    if (!isFile || at < 0 || at + bytes > size) return "";
+    if (at < 0 || at + bytes > size) return "";
     return new TextDecoder("latin1").decode(await take(file, at, bytes));
   };
   const start = await textAt(0, MAGIC.length);

@@ -1,6 +1,6 @@
 /** Feature files, read batch by batch into one array. */
 import { Failure, messageOf } from "../../failure.ts";
-import { readFully, systemReason } from "../../files/mod.ts";
+import { openFile, readFully, systemReason } from "../../files/mod.ts";
 import { type Features, type LabelValues, OWN_COLUMNS } from "../features.ts";
 import { ArrowError, type ArrowLayout, type Batch, damaged, readLayout } from "./layout.ts";
 import { type ArrowSchema, type Column, type ColumnType, wordsOf } from "./schema.ts";
@@ -218,7 +218,7 @@ function missing(path: string, why: string, cause: unknown): Failure {
 export async function readFeatures(path: string): Promise<Features> {
   let opened: Deno.FsFile;
   try {
-    opened = await Deno.open(path);
+    opened = await openFile(path);
   } catch (error) {
     throw error instanceof Deno.errors.NotFound
       ? missing(path, 'does not exist, make it with "deno task features"', error)
