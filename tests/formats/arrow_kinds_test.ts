@@ -106,8 +106,8 @@ Deno.test("readFeatures() recognises other formats", async () => {
         ["FEA1....", "is a Feather file of version 1, write it with version=2"],
         ["PAR1....", "is a Parquet file, write it as Arrow IPC (pyarrow.feather.write_feather)"],
         [
-          "version https://git-lfs",
-          'is not an Arrow IPC file, give a file that "deno task features" wrote',
+          "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+          "is a pointer of Git LFS, not the file, fetch it with git lfs pull",
         ],
         ["", 'is not an Arrow IPC file, give a file that "deno task features" wrote'],
       ] as const
@@ -117,7 +117,7 @@ Deno.test("readFeatures() recognises other formats", async () => {
     }
     await assert.rejects(readFeatures(folder), {
       kind: "missing",
-      message: `Cannot read features: "${folder}" is not readable: it is a directory`,
+      message: `Cannot read features: "${folder}" is not readable (it is a directory)`,
     });
   });
 });

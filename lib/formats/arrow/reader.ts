@@ -1,6 +1,6 @@
 /** Feature files, read batch by batch into one array. */
-import { Failure, messageOf } from "../../failure.ts";
-import { openFile, readFully, systemReason } from "../../files/mod.ts";
+import { Failure } from "../../failure.ts";
+import { openInput, readFully } from "../../files/mod.ts";
 import { type Features, type LabelValues, OWN_COLUMNS } from "../features.ts";
 import { ArrowError, type ArrowLayout, type Batch, damaged, readLayout } from "./layout.ts";
 import { type ArrowSchema, type Column, type ColumnType, wordsOf } from "./schema.ts";
@@ -204,10 +204,6 @@ async function readRows(file: Deno.FsFile, size: number): Promise<Features> {
 
 const ROWS_KEY = "ijepa.rows";
 
-function missing(path: string, why: string, cause: unknown): Failure {
-  return new Failure("missing", `Cannot read features: "${path}" ${why}`, { cause });
-}
-
 /**
  * Reads a feature file batch by batch into one array of embeddings. Nothing in the file is believed: every length is
  * held against the file before memory is taken for it, every count against what it counts.
@@ -216,15 +212,10 @@ function missing(path: string, why: string, cause: unknown): Failure {
  * or a row without an embedding, which is named
  */
 export async function readFeatures(path: string): Promise<Features> {
-  let opened: Deno.FsFile;
-  try {
-    opened = await openFile(path);
-  } catch (error) {
-    throw error instanceof Deno.errors.NotFound
-      ? missing(path, 'does not exist, make it with "deno task features"', error)
-      : missing(path, `is not readable: ${systemReason(path, error) ?? messageOf(error)}`, error);
-  }
-  using file = opened;
+  using file = await openInput(path, {
+    begin: `Cannot read features: "${path}"`,
+    advice: 'make it with "deno task features"',
+  });
   try {
     return await readRows(file, (await file.stat()).size);
   } catch (error) {

@@ -1,5 +1,5 @@
-import { Failure, messageOf } from "../../failure.ts";
-import { openFile, readFully, systemReason } from "../../files/mod.ts";
+import { Failure } from "../../failure.ts";
+import { openInput, readFully } from "../../files/mod.ts";
 import { shortly } from "../../json.ts";
 import { type HostTensor, sizeOf, type TensorRecord } from "../../tensor.ts";
 import { type ElementType, LENGTH_BYTES, READ_TYPES } from "./element_types.ts";
@@ -158,24 +158,13 @@ async function readHeader(
   return { entries, metadata: readMetadata(path, metadata) };
 }
 
-async function open(path: string): Promise<Deno.FsFile> {
-  try {
-    return await openFile(path);
-  } catch (error) {
-    const why = error instanceof Deno.errors.NotFound
-      ? "it does not exist, check the path"
-      : `it is not readable (${systemReason(path, error) ?? messageOf(error)})`;
-    throw new Failure("missing", `Cannot read "${path}": ${why}`, { cause: error });
-  }
-}
-
 /**
  * What is in a safetensors file, without the tensors.
  *
  * @throws {Failure} as {@link readSafetensors}
  */
 export async function listSafetensors(path: string): Promise<SafetensorsHeader> {
-  using file = await open(path);
+  using file = await openInput(path);
   return await readHeader(path, file);
 }
 
@@ -189,7 +178,7 @@ export async function readSafetensors(
   path: string,
   { wanted = () => true }: { readonly wanted?: (name: string) => boolean } = {},
 ): Promise<SafetensorsFile> {
-  using file = await open(path);
+  using file = await openInput(path);
   const { entries, metadata } = await readHeader(path, file);
   const tensors: [string, HostTensor][] = [];
   for (const { name, type, shape, start, end } of entries) {
