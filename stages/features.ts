@@ -31,6 +31,7 @@ import {
 } from "../lib/features/mod.ts";
 import { sha256, sha256File } from "../lib/files/mod.ts";
 import { FeatureWriter } from "../lib/formats/arrow.ts";
+import { sha256OfWeights } from "../lib/formats/safetensors.ts";
 import { createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
 
 const FLAGS = {
@@ -179,13 +180,17 @@ async function encoderSource(
         `"${directory}" has ${config.depth}, use --layers last`,
     );
   }
-  const inputs: FileRecord[] = [];
-  const { config: configFile, preprocessor, weights } = ENCODER_FILES;
-  for (const file of [configFile, preprocessor, weights]) {
-    const path = join(directory, file);
-    await expectInput(path, `open the encoder "${directory}"`, "export the encoder again");
-    inputs.push({ path, sha256: await sha256File(path) });
+  if (settings.assumed) {
+    const { mean, std } = settings.preprocessing;
+    console.error(
+      `features: "${directory}" has no ${ENCODER_FILES.preprocessor}: assuming the statistics of ImageNet ` +
+        `(mean ${mean.join(", ")}, standard deviation ${std.join(", ")}) and images of ` +
+        `${config.imageSize.join("x")} pixels, bicubic`,
+    );
   }
+  const inputs: FileRecord[] = [];
+  for (const path of settings.files) inputs.push({ path, sha256: await sha256File(path) });
+  const encoderSha256 = await sha256OfWeights(settings.weightsFile);
   return {
     inputs,
     async open() {
@@ -199,7 +204,7 @@ async function encoderSource(
         embedder: await encoderEmbedder(encoder, { runtime, layers: LAYERS[layers] }),
         metadata: {
           "ijepa.encoder": encoder.network,
-          "ijepa.encoder_sha256": inputs.at(-1)!.sha256,
+          "ijepa.encoder_sha256": encoderSha256,
           ...(encoder.step === undefined ? {} : { "ijepa.step": String(encoder.step) }),
           "ijepa.layers": layers,
           "ijepa.pool": pool,

@@ -2,7 +2,7 @@ import { Failure } from "../failure.ts";
 import { gridOf } from "../model/config.ts";
 import { POSITIONS, resizePositions } from "../model/positions.ts";
 import { nearestMultiples } from "../nearest.ts";
-import type { Preprocessing } from "../formats/huggingface.ts";
+import { MOST_PATCHES, type Resize, resizeTo } from "../formats/huggingface.ts";
 import type { Encoder } from "./directory.ts";
 
 /** The flag that asks for another resolution. */
@@ -11,22 +11,6 @@ export const IMAGE_SIZE_FLAG = {
   placeholder: "PIXELS",
   help: "another input, 448 or 224x448 (height x width); positions are resized (bicubic)",
 } as const;
-
-/** How images are brought to an encoder's size. */
-type Resize = Pick<Preprocessing, "resize" | "shorterSide" | "size">;
-
-/**
- * For a square input the shorter side is scaled and the centre cut out. For any other the whole image is scaled to it: a
- * crop out of a square would lose most of the picture, and images of the input's own proportions lose nothing.
- *
- * @param size height and width of the input, pixels
- * @param margin shorter side of the scaled image, relative to the crop's
- */
-export function resizeTo(size: readonly [height: number, width: number], margin = 1): Resize {
-  const [height, width] = size;
-  if (height !== width) return { resize: "stretch", size };
-  return { resize: "shorter-side", shorterSide: Math.round(height * margin), size };
-}
 
 /** What comes with a resolution: everything but the weights. */
 type Settings = Pick<Encoder, "config" | "preprocessing">;
@@ -61,6 +45,10 @@ export function settingsAt(
       `${pixels} pixels are no multiple of the encoder's patches of ${patch}, ` +
         `use ${nearestMultiples(pixels, patch)}`,
     );
+  }
+  const patches = imageSize[0] * imageSize[1] / patch ** 2;
+  if (patches > MOST_PATCHES) {
+    refuse(`${imageSize.join("x")} pixels are ${patches} patches, wanted at most ${MOST_PATCHES}`);
   }
   const { filter, mean, std, shorterSide, size } = preprocessing;
   const resize: Resize = shorterSide === undefined

@@ -7,6 +7,6 @@ export { forEachConcurrently } from "./concurrent.ts";
 export { canonicalJson, sha256, sha256File } from "./hash.ts";
 export { type JsonReading, readJson } from "./json.ts";
 export { holdLock } from "./lock.ts";
-export { openInput, readFully } from "./read.ts";
+export { openInput, readFully, readInputText } from "./read.ts";
 export { systemCode, systemReason } from "./system_error.ts";
 export { outputFailure, syncEntry, syncPath, writeFileAtomically } from "./write.ts";

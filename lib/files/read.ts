@@ -5,6 +5,8 @@ import { systemReason } from "./system_error.ts";
 const LFS_POINTER = "version https://git-lfs.github.com/spec/";
 const LARGEST_POINTER_BYTES = 1024;
 
+const LARGEST_SETTINGS_BYTES = 1e6;
+
 /** What a message says when a file cannot be opened. */
 interface Opening {
   /** How it begins, up to the verb. @default `Cannot read "PATH": it` */
@@ -51,6 +53,26 @@ export async function openInput(
   if (!await isLfsPointer(file)) return file;
   file.close();
   throw refuse("data", "is a pointer of Git LFS, not the file, fetch it with git lfs pull");
+}
+
+/**
+ * The text of a file of settings.
+ *
+ * @throws {Failure} as {@link openInput}; `data`: it is longer than settings are
+ */
+export async function readInputText(path: string, opening: Opening = {}): Promise<string> {
+  using file = await openInput(path, opening);
+  const { size } = await file.stat();
+  if (size > LARGEST_SETTINGS_BYTES) {
+    const { begin = `Cannot read "${path}": it` } = opening;
+    throw new Failure(
+      "data",
+      `${begin} has ${size} bytes, wanted at most ${LARGEST_SETTINGS_BYTES}`,
+    );
+  }
+  const bytes = new Uint8Array(size);
+  await readFully(file, bytes);
+  return new TextDecoder().decode(bytes);
 }
 
 /**

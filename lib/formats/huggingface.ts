@@ -4,7 +4,12 @@
  *
  * @module
  */
-export { type EncoderSizes, formatConfig, parseConfig } from "./huggingface/config.ts";
+export {
+  type EncoderSizes,
+  formatConfig,
+  MOST_PATCHES,
+  parseConfig,
+} from "./huggingface/config.ts";
 export {
   fromHuggingFace,
   huggingFaceNames,
@@ -12,7 +17,10 @@ export {
   toHuggingFace,
 } from "./huggingface/names.ts";
 export {
+  defaultPreprocessing,
   formatPreprocessor,
   parsePreprocessor,
   type Preprocessing,
+  type Resize,
+  resizeTo,
 } from "./huggingface/preprocessor.ts";

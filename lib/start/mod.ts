@@ -5,7 +5,7 @@
  * @module
  */
 import { Failure } from "../failure.ts";
-import { sha256File } from "../files/mod.ts";
+import { sha256OfWeights } from "../formats/safetensors.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { LAYER_NORM_EPSILON } from "../model/layers.ts";
 import { listCheckpoints, readRun, type WeightsOrigin } from "../run/mod.ts";
@@ -36,7 +36,7 @@ async function originAgain(
     return { ...initFrom, sha256: await hashIfThere(initFrom.file) ?? initFrom.sha256 };
   }
   const { file } = await findWeights(path, say);
-  return { path, file, sha256: await sha256File(file) };
+  return { path, file, sha256: await sha256OfWeights(file) };
 }
 
 /**
@@ -74,5 +74,5 @@ export async function startFrom(
         `this run's ${LAYER_NORM_EPSILON} takes its place`,
     );
   }
-  return { origin: { path, file, sha256: await sha256File(file) }, weights: tensors };
+  return { origin: { path, file, sha256: await sha256OfWeights(file) }, weights: tensors };
 }

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { Failure, messageOf } from "../failure.ts";
-import { sha256File } from "../files/mod.ts";
+import { readInputText } from "../files/mod.ts";
 import { parseConfig } from "../formats/huggingface.ts";
-import { readSafetensors } from "../formats/safetensors.ts";
+import { findWeightsFile, readWeightsFile, sha256OfWeights } from "../formats/safetensors.ts";
 import { isTorchFile, readTorch } from "../formats/torch.ts";
 import type { Grid } from "../model/masks.ts";
 import { latestCheckpoint, readRun, type SettingGroups, stateFile } from "../run/mod.ts";
@@ -46,14 +46,11 @@ async function findInDirectory(
   say: (text: string) => void,
 ): Promise<WeightsSource> {
   const configPath = join(path, CONFIG_FILE);
-  let text: string;
-  try {
-    text = await Deno.readTextFile(configPath);
-  } catch (error) {
+  const text = await readInputText(configPath).catch((error) => {
     throw refuse(path, `the directory has no readable ${CONFIG_FILE} (${messageOf(error)})`);
-  }
-  const weights = join(path, WEIGHTS_FILE);
-  if (await isFile(weights)) {
+  });
+  const weights = await findWeightsFile(path);
+  if (weights !== undefined) {
     const { heads, imageSize, patchSize, layerNormEpsilon } = parseConfig(text, configPath);
     return {
       file: weights,
@@ -97,16 +94,20 @@ export async function findWeights(
   return info.isDirectory ? await findInDirectory(path, say) : { file: path };
 }
 
-/** The tensors of a file, whichever of the two formats it has. */
+/** The tensors of a file, or of all that an index names, whichever of the two formats it has. */
 export async function readWeights(
   file: string,
   wanted: (name: string) => boolean,
 ): Promise<TensorRecord> {
   if (await isTorchFile(file)) return await readTorch(file, { wanted });
-  return (await readSafetensors(file, { wanted })).tensors;
+  return (await readWeightsFile(file, { wanted })).tensors;
 }
 
-/** The hash of a file; `undefined` when it is no longer there. */
+/** The hash of weights; `undefined` when they, or a part of them, are no longer there. */
 export async function hashIfThere(file: string): Promise<string | undefined> {
-  return await isFile(file) ? await sha256File(file) : undefined;
+  if (!await isFile(file)) return undefined;
+  return await sha256OfWeights(file).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  });
 }

@@ -3,6 +3,7 @@
  * beside the weights. The files of tests/fixtures/torch were written by torch 2.13.0 with make_kinds.py beside them.
  */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import fc from "fast-check";
 import { Failure } from "../../lib/failure.ts";
@@ -73,7 +74,7 @@ Deno.test("readTorch() names the object where there are no tensors but in it", a
 
 /** One byte per character. */
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  return new Uint8Array(Buffer.from(text, "latin1"));
 }
 
 function unicode(text: string): string {

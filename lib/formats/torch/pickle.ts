@@ -1,9 +1,15 @@
 import { Cursor, PickleError } from "./cursor.ts";
-
-/** What a pickle may name: a constant, or a function that Python would call. */
-export type PickleGlobal =
-  | { readonly constant: unknown }
-  | { readonly call: (args: readonly unknown[]) => unknown };
+import {
+  Foreign,
+  MARK,
+  Memo,
+  MOST_CONTAINERS,
+  MOST_INSTRUCTIONS,
+  Named,
+  type PickleGlobal,
+  Stack,
+  Tuple,
+} from "./machine.ts";
 
 /** What a reader of pickles knows about the world outside. */
 export interface PickleWorld {
@@ -11,42 +17,6 @@ export interface PickleWorld {
   readonly globals: ReadonlyMap<string, PickleGlobal>;
   /** The object that a persistent id stands for. */
   persistent(id: unknown): unknown;
-}
-
-/** A Python tuple; lists are arrays, dictionaries are maps with text or numbers as keys. */
-export class Tuple {
-  readonly items: readonly unknown[];
-
-  constructor(items: readonly unknown[]) {
-    this.items = items;
-  }
-}
-
-/** An object that Python would make by code that is not here: its name, and nothing that it holds. */
-export class Foreign {
-  readonly name: string;
-
-  constructor(name: string) {
-    this.name = name;
-  }
-}
-
-/** A function or class that a pickle names, not what it makes. */
-class Named {
-  readonly name: string;
-  readonly global: PickleGlobal | undefined;
-
-  constructor(name: string, global: PickleGlobal | undefined) {
-    this.name = name;
-    this.global = global;
-  }
-
-  /** What Python would make. */
-  call(args: Tuple): unknown {
-    if (this.global === undefined) return new Foreign(this.name);
-    if ("call" in this.global) return this.global.call(args.items);
-    throw new PickleError("its pickle calls what is no function");
-  }
 }
 
 /**
@@ -58,46 +28,8 @@ const HOSTILE = new RegExp(
     "|(builtins|__builtin__)\\.(eval|exec|execfile|compile|open|__import__|input|breakpoint)$)",
 );
 
-/** Where a list of items on the stack starts. */
-const MARK = Symbol("mark");
-
 /** Bytes of a pickle; arrays that lie in it and not in storages of their own are no weights of ours. */
 export const LARGEST_PICKLE_BYTES = 1 << 26;
-
-/** A pickle of a byte per instruction would else become objects of a hundred. */
-const MOST_INSTRUCTIONS = 4_000_000, MOST_CONTAINERS = 1_000_000;
-
-class Stack {
-  readonly #items: unknown[] = [];
-
-  push(value: unknown): void {
-    this.#items.push(value);
-  }
-
-  pop(): unknown {
-    if (this.#items.length === 0 || this.#items.at(-1) === MARK) {
-      throw new PickleError("its pickle takes from an empty stack");
-    }
-    return this.#items.pop();
-  }
-
-  top(): unknown {
-    const value = this.#items.at(-1);
-    return value === MARK || this.#items.length === 0 ? this.pop() : value;
-  }
-
-  /** So many items, in the order in which they were put there. */
-  popAll(count: number): unknown[] {
-    return Array.from({ length: count }, () => this.pop()).reverse();
-  }
-
-  /** Everything since the last mark, which goes too. */
-  popMarked(): unknown[] {
-    const mark = this.#items.lastIndexOf(MARK);
-    if (mark < 0) throw new PickleError("its pickle lacks a mark");
-    return this.#items.splice(mark).slice(1);
-  }
-}
 
 function intoList(list: unknown, items: readonly unknown[]): void {
   if (list instanceof Foreign) return;
@@ -114,26 +46,6 @@ function intoMap(map: unknown, items: readonly unknown[]): void {
   for (let i = 0; i < items.length; i += 2) {
     const key = items[i];
     if (typeof key === "string" || typeof key === "number") map.set(key, items[i + 1]);
-  }
-}
-
-/** What a pickle refers to again, by numbers that it counts up. */
-class Memo {
-  readonly #values: unknown[] = [];
-
-  put(index: number, value: unknown): void {
-    if (index > MOST_INSTRUCTIONS) throw new PickleError("its pickle counts what it has not said");
-    this.#values[index] = value;
-  }
-
-  add(value: unknown): void {
-    this.#values.push(value);
-  }
-
-  get(index: number): unknown {
-    const value = this.#values[index];
-    if (value === undefined) throw new PickleError("its pickle refers to what it has not said");
-    return value;
   }
 }
 

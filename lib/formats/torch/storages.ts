@@ -2,7 +2,7 @@
 import type { HostTensor } from "../../tensor.ts";
 import { fromBfloat16, fromHalf } from "../half.ts";
 import { PickleError } from "./cursor.ts";
-import { type PickleGlobal, Tuple } from "./pickle.ts";
+import { type PickleGlobal, Tuple } from "./machine.ts";
 
 /** The type of the elements of a storage. */
 export interface StorageType {

@@ -1,7 +1,8 @@
 /** What the pickles of torch make: tensors that are views of storages, in dictionaries, beside whatever else. */
 import { type HostTensor, sizeOf, type TensorRecord } from "../../tensor.ts";
 import { PickleError } from "./cursor.ts";
-import { Foreign, type PickleGlobal, type PickleWorld, Tuple } from "./pickle.ts";
+import { Foreign, type PickleGlobal, Tuple } from "./machine.ts";
+import type { PickleWorld } from "./pickle.ts";
 import { isCount, type Storage, STORAGE_GLOBALS, storageOf, StorageRef } from "./storages.ts";
 
 /** A view of a storage; its values are still in the file. */
