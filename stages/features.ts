@@ -30,6 +30,7 @@ import {
 } from "../lib/features/mod.ts";
 import { sha256 } from "../lib/files/mod.ts";
 import { FeatureWriter } from "../lib/formats/arrow.ts";
+import { filesOfWeights, sha256OfWeights } from "../lib/formats/safetensors.ts";
 import { createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
 
 const FLAGS = {
@@ -165,18 +166,13 @@ async function encoderSource(
 ): Promise<Source> {
   const { encoder: directory, layers, pool, threads } = options;
   await expectInput(directory, "open the encoder", ENCODER_HINT);
-  const action = `open the encoder "${directory}"`;
-  const hashed = async (file: string, hint: string) => {
-    const path = join(directory, file);
-    await expectInput(path, action, hint);
-    return await hashInput(path, action);
-  };
-  const { config: configFile, preprocessor, weights } = ENCODER_FILES;
-  const inputs = [
-    await hashed(configFile, ENCODER_HINT),
-    await hashed(preprocessor, ENCODER_HINT),
-  ];
   const settings = await readEncoderSettings(directory);
+  const inputs: FileRecord[] = [];
+  for (const path of settings.files) {
+    inputs.push(await hashInput(path, `open the encoder "${directory}"`));
+  }
+  const weights = await filesOfWeights(settings.weightsFile);
+  const encoderSha256 = sha256OfWeights(inputs.slice(-weights.length));
   const { config } = imageSize === undefined ? settings : settingsAt(settings, imageSize);
   if (config.depth < LAYERS[layers]) {
     refuse(
@@ -184,7 +180,15 @@ async function encoderSource(
         `"${directory}" has ${config.depth}, use --layers last`,
     );
   }
-  inputs.push(await hashed(weights, "export the encoder again"));
+  if (settings.assumed) {
+    const { mean, std } = settings.preprocessing;
+    printMessage(
+      "features",
+      `"${directory}" has no ${ENCODER_FILES.preprocessor}: assuming the statistics of ImageNet ` +
+        `(mean ${mean.join(", ")}, standard deviation ${std.join(", ")}) and images of ` +
+        `${config.imageSize.join("x")} pixels, bicubic`,
+    );
+  }
   return {
     inputs,
     async open() {
@@ -198,7 +202,7 @@ async function encoderSource(
         embedder: await encoderEmbedder(encoder, { runtime, layers: LAYERS[layers] }),
         metadata: {
           "ijepa.encoder": encoder.network,
-          "ijepa.encoder_sha256": inputs.at(-1)!.sha256,
+          "ijepa.encoder_sha256": encoderSha256,
           ...(encoder.step === undefined ? {} : { "ijepa.step": String(encoder.step) }),
           "ijepa.layers": layers,
           "ijepa.pool": pool,

@@ -1,6 +1,8 @@
-import { join } from "node:path";
-import { Failure, messageOf } from "../failure.ts";
+import { basename, dirname, join } from "node:path";
+import { Failure } from "../failure.ts";
+import { readInputText } from "../files/mod.ts";
 import {
+  defaultPreprocessing,
   formatConfig,
   formatPreprocessor,
   fromHuggingFace,
@@ -10,10 +12,17 @@ import {
   type Preprocessing,
   toHuggingFace,
 } from "../formats/huggingface.ts";
-import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
+import {
+  filesOfWeights,
+  findWeightsFile,
+  listWeightsFile,
+  readWeightsFile,
+  type TensorEntry,
+  writeSafetensors,
+} from "../formats/safetensors.ts";
 import type { EncoderConfig } from "../model/config.ts";
 import { finishedShapes } from "../model/parameters.ts";
-import type { FloatTensor, TensorRecord } from "../tensor.ts";
+import type { FloatTensor } from "../tensor.ts";
 
 /** Weights of a finished encoder under the official names, the position table included. */
 export type EncoderWeights = Readonly<Record<string, FloatTensor>>;
@@ -62,25 +71,16 @@ export async function writeEncoder(
 
 async function readText(directory: string, file: string): Promise<string> {
   const path = join(directory, file);
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    const why = error instanceof Deno.errors.NotFound
-      ? "does not exist"
-      : `is not readable (${messageOf(error)})`;
-    throw new Failure(
-      "missing",
-      `Cannot open the encoder "${directory}": "${path}" ${why}, give a directory that ` +
-        `"deno task checkpoint" has written`,
-      { cause: error },
-    );
-  }
+  return await readInputText(path, {
+    begin: `Cannot open the encoder "${directory}": "${path}"`,
+    advice: `give a directory that "deno task checkpoint" has written`,
+  });
 }
 
-/** Fails unless the tensors are those wanted, each in its shape. */
+/** Fails unless the tensors of a file are those wanted, each in its shape: before any is loaded. */
 function expectTensors(
   path: string,
-  tensors: TensorRecord,
+  entries: readonly TensorEntry[],
   shapes: Readonly<Record<string, readonly number[]>>,
 ): void {
   const refuse = (what: string): never => {
@@ -90,62 +90,95 @@ function expectTensors(
         `export the encoder again`,
     );
   };
+  const found = new Map(entries.map((entry) => [entry.name, entry]));
   for (const [name, shape] of Object.entries(shapes)) {
-    const tensor = Object.hasOwn(tensors, name) ? tensors[name] : undefined;
     const wanted = `float32 [${shape.join(" ")}]`;
-    if (tensor === undefined) {
-      refuse(`tensor "${name}" is missing, wanted ${wanted}`);
-    } else if (tensor.dtype !== "float32" || tensor.shape.join() !== shape.join()) {
-      refuse(
-        `tensor "${name}" is ${tensor.dtype} [${tensor.shape.join(" ")}], wanted ${wanted}`,
-      );
+    const entry = found.get(name);
+    if (entry === undefined) return refuse(`tensor "${name}" is missing, wanted ${wanted}`);
+    const { type: { dtype }, shape: got } = entry;
+    if (dtype !== "float32" || got.join() !== shape.join()) {
+      refuse(`tensor "${name}" is ${dtype} [${got.join(" ")}], wanted ${wanted}`);
     }
   }
-  const extra = Object.keys(tensors).find((name) => !Object.hasOwn(shapes, name));
+  const extra = entries.find(({ name }) => !Object.hasOwn(shapes, name));
   if (extra !== undefined) {
-    const { dtype, shape } = tensors[extra]!;
-    refuse(`tensor "${extra}" (${dtype} [${shape.join(" ")}]) is extra, wanted no such tensor`);
+    const { name, type: { dtype }, shape } = extra;
+    refuse(`tensor "${name}" (${dtype} [${shape.join(" ")}]) is extra, wanted no such tensor`);
   }
 }
 
-/** Configuration and preprocessing only. @throws {Failure} as {@link readEncoder} */
-export async function readEncoderSettings(
-  directory: string,
-): Promise<Pick<Encoder, "config" | "preprocessing">> {
-  const { config: configFile, preprocessor } = ENCODER_FILES;
-  const config = parseConfig(await readText(directory, configFile), join(directory, configFile));
-  const preprocessing = parsePreprocessor(
-    await readText(directory, preprocessor),
-    join(directory, preprocessor),
+/** What an encoder's directory says, without the weights. */
+export interface EncoderSettings extends Pick<Encoder, "config" | "preprocessing"> {
+  /** Whether the preprocessing is the usual one, because the directory states none. */
+  readonly assumed: boolean;
+  /** The weights: one file, or the index of several. */
+  readonly weightsFile: string;
+  /** All files that decide what the encoder does, the weights last. */
+  readonly files: readonly string[];
+}
+
+async function readPreprocessing(
+  path: string,
+  { imageSize }: EncoderConfig,
+): Promise<Preprocessing | undefined> {
+  const there = await Deno.lstat(path).then(() => true, () => false);
+  if (!there) return undefined;
+  const preprocessing = parsePreprocessor(await readText(dirname(path), basename(path)), path);
+  if (preprocessing.size.join() === imageSize.join()) return preprocessing;
+  throw new Failure(
+    "data",
+    `Cannot read "${path}": it makes images of ${preprocessing.size.join("x")} pixels, but ` +
+      `${ENCODER_FILES.config} beside it wants ${imageSize.join("x")}, export the encoder again`,
   );
-  if (preprocessing.size.join() !== config.imageSize.join()) {
-    throw new Failure(
-      "data",
-      `Cannot read "${join(directory, preprocessor)}": it makes images of ` +
-        `${preprocessing.size.join("x")} pixels, but ${configFile} beside it wants ` +
-        `${config.imageSize.join("x")}, export the encoder again`,
-    );
-  }
-  return { config, preprocessing };
 }
 
 /**
- * Reads an encoder directory in Hugging Face layout.
+ * Configuration, preprocessing and where the weights are. Where there is no `preprocessor_config.json`, as after
+ * `save_pretrained` of the model alone, the usual preprocessing is assumed.
+ *
+ * @throws {Failure} as {@link readEncoder}
+ */
+export async function readEncoderSettings(directory: string): Promise<EncoderSettings> {
+  const configPath = join(directory, ENCODER_FILES.config);
+  const config = parseConfig(await readText(directory, ENCODER_FILES.config), configPath);
+  const preprocessorPath = join(directory, ENCODER_FILES.preprocessor);
+  const stated = await readPreprocessing(preprocessorPath, config);
+  const weightsFile = await findWeightsFile(directory);
+  if (weightsFile === undefined) {
+    throw new Failure(
+      "missing",
+      `Cannot open the encoder "${directory}": "${join(directory, ENCODER_FILES.weights)}" ` +
+        "does not exist, export the encoder again",
+    );
+  }
+  const settings = stated === undefined ? [configPath] : [configPath, preprocessorPath];
+  return {
+    config,
+    preprocessing: stated ?? defaultPreprocessing(config.imageSize),
+    assumed: stated === undefined,
+    weightsFile,
+    files: [...settings, ...await filesOfWeights(weightsFile)],
+  };
+}
+
+/**
+ * Reads an encoder directory in Hugging Face layout. Weights in half precision become float32.
  *
  * @throws {Failure} `missing`: a file is not there; `data`: it is no I-JEPA encoder, or a tensor is missing, extra or
  * misshapen
  */
 export async function readEncoder(directory: string): Promise<Encoder> {
-  const settings = await readEncoderSettings(directory);
-  const path = join(directory, ENCODER_FILES.weights);
-  const { tensors, metadata } = await readSafetensors(path);
-  const shapes = finishedShapes(settings.config);
-  expectTensors(path, tensors, huggingFaceShapes(shapes));
+  const { config, preprocessing, weightsFile } = await readEncoderSettings(directory);
+  const shapes = finishedShapes(config);
+  const { entries, metadata } = await listWeightsFile(weightsFile);
+  expectTensors(weightsFile, entries, huggingFaceShapes(shapes));
+  const { tensors } = await readWeightsFile(weightsFile);
   const step = metadata[STEP_KEY];
   return {
-    ...settings,
+    config,
+    preprocessing,
     weights: fromHuggingFace(tensors, shapes) as EncoderWeights,
     network: metadata[NETWORK_KEY] ?? "unknown",
-    ...(step === undefined ? {} : { step: Number(step) }),
+    ...(/^\d{1,15}$/.test(step ?? "") ? { step: Number(step) } : {}),
   };
 }

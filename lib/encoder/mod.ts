@@ -7,6 +7,7 @@ export { checkOnnx, type OnnxCheck } from "./check.ts";
 export {
   type Encoder,
   ENCODER_FILES,
+  type EncoderSettings,
   type EncoderWeights,
   readEncoder,
   readEncoderSettings,
@@ -14,4 +15,5 @@ export {
 } from "./directory.ts";
 export { modelCard, type Origin } from "./model_card.ts";
 export { onnxModelOf, writeOnnx } from "./onnx.ts";
-export { encoderAt, IMAGE_SIZE_FLAG, parseImageSize, resizeTo, settingsAt } from "./resolution.ts";
+export { encoderAt, IMAGE_SIZE_FLAG, parseImageSize, settingsAt } from "./resolution.ts";
+export { resizeTo } from "../formats/huggingface.ts";

@@ -3,7 +3,7 @@ import { gridOf } from "../model/config.ts";
 import { MOST_PATCHES, MOST_SIDE } from "../model/limits.ts";
 import { POSITIONS, resizePositions } from "../model/positions.ts";
 import { nearestMultiples } from "../nearest.ts";
-import type { Preprocessing } from "../formats/huggingface.ts";
+import { type Resize, resizeTo } from "../formats/huggingface.ts";
 import type { Encoder } from "./directory.ts";
 
 /** The flag that asks for another resolution. */
@@ -12,22 +12,6 @@ export const IMAGE_SIZE_FLAG = {
   placeholder: "PIXELS",
   help: "another input, 448 or 224x448 (height x width); positions are resized (bicubic)",
 } as const;
-
-/** How images are brought to an encoder's size. */
-type Resize = Pick<Preprocessing, "resize" | "shorterSide" | "size">;
-
-/**
- * For a square input the shorter side is scaled and the centre cut out. For any other the whole image is scaled to it: a
- * crop out of a square would lose most of the picture, and images of the input's own proportions lose nothing.
- *
- * @param size height and width of the input, pixels
- * @param margin shorter side of the scaled image, relative to the crop's
- */
-export function resizeTo(size: readonly [height: number, width: number], margin = 1): Resize {
-  const [height, width] = size;
-  if (height !== width) return { resize: "stretch", size };
-  return { resize: "shorter-side", shorterSide: Math.round(height * margin), size };
-}
 
 /** What comes with a resolution: everything but the weights. */
 type Settings = Pick<Encoder, "config" | "preprocessing">;

@@ -7,6 +7,6 @@ export { forEachConcurrently } from "./concurrent.ts";
 export { canonicalJson, sha256, sha256File, sha256Lines } from "./hash.ts";
 export { type JsonReading, readJson } from "./json.ts";
 export { holdLock, type LockOptions } from "./lock.ts";
-export { readFully } from "./read.ts";
+export { openInput, readFully, readInputText } from "./read.ts";
 export { systemCode, systemReason } from "./system_error.ts";
 export { outputFailure, syncEntry, syncEntrySync, syncPath, writeFileAtomically } from "./write.ts";

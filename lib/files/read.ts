@@ -1,3 +1,80 @@
+import { Failure, messageOf } from "../failure.ts";
+import { systemReason } from "./system_error.ts";
+
+/** How a file begins that `git lfs pull` would replace, and the most bytes it has. */
+const LFS_POINTER = "version https://git-lfs.github.com/spec/";
+const LARGEST_POINTER_BYTES = 1024;
+
+const LARGEST_SETTINGS_BYTES = 1e6;
+
+/** What a message says when a file cannot be opened. */
+interface Opening {
+  /** How it begins, up to the verb. @default `Cannot read "PATH": it` */
+  readonly begin?: string;
+  /** What to do when there is none. @default "check the path" */
+  readonly advice?: string;
+}
+
+async function isLfsPointer(file: Deno.FsFile): Promise<boolean> {
+  if ((await file.stat()).size > LARGEST_POINTER_BYTES) return false;
+  const start = new Uint8Array(LFS_POINTER.length);
+  const whole = await readFully(file, start, 0);
+  await file.seek(0, Deno.SeekMode.Start);
+  return whole && new TextDecoder().decode(start) === LFS_POINTER;
+}
+
+/** A pipe would wait for somebody to write, and a directory fails only when it is read. */
+async function openPlain(path: string): Promise<Deno.FsFile> {
+  const { isFile, isDirectory } = await Deno.stat(path);
+  if (isDirectory) throw new Deno.errors.IsADirectory("it is a directory");
+  if (!isFile) throw new Error("it is a pipe or a device, wanted a file");
+  return await Deno.open(path);
+}
+
+/**
+ * Opens a file that somebody gave, for reading.
+ *
+ * @throws {Failure} `missing`: not there, not readable, or no file; `data`: a pointer of Git LFS in its place
+ */
+export async function openInput(
+  path: string,
+  { begin = `Cannot read "${path}": it`, advice = "check the path" }: Opening = {},
+): Promise<Deno.FsFile> {
+  const refuse = (kind: "missing" | "data", why: string, cause?: unknown): Failure =>
+    new Failure(kind, `${begin} ${why}`, { cause });
+  let file: Deno.FsFile;
+  try {
+    file = await openPlain(path);
+  } catch (error) {
+    throw error instanceof Deno.errors.NotFound
+      ? refuse("missing", `does not exist, ${advice}`, error)
+      : refuse("missing", `is not readable (${systemReason(path, error) ?? messageOf(error)})`);
+  }
+  if (!await isLfsPointer(file)) return file;
+  file.close();
+  throw refuse("data", "is a pointer of Git LFS, not the file, fetch it with git lfs pull");
+}
+
+/**
+ * The text of a file of settings.
+ *
+ * @throws {Failure} as {@link openInput}; `data`: it is longer than settings are
+ */
+export async function readInputText(path: string, opening: Opening = {}): Promise<string> {
+  using file = await openInput(path, opening);
+  const { size } = await file.stat();
+  if (size > LARGEST_SETTINGS_BYTES) {
+    const { begin = `Cannot read "${path}": it` } = opening;
+    throw new Failure(
+      "data",
+      `${begin} has ${size} bytes, wanted at most ${LARGEST_SETTINGS_BYTES}`,
+    );
+  }
+  const bytes = new Uint8Array(size);
+  await readFully(file, bytes);
+  return new TextDecoder().decode(bytes);
+}
+
 /**
  * Fills a buffer from a file: from the given byte on, or from where the file stands.
  *

@@ -12,7 +12,10 @@ export {
   toHuggingFace,
 } from "./huggingface/names.ts";
 export {
+  defaultPreprocessing,
   formatPreprocessor,
   parsePreprocessor,
   type Preprocessing,
+  type Resize,
+  resizeTo,
 } from "./huggingface/preprocessor.ts";

@@ -6,8 +6,16 @@ import { gridOf, type ModelConfig } from "../model/config.ts";
 import type { Grid } from "../model/masks.ts";
 import { encoderShapes, predictorShapes, type ShapeTable } from "../model/parameters.ts";
 import { POSITIONS, PREDICTOR_POSITIONS } from "../model/positions.ts";
-import { prefixed, type TensorRecord } from "../tensor.ts";
-import { fitTable, type FoundTensor, TABLE_NAMES, toFloat32 } from "./tables.ts";
+import { type HostTensor, prefixed, type TensorRecord } from "../tensor.ts";
+import {
+  describeNames,
+  type Found,
+  type Network,
+  someOf,
+  sortByNetwork,
+  WANTED_NAME,
+} from "./names.ts";
+import { fitTable, TABLE_NAMES, toFloat32 } from "./tables.ts";
 
 /** Weights under the names that a run has for them, and what to tell a person about them. */
 export interface MappedWeights {
@@ -16,13 +24,6 @@ export interface MappedWeights {
   readonly told: readonly string[];
 }
 
-type Network = "encoder" | "target_encoder" | "predictor";
-
-/** Tensors of one network, with the names they have in the file for messages. */
-type Found = ReadonlyMap<string, FoundTensor>;
-
-/** Left by data-parallel training. */
-const WRAPPER = "module.";
 const COMPLAINTS_SHOWN = 3;
 
 /** Whether a tensor of a checkpoint is a weight; moments of optimizers need not be loaded. */
@@ -30,51 +31,44 @@ export function isWeight(name: string): boolean {
   return !/^(moment1|moment2|opt|scaler)\./.test(name);
 }
 
-/** `encoder.` is also how transformers calls the blocks of an encoder: `encoder.layer.0...`. */
-function placeOf(name: string): readonly [Network, rest: string] {
-  const bare = name.startsWith(WRAPPER) ? name.slice(WRAPPER.length) : name;
-  const match = /^(encoder|target_encoder|predictor)\.(?!layer\.)(.+)$/.exec(bare);
-  if (match === null) return ["encoder", bare];
-  const [, network, rest] = match as unknown as [string, Network, string];
-  return [network, rest.startsWith(WRAPPER) ? rest.slice(WRAPPER.length) : rest];
+/** What does not fit, one phrase each. */
+interface Complaints {
+  /** Missing, misshapen, or not finite. */
+  readonly lacking: string[];
+  /** Without a place. */
+  readonly unplaced: string[];
 }
 
-function sortByNetwork(tensors: TensorRecord): Readonly<Record<Network, Found>> {
-  const networks = {
-    encoder: new Map<string, FoundTensor>(),
-    target_encoder: new Map<string, FoundTensor>(),
-    predictor: new Map<string, FoundTensor>(),
-  };
-  for (const [shown, tensor] of Object.entries(tensors)) {
-    const [network, name] = placeOf(shown);
-    // Two tensors for one place: the second one finds none under its whole name.
-    networks[network].set(networks[network].has(name) ? shown : name, { tensor, shown });
-  }
-  return networks;
+function isFloat(tensor: HostTensor): boolean {
+  return tensor.dtype === "float32" || tensor.dtype === "float64";
 }
 
-/** What does not fit, one phrase each: missing, misshapen, or without a place. */
-function complaintsOf(network: Network, found: Found, shapes: ShapeTable): string[] {
-  const complaints: string[] = [];
+function complain(
+  { lacking, unplaced }: Complaints,
+  { network, found, shapes }: {
+    readonly network: Network;
+    readonly found: Found;
+    readonly shapes: ShapeTable;
+  },
+): void {
   for (const [name, shape] of Object.entries(shapes)) {
     const wanted = `wanted [${shape.join(" ")}]`;
     const here = found.get(name);
     if (here === undefined) {
-      complaints.push(`${name} of the ${wordsOf(network)} is missing, ${wanted}`);
-    } else if (!/^float/.test(here.tensor.dtype) || here.tensor.shape.join() !== shape.join()) {
+      lacking.push(`${name} of the ${wordsOf(network)} is missing, ${wanted}`);
+    } else if (!isFloat(here.tensor) || here.tensor.shape.join() !== shape.join()) {
       const { dtype, shape: got } = here.tensor;
-      const type = /^float/.test(dtype) ? "" : `${dtype} `;
-      complaints.push(`${here.shown} is ${type}[${got.join(" ")}], ${wanted}`);
+      const type = isFloat(here.tensor) ? "" : `${dtype} `;
+      lacking.push(`${here.shown} is ${type}[${got.join(" ")}], ${wanted}`);
     } else {
       const bad = (here.tensor.data as Float32Array).find((value) => !Number.isFinite(value));
-      if (bad !== undefined) complaints.push(`${here.shown} [${shape.join(" ")}] holds ${bad}`);
+      if (bad !== undefined) lacking.push(`${here.shown} [${shape.join(" ")}] holds ${bad}`);
     }
   }
   for (const [name, { tensor, shown }] of found) {
     if (Object.hasOwn(shapes, name) || TABLE_NAMES.includes(name)) continue;
-    complaints.push(`${shown} [${tensor.shape.join(" ")}] has no place`);
+    unplaced.push(`${shown} [${tensor.shape.join(" ")}] has no place`);
   }
-  return complaints;
 }
 
 function wordsOf(network: Network): string {
@@ -93,15 +87,21 @@ function take(found: Found, shapes: ShapeTable, official: ShapeTable): TensorRec
   return shapes === official ? tensors : fromHuggingFace(tensors, official);
 }
 
-function refuse(path: string, complaints: readonly string[]): Failure {
-  const more = complaints.length - COMPLAINTS_SHOWN;
-  const shown = complaints.slice(0, COMPLAINTS_SHOWN).join(", ");
-  const rest = more > 0 ? ` and ${more} more do not fit` : "";
+function refuse(path: string, what: string): Failure {
   return new Failure(
     "data",
-    `Cannot start from "${path}": ${shown}${rest}, ` +
+    `Cannot start from "${path}": ${what}, ` +
       "give weights of this model or set model.* to their sizes",
   );
+}
+
+/** Some of each kind, so that what is missing does not hide what is there instead. */
+function summaryOf({ lacking, unplaced }: Complaints): string {
+  return [lacking, unplaced].filter((kind) => kind.length > 0).map((kind) => {
+    const more = kind.length - COMPLAINTS_SHOWN;
+    const shown = kind.slice(0, COMPLAINTS_SHOWN).join(", ");
+    return more > 0 ? `${shown} and ${more} more do not fit` : shown;
+  }).join("; ");
 }
 
 function countOf(tensors: TensorRecord): string {
@@ -109,7 +109,7 @@ function countOf(tensors: TensorRecord): string {
 }
 
 /**
- * Maps official, timm and Hugging Face names, with or without `module.`, to the names of a run. A file with one encoder
+ * Maps official, timm and Hugging Face names, with whatever in front, to the names of a run. A file with one encoder
  * gives it to both networks; a predictor is taken if there is one. Every tensor must have a place and fit it; position
  * tables are resized. A network without a table keeps the sine-cosine one.
  *
@@ -125,18 +125,25 @@ export function mapWeights(
     readonly grid?: Grid | undefined;
   },
 ): MappedWeights {
-  const networks = sortByNetwork(tensors);
+  const { networks, stripped, outside, ambiguous } = sortByNetwork(tensors);
+  if (ambiguous.length > 0) {
+    throw refuse(path, `it has ${ambiguous.join(", and ")}, save those alone that are meant`);
+  }
+  if (networks.encoder.size + networks.target_encoder.size === 0) {
+    throw refuse(path, `${describeNames(Object.keys(tensors))}, wanted ${WANTED_NAME}`);
+  }
   const target: Network = networks.target_encoder.size > 0 ? "target_encoder" : "encoder";
   const context: Network = networks.encoder.size > 0 ? "encoder" : target;
   const official = encoderShapes(model.encoder);
-  const complaints: string[] = [], told: string[] = [];
+  const complaints: Complaints = { lacking: [], unplaced: [] }, told: string[] = [];
+  const countOfComplaints = () => complaints.lacking.length + complaints.unplaced.length;
   function mapTable(network: Network, name: string, width: number): TensorRecord {
     const found = TABLE_NAMES.map((known) => networks[network].get(known))
       .find((tensor) => tensor !== undefined);
     if (found === undefined) return {};
     const fitted = fitTable(found, { width, own: gridOf(model.encoder), source: grid });
     if ("complaint" in fitted) {
-      complaints.push(fitted.complaint);
+      complaints.lacking.push(fitted.complaint);
       return {};
     }
     if (fitted.told !== undefined) told.push(fitted.told);
@@ -145,9 +152,8 @@ export function mapWeights(
   function mapNetwork(network: Network, own: ShapeTable): TensorRecord {
     const found = networks[network];
     const shapes = network !== "predictor" && isHuggingFace(found) ? huggingFaceShapes(own) : own;
-    const these = complaintsOf(network, found, shapes);
-    complaints.push(...these);
-    if (these.length > 0) return {};
+    complain(complaints, { network, found, shapes });
+    if (countOfComplaints() > 0) return {};
     const [name, width] = network === "predictor"
       ? [PREDICTOR_POSITIONS, model.predictor.width]
       : [POSITIONS, model.encoder.width];
@@ -158,7 +164,7 @@ export function mapWeights(
   const predictor = networks.predictor.size === 0
     ? undefined
     : mapNetwork("predictor", predictorShapes(model));
-  if (complaints.length > 0) throw refuse(path, complaints);
+  if (countOfComplaints() > 0) throw refuse(path, summaryOf(complaints));
   const shares = [
     `${countOf(encoder)} to the encoder`,
     `${target === context ? "the same" : countOf(targetEncoder)} to the target encoder`,
@@ -166,8 +172,11 @@ export function mapWeights(
       ? "none to the predictor, which is new"
       : `${countOf(predictor)} to the predictor`,
   ];
-  const stripped = Object.keys(tensors).some((name) => /(^|\.)module\./.test(name));
-  const note = stripped ? '; "module." stripped from the names' : "";
+  const quoted = stripped.map((part) => JSON.stringify(part)).join(" and ");
+  const note = stripped.length > 0 ? `; ${quoted} stripped from the names` : "";
+  if (outside.length > 0) {
+    told.push(`passed over what belongs to no network of a run: ${someOf(outside)}`);
+  }
   return {
     tensors: {
       ...prefixed("encoder.", encoder),

@@ -11,7 +11,7 @@ import { LAYER_NORM_EPSILON } from "../model/layers.ts";
 import { listCheckpoints, readRun, type WeightsOrigin } from "../run/mod.ts";
 import type { TensorRecord } from "../tensor.ts";
 import { isWeight, mapWeights } from "./mapping.ts";
-import { findWeights, hashIfThere, readWeights } from "./source.ts";
+import { findWeights, hashIfThere, hashWeights, readWeights } from "./source.ts";
 
 export { drawInitialState } from "./initial_state.ts";
 export { startingState } from "./starting_state.ts";
@@ -36,7 +36,7 @@ async function originAgain(
     return { ...initFrom, sha256: await hashIfThere(initFrom.file) ?? initFrom.sha256 };
   }
   const { file } = await findWeights(path, say);
-  return { path, file, sha256: (await hashInput(file, `start from "${path}"`)).sha256 };
+  return { path, file, sha256: await hashWeights(file, `start from "${path}"`) };
 }
 
 /**
@@ -67,7 +67,7 @@ export async function startFrom(
         `set model.heads to ${heads} or give other weights`,
     );
   }
-  const { sha256 } = await hashInput(file, action);
+  const sha256 = await hashWeights(file, action);
   const weights = await readWeights(file, isWeight);
   const { tensors, told } = mapWeights(weights, { path: file, model, grid });
   for (const text of told) say(text);

@@ -1,8 +1,14 @@
 import { join } from "node:path";
+import { type FileRecord, hashInput } from "../artifact/mod.ts";
 import { Failure, messageOf } from "../failure.ts";
-import { sha256File } from "../files/mod.ts";
+import { readInputText, sha256File, systemCode } from "../files/mod.ts";
 import { parseConfig } from "../formats/huggingface.ts";
-import { readSafetensors } from "../formats/safetensors.ts";
+import {
+  filesOfWeights,
+  findWeightsFile,
+  readWeightsFile,
+  sha256OfWeights,
+} from "../formats/safetensors.ts";
 import { isTorchFile, readTorch } from "../formats/torch.ts";
 import type { Grid } from "../model/masks.ts";
 import { latestCheckpoint, readRun, stateFile } from "../run/mod.ts";
@@ -47,14 +53,11 @@ async function findInDirectory(
   say: (text: string) => void,
 ): Promise<WeightsSource> {
   const configPath = join(path, CONFIG_FILE);
-  let text: string;
-  try {
-    text = await Deno.readTextFile(configPath);
-  } catch (error) {
+  const text = await readInputText(configPath).catch((error) => {
     throw refuse(path, `the directory has no readable ${CONFIG_FILE} (${messageOf(error)})`);
-  }
-  const weights = join(path, WEIGHTS_FILE);
-  if (await isFile(weights)) {
+  });
+  const weights = await findWeightsFile(path);
+  if (weights !== undefined) {
     const { heads, imageSize, patchSize, layerNormEpsilon } = parseConfig(text, configPath);
     return {
       file: weights,
@@ -93,16 +96,36 @@ export async function findWeights(
   return info.isDirectory ? await findInDirectory(path, say) : { file: path };
 }
 
-/** The tensors of a file, whichever of the two formats it has. */
+/** The tensors of a file, or of all that an index names, whichever of the two formats it has. */
 export async function readWeights(
   file: string,
   wanted: (name: string) => boolean,
 ): Promise<TensorRecord> {
   if (await isTorchFile(file)) return await readTorch(file, { wanted });
-  return (await readSafetensors(file, { wanted })).tensors;
+  return (await readWeightsFile(file, { wanted })).tensors;
 }
 
-/** The hash of a file; `undefined` when it is no longer there. */
+/**
+ * The hash of weights; each of their files is held against its receipt, where there is one.
+ *
+ * @throws {Failure} `missing`: a file is not readable; `data`: changed since it was made
+ */
+export async function hashWeights(file: string, action: string): Promise<string> {
+  const files: FileRecord[] = [];
+  for (const path of await filesOfWeights(file)) files.push(await hashInput(path, action));
+  return sha256OfWeights(files);
+}
+
+/** The hash of weights; `undefined` when they, or a part of them, are no longer there. */
 export async function hashIfThere(file: string): Promise<string | undefined> {
-  return await isFile(file) ? await sha256File(file) : undefined;
+  const files: FileRecord[] = [];
+  try {
+    for (const path of await filesOfWeights(file)) {
+      files.push({ path, sha256: await sha256File(path) });
+    }
+  } catch (error) {
+    if (systemCode(error) === "ENOENT" || (error as Failure).kind === "missing") return undefined;
+    throw error;
+  }
+  return sha256OfWeights(files);
 }

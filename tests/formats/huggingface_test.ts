@@ -170,15 +170,48 @@ Deno.test("parseConfig() names what it cannot run", () => {
   const change = (changes: object) => () =>
     parseConfig(JSON.stringify({ ...JSON.parse(formatConfig(HUGE)), ...changes }), "E/config.json");
   const cases: [object, string][] = [
-    [{ model_type: "vit" }, 'model_type must be "ijepa", got "vit"'],
-    [{ layer_norm_eps: 0 }, "layer_norm_eps must be between 0 and 1, got 0"],
-    [{ layer_norm_eps: "1e-6" }, 'layer_norm_eps must be between 0 and 1, got "1e-6"'],
-    [{ hidden_act: "relu" }, 'hidden_act must be "gelu", got "relu"'],
-    [{ num_channels: 1 }, "num_channels must be 3, got 1"],
-    [{ qkv_bias: false }, "qkv_bias must be true, got false"],
-    [{ hidden_size: "1280" }, 'hidden_size must be a whole number, got "1280"'],
-    [{ num_hidden_layers: undefined }, "num_hidden_layers must be a whole number, got undefined"],
-    [{ image_size: [1, 2, 3] }, "image_size must be pixels, got [1,2,3]"],
+    [{ model_type: "vit" }, '"model_type" wants "ijepa", got "vit"'],
+    [{ layer_norm_eps: 0 }, '"layer_norm_eps" wants a number between 0 and 1, got 0'],
+    [{ layer_norm_eps: -1e-6 }, '"layer_norm_eps" wants a number between 0 and 1, got -0.000001'],
+    [{ layer_norm_eps: 1 }, '"layer_norm_eps" wants a number between 0 and 1, got 1'],
+    [{ layer_norm_eps: "1e-6" }, '"layer_norm_eps" wants a number between 0 and 1, got "1e-6"'],
+    [{ hidden_act: "relu" }, '"hidden_act" wants "gelu", got "relu"'],
+    [{ num_channels: 1 }, '"num_channels" wants 3, got 1'],
+    [{ qkv_bias: false }, '"qkv_bias" wants true, got false'],
+    [{ hidden_size: "1280" }, '"hidden_size" wants a whole number from 1 to 65536, got "1280"'],
+    [{ hidden_size: 1e300 }, '"hidden_size" wants a whole number from 1 to 65536, got 1e+300'],
+    [{ hidden_size: -8 }, '"hidden_size" wants a whole number from 1 to 65536, got -8'],
+    [
+      { num_hidden_layers: 2 ** 31 },
+      '"num_hidden_layers" wants a whole number from 1 to 1024, got 2147483648',
+    ],
+    [
+      { num_hidden_layers: 2.5 },
+      '"num_hidden_layers" wants a whole number from 1 to 1024, got 2.5',
+    ],
+    [
+      { num_attention_heads: 0 },
+      '"num_attention_heads" wants a whole number from 1 to 1024, got 0',
+    ],
+    [
+      { intermediate_size: 2 ** 40 },
+      '"intermediate_size" wants a whole number from 1 to 1048576, got 1099511627776',
+    ],
+    [{ patch_size: 2 ** 20 }, '"patch_size" wants a whole number from 1 to 1024, got 1048576'],
+    [
+      { image_size: 2 ** 20 },
+      '"image_size" wants pixels, or height and width, at most 16384, got 1048576',
+    ],
+    [{ image_size: [] }, '"image_size" wants pixels, or height and width, at most 16384, got []'],
+    [
+      { image_size: 14 * 512 },
+      "image_size 7168x7168 has 262144 patches of 14, wanted at most 16384",
+    ],
+    [{ num_hidden_layers: undefined }, '"num_hidden_layers" is missing'],
+    [
+      { image_size: [1, 2, 3] },
+      '"image_size" wants pixels, or height and width, at most 16384, got [1,2,3]',
+    ],
     [{ image_size: 225 }, "image_size 225x225 is no multiple of patch_size 14"],
     [{ num_attention_heads: 7 }, "hidden_size 1280 is no multiple of num_attention_heads 7"],
   ];
@@ -191,7 +224,12 @@ Deno.test("parseConfig() names what it cannot run", () => {
   );
   assert.equal(
     refusal(() => parseConfig("[]", "E/config.json")),
-    'Cannot read "E/config.json": it is not a JSON object',
+    'Cannot read "E/config.json": "model_type" is missing',
+  );
+  const nest = "[".repeat(1e5) + "]".repeat(1e5);
+  assert.ok(
+    refusal(() => parseConfig(`{"model_type":${nest}}`, "E/config.json")).length < 200,
+    "a short sentence",
   );
 });
 
@@ -262,19 +300,25 @@ Deno.test("parsePreprocessor() names what it cannot repeat", () => {
       path,
     );
   const cases: [object, string][] = [
-    [{ do_resize: false }, "do_resize false is not supported"],
-    [{ do_normalize: false }, "do_normalize false is not supported"],
-    [{ rescale_factor: 1 }, "rescale_factor must be 1 / 255, got 1"],
-    [{ resample: 1 }, "resample must be 2 (bilinear) or 3 (bicubic), got 1"],
-    [{ image_mean: [0.5] }, "image_mean must be three numbers, got [0.5]"],
+    [{ do_resize: false }, '"do_resize" wants true, got false'],
+    [{ do_normalize: false }, '"do_normalize" wants true, got false'],
+    [{ rescale_factor: 1 }, '"rescale_factor" wants 1 / 255, got 1'],
+    [{ resample: 1 }, '"resample" wants 2 (bilinear) or 3 (bicubic), got 1'],
+    [{ image_mean: [0.5] }, '"image_mean.1" is missing'],
     [
       { image_std: [1, 0, 1] },
-      "image_std must be three numbers other than zero, got [1,0,1]",
+      '"image_std.1" wants three numbers above zero, got 0',
     ],
     [
       { size: { height: 8, width: 8 } },
-      'a centre crop needs size.shortest_edge and crop_size, got {"height":8,"width":8} and ' +
-      '{"height":224,"width":192}',
+      "a centre crop needs size.shortest_edge and crop_size",
+    ],
+    [{ image_std: [1, -1, 1] }, '"image_std.1" wants three numbers above zero, got -1'],
+    [{ image_std: [1, 1, 1e9] }, '"image_std.2" wants three numbers above zero, got 1000000000'],
+    [{ image_mean: [0, 0, null] }, '"image_mean.2" wants three numbers, got null'],
+    [
+      { size: { shortest_edge: 2 ** 31 } },
+      '"size" wants height and width, at most 16384, got {"shortest_edge":2147483648}',
     ],
     [
       { size: { shortest_edge: 200 } },
@@ -282,7 +326,7 @@ Deno.test("parsePreprocessor() names what it cannot repeat", () => {
     ],
     [
       { do_center_crop: false },
-      'size must have height and width, got {"shortest_edge":256}',
+      'without a centre crop "size" wants height and width, at most 16384, got shortest_edge',
     ],
   ];
   for (const [changes, wanted] of cases) {

@@ -166,8 +166,9 @@ Deno.test("readSafetensors() names the tensor and what is wrong with it", async 
       "take another copy or make it again",
   );
   assert.equal(
-    await refusal(fileOf(entry({ dtype: "BF16" }), 8)),
-    'tensor "w" has element type "BF16", wanted one of I64, F64, F32, I32, U8, convert the file first',
+    await refusal(fileOf(entry({ dtype: "F8_E4M3" }), 8)),
+    'tensor "w" has element type "F8_E4M3", wanted one of I64, F64, F32, I32, U8, F16, BF16, ' +
+      "convert the file first",
   );
   assert.match(
     await refusal(fileOf(entry({ shape: [3] }), 8)),
@@ -196,6 +197,18 @@ Deno.test("readSafetensors() names the tensor and what is wrong with it", async 
     await refusal(fileOf({ __metadata__: { a: 1 } }, 0)),
     /^its "__metadata__" does not map text to text,/,
   );
+  assert.match(
+    await refusal(fileOf('{"w":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"w":{}}', 0)),
+    /^its header has a name twice,/,
+  );
+  assert.match(
+    await refusal(fileOf(entry({ shape: [2 ** 53 - 1, 2 ** 53 - 1, 8] }), 8)),
+    /^tensor "w" of shape \[.*\] and type F32 needs 2\.\d+e\+33 bytes, got 8,/,
+  );
+  assert.match(
+    await refusal(fileOf(entry({ shape: new Array(17).fill(1) }), 8)),
+    /^tensor "w" has no valid shape, got \[1,1,.*\],/,
+  );
   assert.match(await refusal(fileOf("{]", 0)), /^its header is not JSON,/);
   assert.match(await refusal(fileOf("[]", 0)), /^its header is not a JSON object,/);
   assert.match(await refusal(new Uint8Array(5)), /^it has 5 bytes, wanted at least 8,/);
@@ -203,6 +216,41 @@ Deno.test("readSafetensors() names the tensor and what is wrong with it", async 
     await refusal(new Uint8Array(20).fill(255)),
     /^it announces a header of \d+ bytes in a file of 20,/,
   );
+});
+
+Deno.test("readSafetensors() widens F16 and BF16 to float32", async () => {
+  const bytes = fileOf({
+    h: { dtype: "F16", shape: [3], data_offsets: [0, 6] },
+    b: { dtype: "BF16", shape: [3], data_offsets: [6, 12] },
+  }, 12);
+  // 1, -2 and the least positive half; 1, -2 and the largest finite bfloat16.
+  const halves = Uint16Array.of(0x3c00, 0xc000, 0x0001, 0x3f80, 0xc000, 0x7f7f);
+  bytes.set(new Uint8Array(halves.buffer), bytes.length - 12);
+  assert.deepEqual(await withFile(bytes, (path) => readSafetensors(path)), {
+    tensors: {
+      h: floatTensor([3], Float32Array.of(1, -2, 2 ** -24)),
+      b: floatTensor([3], Float32Array.of(1, -2, 2 ** 128 - 2 ** 120)),
+    },
+    metadata: {},
+  });
+});
+
+Deno.test("readSafetensors() answers a header that is nested 20,000 deep in one short sentence", async () => {
+  const nest = "[".repeat(20_000) + "]".repeat(20_000);
+  for (const field of ["dtype", "shape", "data_offsets"]) {
+    const entry: Record<string, string> = { dtype: '"U8"', shape: "[0]", data_offsets: "[0,0]" };
+    entry[field] = nest;
+    const pairs = Object.entries(entry).map(([key, value]) => `"${key}":${value}`);
+    const text = await refusal(fileOf(`{"a":{${pairs.join(",")}}}`, 0));
+    assert.ok(text.length < 250, `${text.length} characters`);
+  }
+});
+
+Deno.test("readSafetensors() reads 100,000 empty tensors", async () => {
+  const entry = { dtype: "U8", shape: [0], data_offsets: [0, 0] };
+  const header = Object.fromEntries(Array.from({ length: 1e5 }, (_, i) => [`t${i}`, entry]));
+  const { tensors } = await withFile(fileOf(header, 0), (path) => readSafetensors(path));
+  assert.equal(Object.keys(tensors).length, 1e5);
 });
 
 Deno.test("readSafetensors() says that a file does not exist", async () => {

@@ -1,135 +1,226 @@
 /** Feature files, read batch by batch into one array. */
-import { DataType, type FixedSizeList, RecordBatchReader, type Schema } from "apache-arrow";
-import { open } from "node:fs/promises";
-import { Failure, messageOf } from "../../failure.ts";
-import { readFully } from "../../files/mod.ts";
-import { type FeatureLabel, type Features, type LabelValues, OWN_COLUMNS } from "../features.ts";
+import { Failure } from "../../failure.ts";
+import { openInput, readFully } from "../../files/mod.ts";
+import { type Features, type LabelValues, OWN_COLUMNS } from "../features.ts";
+import { ArrowError, type ArrowLayout, type Batch, damaged, readLayout } from "./layout.ts";
+import { type ArrowSchema, type Column, type ColumnType, wordsOf } from "./schema.ts";
+import { BatchValues, type Dictionaries } from "./values.ts";
 
-/** Fails unless the file begins and ends as an Arrow IPC file does. */
-async function checkMagic(path: string): Promise<number> {
-  let file: Deno.FsFile;
-  try {
-    file = await Deno.open(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new Failure(
-        "missing",
-        `Cannot read features: "${path}" does not exist, make it with "deno task features"`,
+type List = Extract<ColumnType, { kind: "list" }>;
+
+/** A probe for each label: more are no labels. */
+const MOST_COLUMNS = 4096;
+
+/** @throws {ArrowError} always, about a sound file that holds something else */
+function refuse(what: string): never {
+  throw new ArrowError(what, { damaged: false });
+}
+
+function isText(type: ColumnType): boolean {
+  return type.kind === "text" || (type.kind === "dictionary" && type.values.kind === "text");
+}
+
+/** What polars calls text unless it is asked for what all others read. */
+function hintOf(columns: readonly Column[]): string {
+  const views = columns.some(({ type }) => wordsOf(type).includes("view"));
+  return views ? ", write it without views (polars: compat_level=CompatLevel.oldest())" : "";
+}
+
+/** Fails unless the columns are those of features. @returns the type of the embeddings */
+function expectColumns({ columns }: ArrowSchema): List {
+  if (columns.length > MOST_COLUMNS) {
+    refuse(`has ${columns.length} columns, wanted at most ${MOST_COLUMNS}`);
+  }
+  const twice = columns.find(({ name }, index) =>
+    columns.findIndex((c) => c.name === name) < index
+  );
+  if (twice !== undefined) refuse(`has the column "${twice.name}" twice, rename one`);
+  const typeOf = (name: string) => columns.find((column) => column.name === name)?.type;
+  const key = typeOf("key"), embedding = typeOf("embedding"), path = typeOf("path");
+  const isList = embedding?.kind === "list" && embedding.item.kind === "float" &&
+    (embedding.size === undefined || embedding.size > 0);
+  if (key === undefined || !isText(key) || (path !== undefined && !isText(path)) || !isList) {
+    refuse(
+      "needs the columns key (utf8) and embedding (FixedSizeList<float32>), got " +
+        columns.map(({ name, type }) => `${name} (${wordsOf(type)})`).join(", ") + hintOf(columns),
+    );
+  }
+  for (const { name, type } of columns) {
+    if (OWN_COLUMNS.includes(name) || isText(type)) continue;
+    if (type.kind === "float" || type.kind === "integer") continue;
+    refuse(`has a label "${name}" of type ${wordsOf(type)}, wanted utf8 or a number type`);
+  }
+  return embedding;
+}
+
+async function valuesOf(file: Deno.FsFile, batch: Batch): Promise<BatchValues> {
+  const body = new Uint8Array(batch.bytes);
+  if (!await readFully(file, body, batch.start)) damaged("it ends inside of a part");
+  return new BatchValues(batch, body);
+}
+
+/** The values that columns refer to. */
+async function readDictionaries(
+  file: Deno.FsFile,
+  { schema, dictionaries }: ArrowLayout,
+): Promise<Dictionaries> {
+  const read = new Map<number, readonly (string | null)[]>();
+  for (const { id, delta, batch } of dictionaries) {
+    const type = schema.columns.map((column) => column.type)
+      .find((type) => type.kind === "dictionary" && type.id === id);
+    if (type?.kind !== "dictionary" || type.values.kind !== "text") {
+      damaged(`no column refers to dictionary ${id}`);
+    }
+    if (read.has(id) !== delta) {
+      damaged(`dictionary ${id} is there twice or not from its beginning`);
+    }
+    const source = await valuesOf(file, batch);
+    const values = source.text(type.values, batch.rows);
+    source.finish();
+    read.set(id, [...read.get(id) ?? [], ...values]);
+  }
+  return read;
+}
+
+/** Rows that are read, and room for the embeddings of all. */
+class Rows {
+  readonly keys: string[] = [];
+  readonly paths: string[] = [];
+  readonly labels: ReadonlyMap<string, (string | number | null)[]>;
+  readonly #columns: readonly Column[];
+  readonly #list: List;
+  #width: number | undefined;
+  #embeddings: Float32Array<ArrayBuffer>;
+
+  /** @param size bytes of the file: no more embeddings than these are in it, and pages past the last are never touched */
+  constructor(columns: readonly Column[], list: List, size: number) {
+    this.#columns = columns;
+    this.#list = list;
+    this.#width = list.size;
+    this.#embeddings = new Float32Array(Math.ceil(size * 8 / (list.item as { bits: number }).bits));
+    this.labels = new Map(
+      columns.filter(({ name }) => !OWN_COLUMNS.includes(name)).map(({ name }) => [name, []]),
+    );
+  }
+
+  get width(): number {
+    return this.#width ?? 0;
+  }
+
+  /** [rows D] */
+  get embeddings(): Float32Array<ArrayBuffer> {
+    return this.#embeddings.subarray(0, this.keys.length * this.width);
+  }
+
+  /** Adds the rows of a batch. @throws {ArrowError} */
+  append(source: BatchValues, rows: number, dictionaries: Dictionaries): void {
+    const text = new Map<string, readonly (string | null)[]>();
+    const numbers = new Map<string, readonly (number | null | undefined)[]>();
+    let found: ReturnType<BatchValues["embeddings"]> | undefined;
+    for (const { name, type } of this.#columns) {
+      if (type.kind === "text") text.set(name, source.text(type, rows));
+      if (type.kind === "dictionary") text.set(name, source.indexed(type, rows, dictionaries));
+      if (type.kind === "list") found = source.embeddings(this.#list, rows);
+      if (type.kind === "float" || type.kind === "integer") {
+        numbers.set(name, source.numbers(type, rows));
+      }
+    }
+    source.finish();
+    this.#appendKeys(text.get("key")!, text.get("path"));
+    for (const [name, values] of this.labels) {
+      for (const value of text.get(name) ?? this.#sound(name, numbers.get(name)!)) {
+        values.push(value);
+      }
+    }
+    this.#appendEmbeddings(found!, rows);
+  }
+
+  #appendKeys(keys: readonly (string | null)[], paths: readonly (string | null)[] = []): void {
+    keys.forEach((key, row) => {
+      if (key === null) refuse(`has no key in row ${this.keys.length}, leave the row out`);
+      this.keys.push(key);
+      this.paths.push(paths[row] ?? key);
+    });
+  }
+
+  /** NaN is "not known", as null is. */
+  *#sound(name: string, values: readonly (number | null | undefined)[]) {
+    for (const value of values) {
+      if (value === undefined) {
+        refuse(
+          `has a whole number beyond 2^53 as label "${name}", which a float64 does not hold, ` +
+            "write it as text",
+        );
+      }
+      yield Number.isNaN(value) ? null : value;
+    }
+  }
+
+  #appendEmbeddings(
+    { values, width, bad }: ReturnType<BatchValues["embeddings"]>,
+    rows: number,
+  ): void {
+    if (rows === 0) return;
+    const before = this.keys.length - rows;
+    const wanted = this.#width ??= width;
+    const problem = bad ??
+      (width === wanted ? undefined : { row: 0, why: `has ${width} values, wanted ${wanted}` });
+    if (problem !== undefined) {
+      const row = before + problem.row;
+      refuse(
+        `has no usable embedding in row ${row} (key "${this.keys[row]}"): it ${problem.why}, ` +
+          "leave the row out",
       );
     }
-    throw new Failure(
-      "missing",
-      `Cannot read features: "${path}" is not readable: ${messageOf(error)}`,
-    );
+    this.#embeddings.set(values, before * wanted);
   }
-  using _file = file;
-  const { size, isFile } = await file.stat();
-  const magicAt = async (position: number): Promise<string> => {
-    const bytes = new Uint8Array(6);
-    if (position < 0 || !await readFully(file, bytes, position)) return "";
-    return new TextDecoder("latin1").decode(bytes);
-  };
-  if (!isFile || await magicAt(0) !== "ARROW1") {
-    throw new Failure(
-      "data",
-      `Cannot read features: "${path}" is not an Arrow IPC file, ` +
-        `give a file that "deno task features" wrote`,
-    );
-  }
-  if (size < 20 || await magicAt(size - 6) !== "ARROW1") {
-    throw new Failure(
-      "data",
-      `Cannot read features: "${path}" is cut short (${size} bytes, no Arrow footer), make it again`,
-    );
-  }
-  return size;
 }
 
-/** The label columns of a file, with how their values are read. */
-function labelColumns(path: string, schema: Schema): FeatureLabel[] {
-  return schema.fields.filter(({ name }) => !OWN_COLUMNS.includes(name)).map(({ name, type }) => {
-    if (DataType.isUtf8(type) || DataType.isLargeUtf8(type)) return { name, type: "class" };
-    if (DataType.isFloat(type) || DataType.isInt(type)) return { name, type: "number" };
-    throw new Failure(
-      "data",
-      `Cannot read features: label "${name}" of "${path}" has type ${type}, ` +
-        `expected utf8 or a number type`,
-    );
-  });
+async function readRows(file: Deno.FsFile, size: number): Promise<Features> {
+  const layout = await readLayout(file);
+  const { columns, metadata } = layout.schema;
+  const list = expectColumns(layout.schema);
+  const stated = metadata[ROWS_KEY];
+  const rows = layout.batches.reduce((sum, batch) => sum + batch.rows, 0);
+  if (stated !== undefined && Number(stated) !== rows) {
+    damaged(`it has ${rows} rows, and ${ROWS_KEY} is ${stated}`);
+  }
+  const dictionaries = await readDictionaries(file, layout);
+  const read = new Rows(columns, list, size);
+  for (const batch of layout.batches) {
+    read.append(await valuesOf(file, batch), batch.rows, dictionaries);
+  }
+  const labels = new Map(
+    columns.filter(({ name }) => read.labels.has(name)).map(
+      ({ name, type }) => [
+        name,
+        { type: isText(type) ? "class" : "number", values: read.labels.get(name)! } as LabelValues,
+      ],
+    ),
+  );
+  const { keys, paths, width, embeddings } = read;
+  return { rows: keys.length, width, keys, paths, labels, embeddings, metadata };
 }
 
-/** D, from the type of the embedding column. */
-function embeddingWidth(path: string, schema: Schema): number {
-  const type = schema.fields.find((field) => field.name === "embedding")?.type;
-  const hasKey = schema.fields.some((field) => field.name === "key" && DataType.isUtf8(field.type));
-  const fits = type !== undefined && DataType.isFixedSizeList(type) &&
-    DataType.isFloat(type.children[0]?.type) && type.children[0].type.precision === 1;
-  if (!hasKey || !fits) {
-    throw new Failure(
-      "data",
-      `Cannot read features: "${path}" needs the columns key (utf8) and embedding ` +
-        `(FixedSizeList<float32>), got ${
-          schema.fields.map((f) => `${f.name} (${f.type})`).join(", ")
-        }`,
-    );
-  }
-  return (type as FixedSizeList).listSize;
-}
+const ROWS_KEY = "ijepa.rows";
 
 /**
- * Reads a feature file batch by batch into one array of embeddings.
+ * Reads a feature file batch by batch into one array of embeddings. Nothing in the file is believed: every length is
+ * held against the file before memory is taken for it, every count against what it counts.
  *
- * @throws {Failure} `missing`: no such file; `data`: not an Arrow file, cut short, damaged, or other columns
+ * @throws {Failure} `missing`: no such file; `data`: not an Arrow file, cut short, damaged, compressed, other columns,
+ * or a row without an embedding, which is named
  */
 export async function readFeatures(path: string): Promise<Features> {
-  const size = await checkMagic(path);
-  const file = await open(path);
+  using file = await openInput(path, {
+    begin: `Cannot read features: "${path}"`,
+    advice: 'make it with "deno task features"',
+  });
   try {
-    const reader = await RecordBatchReader.from(file);
-    await reader.open();
-    const { schema } = reader;
-    const width = embeddingWidth(path, schema);
-    const columns = labelColumns(path, schema);
-    const values = columns.map((): (string | number | null)[] => []);
-    const keys: string[] = [], paths: string[] = [];
-    // The file is little more than the embeddings; pages past the last row are never touched.
-    let embeddings = new Float32Array(Math.floor(size / 4));
-    let rows = 0;
-    for await (const batch of reader) {
-      const list = batch.getChild("embedding")!.data[0]!;
-      const start = list.offset * width;
-      const child = list.children[0]!.values as Float32Array;
-      embeddings.set(child.subarray(start, start + batch.numRows * width), rows * width);
-      const [key, pathColumn] = [batch.getChild("key")!, batch.getChild("path")];
-      const labels = columns.map(({ name }) => batch.getChild(name)!);
-      for (let row = 0; row < batch.numRows; row++) {
-        keys.push(key.get(row));
-        paths.push(pathColumn?.get(row) ?? keys.at(-1)!);
-        labels.forEach((column, index) => values[index]!.push(labelValue(column.get(row))));
-      }
-      rows += batch.numRows;
-    }
-    embeddings = embeddings.subarray(0, rows * width);
-    const labels = new Map(columns.map(({ name, type }, index) => [
-      name,
-      { type, values: values[index]! } as LabelValues,
-    ]));
-    const metadata = Object.fromEntries(schema.metadata);
-    return { rows, width, keys, paths, labels, embeddings, metadata };
+    return await readRows(file, (await file.stat()).size);
   } catch (error) {
-    if (error instanceof Failure) throw error;
-    throw new Failure(
-      "data",
-      `Cannot read features: "${path}" is damaged (${messageOf(error)}), make it again`,
-      { cause: error },
-    );
-  } finally {
-    await file.close().catch(() => {}); // The reader may have closed it.
+    if (!(error instanceof ArrowError)) throw error;
+    const what = error.damaged ? `is damaged (${error.message}), make it again` : error.message;
+    throw new Failure("data", `Cannot read features: "${path}" ${what}`, { cause: error });
   }
-}
-
-/** Missing values are `null`, whatever the column's type. */
-function labelValue(value: string | number | bigint | null): string | number | null {
-  if (typeof value === "bigint") return Number(value);
-  return typeof value === "number" && Number.isNaN(value) ? null : value;
 }

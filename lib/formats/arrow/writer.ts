@@ -6,6 +6,7 @@ import {
   Float32,
   Float64,
   makeData,
+  Message,
   RecordBatch,
   RecordBatchFileWriter,
   Schema,
@@ -57,12 +58,19 @@ function arrowSchema({ width, labels, metadata }: FeatureSchema): Schema {
   ], new Map(Object.entries(metadata)));
 }
 
+/** Arrow's own leaves out the schema in front, which the format wants: without it a damaged footer goes unnoticed. */
+class FileWriter extends RecordBatchFileWriter {
+  protected override _writeSchema(schema: Schema): this {
+    return super._writeSchema(schema)._writeMessage(Message.from(schema));
+  }
+}
+
 /** Writes a feature file, a batch at a time. The file is readable only after `close`. */
 export class FeatureWriter implements AsyncDisposable {
   readonly #file: Deno.FsFile;
   readonly #description: FeatureSchema;
   readonly #schema: Schema;
-  readonly #writer = new RecordBatchFileWriter();
+  readonly #writer = new FileWriter();
   readonly #pump: Promise<void>;
   #error: unknown;
   #open = true;

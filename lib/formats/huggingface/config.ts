@@ -1,4 +1,5 @@
-import { isCount, parseObject, refuse, sidesOf } from "./json.ts";
+import * as v from "valibot";
+import { count, LARGEST_SIDE, parseFile, refuse } from "./json.ts";
 
 /** Sizes of an encoder as `config.json` states them. */
 export interface EncoderSizes {
@@ -48,13 +49,34 @@ export function formatConfig(sizes: EncoderSizes): string {
   return JSON.stringify(config, null, 2) + "\n";
 }
 
-/** Settings with one supported value each; absent ones have the given default of transformers. */
-const FIXED: readonly (readonly [key: string, wanted: unknown, absent: unknown])[] = [
-  ["model_type", "ijepa", undefined],
-  ["hidden_act", "gelu", "gelu"],
-  ["num_channels", 3, 3],
-  ["qkv_bias", true, true],
-];
+const MOST_LAYERS = 1024, MOST_HEADS = 1024, LARGEST_WIDTH = 65_536, LARGEST_MLP_WIDTH = 1 << 20;
+const LARGEST_PATCH = 1024;
+/** Attention compares all patches with each other: 4 GB per head and image. */
+const MOST_PATCHES = 16_384;
+
+const side = count(LARGEST_SIDE);
+const epsilon = "a number between 0 and 1";
+
+/** What is read of `config.json`; absent values have the defaults of transformers. */
+const configSchema = v.object({
+  model_type: v.literal("ijepa"),
+  hidden_act: v.optional(v.literal("gelu"), "gelu"),
+  num_channels: v.optional(v.literal(3), 3),
+  qkv_bias: v.optional(v.literal(true), true),
+  image_size: v.union(
+    [v.pipe(side, v.transform((side) => [side, side] as const)), v.strictTuple([side, side])],
+    `pixels, or height and width, at most ${LARGEST_SIDE}`,
+  ),
+  patch_size: count(LARGEST_PATCH),
+  hidden_size: count(LARGEST_WIDTH),
+  num_hidden_layers: count(MOST_LAYERS),
+  num_attention_heads: count(MOST_HEADS),
+  intermediate_size: count(LARGEST_MLP_WIDTH),
+  layer_norm_eps: v.nullish(
+    v.pipe(v.number(epsilon), v.gtValue(0, epsilon), v.ltValue(1, epsilon)),
+    ABSENT_LAYER_NORM_EPS,
+  ),
+});
 
 /**
  * Reads `config.json`.
@@ -63,50 +85,30 @@ const FIXED: readonly (readonly [key: string, wanted: unknown, absent: unknown])
  * @throws {Failure} `data`: not an I-JEPA encoder, or one that this project cannot run; names key, wanted and got
  */
 export function parseConfig(text: string, path: string): EncoderSizes {
-  const config = parseObject(text, path);
-  for (const [key, wanted, absent] of FIXED) {
-    const got = Object.hasOwn(config, key) ? config[key] : absent;
-    if (got === wanted) continue;
-    refuse(path, `${key} must be ${JSON.stringify(wanted)}, got ${JSON.stringify(got)}`);
+  const config = parseFile(text, path, configSchema);
+  const { image_size: imageSize, patch_size: patchSize, layer_norm_eps: layerNormEpsilon } = config;
+  const { hidden_size: width, num_attention_heads: heads } = config;
+  if (imageSize.some((pixels) => pixels % patchSize !== 0)) {
+    refuse(path, `image_size ${imageSize.join("x")} is no multiple of patch_size ${patchSize}`);
   }
-  const count = (key: string): number => {
-    const value = config[key];
-    if (!isCount(value)) {
-      refuse(path, `${key} must be a whole number, got ${JSON.stringify(value)}`);
-    }
-    return value;
-  };
-  const imageSize = sidesOf(config["image_size"]);
-  if (imageSize === undefined) {
-    refuse(path, `image_size must be pixels, got ${JSON.stringify(config["image_size"])}`);
-  }
-  const layerNormEpsilon = config["layer_norm_eps"] ?? ABSENT_LAYER_NORM_EPS;
-  if (typeof layerNormEpsilon !== "number" || !(layerNormEpsilon > 0 && layerNormEpsilon < 1)) {
+  const patches = imageSize[0] * imageSize[1] / patchSize ** 2;
+  if (patches > MOST_PATCHES) {
     refuse(
       path,
-      `layer_norm_eps must be between 0 and 1, got ${JSON.stringify(layerNormEpsilon)}`,
+      `image_size ${imageSize.join("x")} has ${patches} patches of ${patchSize}, ` +
+        `wanted at most ${MOST_PATCHES}`,
     );
   }
-  const sizes = {
+  if (width % heads !== 0) {
+    refuse(path, `hidden_size ${width} is no multiple of num_attention_heads ${heads}`);
+  }
+  return {
     imageSize,
-    patchSize: count("patch_size"),
-    width: count("hidden_size"),
-    depth: count("num_hidden_layers"),
-    heads: count("num_attention_heads"),
-    mlpWidth: count("intermediate_size"),
+    patchSize,
+    width,
+    depth: config.num_hidden_layers,
+    heads,
+    mlpWidth: config.intermediate_size,
     ...layerNormEpsilon === LAYER_NORM_EPS ? {} : { layerNormEpsilon },
   };
-  if (imageSize.some((pixels) => pixels % sizes.patchSize !== 0)) {
-    refuse(
-      path,
-      `image_size ${imageSize.join("x")} is no multiple of patch_size ${sizes.patchSize}`,
-    );
-  }
-  if (sizes.width % sizes.heads !== 0) {
-    refuse(
-      path,
-      `hidden_size ${sizes.width} is no multiple of num_attention_heads ${sizes.heads}`,
-    );
-  }
-  return sizes;
 }

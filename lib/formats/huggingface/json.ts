@@ -1,21 +1,23 @@
-import { Failure, messageOf } from "../../failure.ts";
+import * as v from "valibot";
+import { Failure } from "../../failure.ts";
+import { JsonError, type JsonSchema, parseJson } from "../../json.ts";
 
 /**
- * Reads a JSON object.
+ * Reads the text of a file of an encoder.
  *
- * @throws {Failure} `data`: not JSON, or not an object
+ * @throws {Failure} `data`: not JSON, or the first value that the schema refuses
  */
-export function parseObject(text: string, path: string): Readonly<Record<string, unknown>> {
-  let value: unknown;
+export function parseFile<S extends JsonSchema>(
+  text: string,
+  path: string,
+  schema: S,
+): v.InferOutput<S> {
   try {
-    value = JSON.parse(text);
+    return parseJson(text, schema);
   } catch (error) {
-    refuse(path, `it is not JSON (${messageOf(error)})`);
+    if (!(error instanceof JsonError)) throw error;
+    return refuse(path, error.message);
   }
-  if (value === null || typeof value !== "object" || Array.isArray(value)) {
-    refuse(path, "it is not a JSON object");
-  }
-  return value as Record<string, unknown>;
 }
 
 /** @throws {Failure} `data`: always */
@@ -27,14 +29,16 @@ export function refuse(path: string, what: string): never {
   );
 }
 
-/** Whether a value is a positive whole number. */
-export function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) > 0;
+/** A positive whole number, not above what any encoder has: everything that follows takes memory by these. */
+export function count(most: number) {
+  const wanted = `a whole number from 1 to ${most}`;
+  return v.pipe(
+    v.number(wanted),
+    v.integer(wanted),
+    v.minValue(1, wanted),
+    v.maxValue(most, wanted),
+  );
 }
 
-/** A number, or a list of height and width. */
-export function sidesOf(value: unknown): readonly [number, number] | undefined {
-  if (isCount(value)) return [value, value];
-  if (!Array.isArray(value) || value.length !== 2 || !value.every(isCount)) return undefined;
-  return value as [number, number];
-}
+/** Pixels of a side. */
+export const LARGEST_SIDE = 16_384;

@@ -1,4 +1,5 @@
-import { isCount, parseObject, refuse, sidesOf } from "./json.ts";
+import * as v from "valibot";
+import { count, LARGEST_SIDE, parseFile, refuse } from "./json.ts";
 
 /** Red, green and blue. */
 type Channels = readonly [number, number, number];
@@ -19,6 +20,22 @@ export interface Preprocessing {
   /** Channel means and standard deviations on the scale 0 to 1. */
   readonly mean: Channels;
   readonly std: Channels;
+}
+
+/** How images are brought to an encoder's size. */
+export type Resize = Pick<Preprocessing, "resize" | "shorterSide" | "size">;
+
+/**
+ * For a square input the shorter side is scaled and the centre cut out. For any other the whole image is scaled to it: a
+ * crop out of a square would lose most of the picture, and images of the input's own proportions lose nothing.
+ *
+ * @param size height and width of the input, pixels
+ * @param margin shorter side of the scaled image, relative to the crop's
+ */
+export function resizeTo(size: readonly [height: number, width: number], margin = 1): Resize {
+  const [height, width] = size;
+  if (height !== width) return { resize: "stretch", size };
+  return { resize: "shorter-side", shorterSide: Math.round(height * margin), size };
 }
 
 /** PIL's numbers of the filters. */
@@ -48,17 +65,65 @@ export function formatPreprocessor(preprocessing: Preprocessing): string {
   return JSON.stringify(config, null, 2) + "\n";
 }
 
-function channelsOf(value: unknown): Channels | undefined {
-  return Array.isArray(value) && value.length === 3 && value.every(Number.isFinite)
-    ? value as unknown as Channels
-    : undefined;
+/** Statistics of ImageNet, which nearly all encoders are trained with. */
+const IMAGENET_MEAN: Channels = [0.485, 0.456, 0.406],
+  IMAGENET_STD: Channels = [0.229, 0.224, 0.225];
+
+/**
+ * Preprocessing where an encoder states none, as after `save_pretrained` of the model alone: {@link resizeTo}, bicubic,
+ * and the statistics of ImageNet.
+ *
+ * @param size height and width of the input, pixels
+ */
+export function defaultPreprocessing(
+  size: readonly [height: number, width: number],
+): Preprocessing {
+  return { ...resizeTo(size), filter: "bicubic", mean: IMAGENET_MEAN, std: IMAGENET_STD };
 }
 
-/** `224`, `{"height": 224, "width": 224}` */
-function sizeOf(value: unknown): readonly [number, number] | undefined {
-  const { height, width } = (value ?? {}) as Record<string, unknown>;
-  return sidesOf(isCount(value) ? value : [height, width]);
-}
+const side = count(LARGEST_SIDE);
+const bySides = v.pipe(
+  v.object({ height: side, width: side }),
+  v.transform(({ height, width }) => [height, width] as const),
+);
+const byPixels = v.pipe(side, v.transform((side) => [side, side] as const));
+const byShorterSide = v.object({ shortest_edge: side });
+const sidesWanted = `height and width, at most ${LARGEST_SIDE}`;
+
+/** A step that is always done here. */
+const done = v.nullish(v.literal(true));
+/** On the scale 0 to 1; far beyond it nothing is normalised. */
+const LARGEST_STATISTIC = 10;
+const meanWanted = "three numbers", stdWanted = "three numbers above zero";
+const mean = v.pipe(
+  v.number(meanWanted),
+  v.minValue(-LARGEST_STATISTIC, meanWanted),
+  v.maxValue(LARGEST_STATISTIC, meanWanted),
+);
+const std = v.pipe(
+  v.number(stdWanted),
+  v.gtValue(0, stdWanted),
+  v.maxValue(LARGEST_STATISTIC, stdWanted),
+);
+
+/** What is read of `preprocessor_config.json`; absent values have the defaults of transformers. */
+const preprocessorSchema = v.object({
+  do_resize: done,
+  do_rescale: done,
+  do_normalize: done,
+  rescale_factor: v.nullish(
+    v.pipe(
+      v.number("1 / 255"),
+      v.check((factor) => Math.abs(factor * 255 - 1) <= 1e-6, "1 / 255"),
+    ),
+  ),
+  resample: v.nullish(v.picklist(Object.values(RESAMPLE), "2 (bilinear) or 3 (bicubic)"), 2),
+  image_mean: v.strictTuple([mean, mean, mean], meanWanted),
+  image_std: v.strictTuple([std, std, std], stdWanted),
+  do_center_crop: v.nullish(v.boolean()),
+  size: v.union([byPixels, bySides, byShorterSide], sidesWanted),
+  crop_size: v.nullish(v.union([byPixels, bySides], sidesWanted)),
+});
 
 /**
  * Reads `preprocessor_config.json`.
@@ -67,48 +132,25 @@ function sizeOf(value: unknown): readonly [number, number] | undefined {
  * @throws {Failure} `data`: steps that this project cannot repeat; names the key
  */
 export function parsePreprocessor(text: string, path: string): Preprocessing {
-  const config = parseObject(text, path);
-  const show = (key: string) => JSON.stringify(config[key]);
-  for (const key of ["do_resize", "do_rescale", "do_normalize"]) {
-    if (config[key] === false) refuse(path, `${key} false is not supported`);
-  }
-  const factor = config["rescale_factor"] ?? 1 / 255;
-  if (typeof factor !== "number" || Math.abs(factor * 255 - 1) > 1e-6) {
-    refuse(path, `rescale_factor must be 1 / 255, got ${JSON.stringify(factor)}`);
-  }
-  const resample = config["resample"] ?? RESAMPLE.bilinear;
-  const filter = (["bilinear", "bicubic"] as const).find((name) => RESAMPLE[name] === resample);
-  if (filter === undefined) {
-    refuse(path, `resample must be 2 (bilinear) or 3 (bicubic), got ${JSON.stringify(resample)}`);
-  }
-  const mean = channelsOf(config["image_mean"]), std = channelsOf(config["image_std"]);
-  if (mean === undefined) {
-    refuse(path, `image_mean must be three numbers, got ${show("image_mean")}`);
-  }
-  if (std === undefined || std.includes(0)) {
-    refuse(path, `image_std must be three numbers other than zero, got ${show("image_std")}`);
-  }
-  const shared = { filter, mean, std };
-  if (config["do_center_crop"] === true) {
-    const shorterSide = (config["size"] as Record<string, unknown> | undefined)?.["shortest_edge"];
-    const size = sizeOf(config["crop_size"]);
-    if (!isCount(shorterSide) || size === undefined) {
-      refuse(
-        path,
-        `a centre crop needs size.shortest_edge and crop_size, got ${show("size")} and ${
-          show("crop_size")
-        }`,
-      );
+  const config = parseFile(text, path, preprocessorSchema);
+  const { size, crop_size: cropSize, image_mean: mean, image_std: std } = config;
+  const filter = config.resample === RESAMPLE.bicubic ? "bicubic" : "bilinear";
+  const shared = { filter, mean, std } as const;
+  if (config.do_center_crop !== true) {
+    if ("shortest_edge" in size) {
+      return refuse(path, `without a centre crop "size" wants ${sidesWanted}, got shortest_edge`);
     }
-    if (Math.max(...size) > shorterSide) {
-      refuse(
-        path,
-        `crop_size ${size.join("x")} does not fit into size.shortest_edge ${shorterSide}`,
-      );
-    }
-    return { resize: "shorter-side", shorterSide, size, ...shared };
+    return { resize: "stretch", size, ...shared };
   }
-  const size = sizeOf(config["size"]);
-  if (size === undefined) refuse(path, `size must have height and width, got ${show("size")}`);
-  return { resize: "stretch", size, ...shared };
+  if (!("shortest_edge" in size) || cropSize === null || cropSize === undefined) {
+    return refuse(path, "a centre crop needs size.shortest_edge and crop_size");
+  }
+  const shorterSide = size.shortest_edge;
+  if (Math.max(...cropSize) > shorterSide) {
+    return refuse(
+      path,
+      `crop_size ${cropSize.join("x")} does not fit into size.shortest_edge ${shorterSide}`,
+    );
+  }
+  return { resize: "shorter-side", shorterSide, size: cropSize, ...shared };
 }

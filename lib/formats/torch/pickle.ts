@@ -1,167 +1,94 @@
-/** What a pickle may name: a constant, or a function that Python would call. */
-export type PickleGlobal =
-  | { readonly constant: unknown }
-  | { readonly call: (args: readonly unknown[]) => unknown };
+import { Cursor, PickleError } from "./cursor.ts";
+import {
+  Foreign,
+  MARK,
+  Memo,
+  MOST_CONTAINERS,
+  MOST_INSTRUCTIONS,
+  Named,
+  type PickleGlobal,
+  Stack,
+  Tuple,
+} from "./machine.ts";
 
-/** What a reader of pickles knows about the world outside; whatever is not here is refused. */
+/** What a reader of pickles knows about the world outside. */
 export interface PickleWorld {
-  /** By `module.name`. */
+  /** By `module.name`; any other name stands for itself, see {@link Foreign}. */
   readonly globals: ReadonlyMap<string, PickleGlobal>;
   /** The object that a persistent id stands for. */
   persistent(id: unknown): unknown;
 }
 
-/** A Python tuple; lists are arrays, dictionaries are maps with text or numbers as keys. */
-export class Tuple {
-  readonly items: readonly unknown[];
+/**
+ * What a file of weights has no use for. Nothing runs here whatever a pickle names, but Python would run these, and
+ * a person should know what kind of file that is.
+ */
+const HOSTILE = new RegExp(
+  "^((os|posix|nt|subprocess|sys|pty|runpy|socket|shutil|ctypes|importlib|webbrowser|commands)\\." +
+    "|(builtins|__builtin__)\\.(eval|exec|execfile|compile|open|__import__|input|breakpoint)$)",
+);
 
-  constructor(items: readonly unknown[]) {
-    this.items = items;
-  }
-}
-
-/** Where a list of items on the stack starts. */
-const MARK = Symbol("mark");
-
-/** Thrown for whatever is wrong with a pickle; the caller knows the file and names it. */
-export class PickleError extends Error {}
-
-/** The names of a pickle, as they are looked up; never an object of this program. */
-class Named {
-  readonly name: string;
-  readonly global: PickleGlobal;
-
-  constructor(name: string, global: PickleGlobal) {
-    this.name = name;
-    this.global = global;
-  }
-}
-
-/** Bytes with a place in them. */
-class Cursor {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  #at = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  get at(): number {
-    return this.#at;
-  }
-
-  take(count: number): Uint8Array {
-    const end = this.#at + count;
-    if (end > this.#bytes.length) throw new PickleError("its pickle is cut short");
-    const taken = this.#bytes.subarray(this.#at, end);
-    this.#at = end;
-    return taken;
-  }
-
-  number(kind: "Uint8" | "Uint16" | "Int32" | "Uint32" | "Float64"): number {
-    const at = this.#at;
-    const bytes = { Uint8: 1, Uint16: 2, Int32: 4, Uint32: 4, Float64: 8 }[kind];
-    this.take(bytes);
-    // Floats alone are big-endian in a pickle.
-    return kind === "Uint8"
-      ? this.#view.getUint8(at)
-      : this.#view[`get${kind}`](at, kind !== "Float64");
-  }
-
-  text(count: number): string {
-    try {
-      return new TextDecoder("utf-8", { fatal: true }).decode(this.take(count));
-    } catch (error) {
-      if (error instanceof PickleError) throw error;
-      throw new PickleError("its pickle holds text that is not UTF-8");
-    }
-  }
-
-  line(): string {
-    const end = this.#bytes.indexOf(0x0a, this.#at);
-    if (end < 0) throw new PickleError("its pickle is cut short");
-    const text = this.text(end - this.#at);
-    this.#at++;
-    return text;
-  }
-
-  /** A whole number of any length, two's complement, little-endian. */
-  long(): number {
-    const bytes = this.take(this.number("Uint8"));
-    const value = bytes.reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n);
-    return Number(BigInt.asIntN(8 * bytes.length, value));
-  }
-}
-
-class Stack {
-  readonly #items: unknown[] = [];
-
-  push(value: unknown): void {
-    this.#items.push(value);
-  }
-
-  pop(): unknown {
-    if (this.#items.length === 0 || this.#items.at(-1) === MARK) {
-      throw new PickleError("its pickle takes from an empty stack");
-    }
-    return this.#items.pop();
-  }
-
-  top(): unknown {
-    const value = this.pop();
-    this.#items.push(value);
-    return value;
-  }
-
-  /** Everything since the last mark, which goes too. */
-  popMarked(): unknown[] {
-    const mark = this.#items.lastIndexOf(MARK);
-    if (mark < 0) throw new PickleError("its pickle lacks a mark");
-    return this.#items.splice(mark).slice(1);
-  }
-}
+/** Bytes of a pickle; arrays that lie in it and not in storages of their own are no weights of ours. */
+export const LARGEST_PICKLE_BYTES = 1 << 26;
 
 function intoList(list: unknown, items: readonly unknown[]): void {
+  if (list instanceof Foreign) return;
   if (!Array.isArray(list)) throw new PickleError("its pickle appends to what is no list");
   for (const item of items) list.push(item);
 }
 
+/** Items under other keys than text and numbers are left out: no weights are there. */
 function intoMap(map: unknown, items: readonly unknown[]): void {
+  if (map instanceof Foreign) return;
   if (!(map instanceof Map) || items.length % 2 !== 0) {
     throw new PickleError("its pickle sets items of what is no dictionary");
   }
   for (let i = 0; i < items.length; i += 2) {
     const key = items[i];
-    if (typeof key !== "string" && typeof key !== "number") {
-      throw new PickleError("its pickle has a dictionary whose keys are neither text nor numbers");
-    }
-    map.set(key, items[i + 1]);
+    if (typeof key === "string" || typeof key === "number") map.set(key, items[i + 1]);
   }
 }
 
-/** One instruction of the pickle machine; the names are Python's. */
-type Instruction = (
-  machine: {
-    readonly input: Cursor;
-    readonly stack: Stack;
-    readonly memo: Map<number, unknown>;
-    readonly world: PickleWorld;
-  },
-) => void;
-
-function remembered(memo: ReadonlyMap<number, unknown>, index: number): unknown {
-  if (!memo.has(index)) throw new PickleError("its pickle refers to what it has not said");
-  return memo.get(index);
+interface Machine {
+  readonly input: Cursor;
+  readonly stack: Stack;
+  readonly memo: Memo;
+  readonly world: PickleWorld;
 }
 
-/** All that protocol 2 needs for containers, numbers, text and tensors. */
-const INSTRUCTIONS: Readonly<Record<number, Instruction>> = {
+function named({ stack, world }: Machine, name: string): void {
+  const global = world.globals.get(name);
+  if (global === undefined && HOSTILE.test(name)) {
+    throw new PickleError(`its pickle wants ${JSON.stringify(name)}`);
+  }
+  stack.push(
+    global !== undefined && "constant" in global ? global.constant : new Named(name, global),
+  );
+}
+
+function call({ stack }: Machine, callable: unknown, args: unknown): void {
+  if (callable instanceof Foreign) stack.push(callable);
+  else if (callable instanceof Named && args instanceof Tuple) stack.push(callable.call(args));
+  else throw new PickleError("its pickle calls what is no function");
+}
+
+/** Bytes beside the weights. */
+function skipBytes({ input, stack }: Machine, count: number): void {
+  input.take(count);
+  stack.push(new Foreign("bytes"));
+}
+
+function integer({ input, stack }: Machine, bytes: number): void {
+  stack.push(input.integer(bytes) ?? new Foreign("int"));
+}
+
+/** The names are Python's: all of protocols 2 to 5 but extensions, and buffers that are not in the file. */
+const INSTRUCTIONS: Readonly<Record<number, (machine: Machine) => void>> = {
   0x28: ({ stack }) => stack.push(MARK), // MARK
   0x29: ({ stack }) => stack.push(new Tuple([])), // EMPTY_TUPLE
   0x5d: ({ stack }) => stack.push([]), // EMPTY_LIST
   0x7d: ({ stack }) => stack.push(new Map()), // EMPTY_DICT
+  0x8f: ({ stack }) => stack.push(new Foreign("set")), // EMPTY_SET
   0x4e: ({ stack }) => stack.push(null), // NONE
   0x88: ({ stack }) => stack.push(true), // NEWTRUE
   0x89: ({ stack }) => stack.push(false), // NEWFALSE
@@ -169,18 +96,29 @@ const INSTRUCTIONS: Readonly<Record<number, Instruction>> = {
   0x4b: ({ stack, input }) => stack.push(input.number("Uint8")), // BININT1
   0x4d: ({ stack, input }) => stack.push(input.number("Uint16")), // BININT2
   0x47: ({ stack, input }) => stack.push(input.number("Float64")), // BINFLOAT
-  0x8a: ({ stack, input }) => stack.push(input.long()), // LONG1
+  0x8a: (machine) => integer(machine, machine.input.number("Uint8")), // LONG1
+  0x8b: (machine) => integer(machine, machine.input.number("Int32")), // LONG4
+  0x8c: ({ stack, input }) => stack.push(input.text(input.number("Uint8"))), // SHORT_BINUNICODE
   0x58: ({ stack, input }) => stack.push(input.text(input.number("Uint32"))), // BINUNICODE
-  0x71: ({ stack, input, memo }) => memo.set(input.number("Uint8"), stack.top()), // BINPUT
-  0x72: ({ stack, input, memo }) => memo.set(input.number("Uint32"), stack.top()), // LONG_BINPUT
-  0x68: ({ stack, input, memo }) => stack.push(remembered(memo, input.number("Uint8"))), // BINGET
-  0x6a: ({ stack, input, memo }) => stack.push(remembered(memo, input.number("Uint32"))), // LONG_BINGET
+  0x8d: ({ stack, input }) => stack.push(input.text(input.length64())), // BINUNICODE8
+  0x55: ({ stack, input }) => stack.push(input.oldText(input.number("Uint8"))), // SHORT_BINSTRING
+  0x54: ({ stack, input }) => stack.push(input.oldText(input.number("Int32"))), // BINSTRING
+  0x43: (machine) => skipBytes(machine, machine.input.number("Uint8")), // SHORT_BINBYTES
+  0x42: (machine) => skipBytes(machine, machine.input.number("Uint32")), // BINBYTES
+  0x8e: (machine) => skipBytes(machine, machine.input.length64()), // BINBYTES8
+  0x96: (machine) => skipBytes(machine, machine.input.length64()), // BYTEARRAY8
+  0x71: ({ stack, input, memo }) => memo.put(input.number("Uint8"), stack.top()), // BINPUT
+  0x72: ({ stack, input, memo }) => memo.put(input.number("Uint32"), stack.top()), // LONG_BINPUT
+  0x94: ({ stack, memo }) => memo.add(stack.top()), // MEMOIZE
+  0x68: ({ stack, input, memo }) => stack.push(memo.get(input.number("Uint8"))), // BINGET
+  0x6a: ({ stack, input, memo }) => stack.push(memo.get(input.number("Uint32"))), // LONG_BINGET
+  0x30: ({ stack }) => stack.pop(), // POP
+  0x31: ({ stack }) => stack.popMarked(), // POP_MARK
+  0x32: ({ stack }) => stack.push(stack.top()), // DUP
   0x74: ({ stack }) => stack.push(new Tuple(stack.popMarked())), // TUPLE
-  0x85: ({ stack }) => stack.push(new Tuple([stack.pop()])), // TUPLE1
-  0x86: ({ stack }) => stack.push(new Tuple([stack.pop(), stack.pop()].reverse())), // TUPLE2
-  0x87: ({ stack }) =>
-    // TUPLE3
-    stack.push(new Tuple([stack.pop(), stack.pop(), stack.pop()].reverse())),
+  0x85: ({ stack }) => stack.push(new Tuple(stack.popAll(1))), // TUPLE1
+  0x86: ({ stack }) => stack.push(new Tuple(stack.popAll(2))), // TUPLE2
+  0x87: ({ stack }) => stack.push(new Tuple(stack.popAll(3))), // TUPLE3
   0x61({ stack }) { // APPEND
     const item = stack.pop();
     intoList(stack.top(), [item]);
@@ -190,58 +128,108 @@ const INSTRUCTIONS: Readonly<Record<number, Instruction>> = {
     intoList(stack.top(), items);
   },
   0x73({ stack }) { // SETITEM
-    const value = stack.pop(), key = stack.pop();
-    intoMap(stack.top(), [key, value]);
+    const item = stack.popAll(2);
+    intoMap(stack.top(), item);
   },
   0x75({ stack }) { // SETITEMS
     const items = stack.popMarked();
     intoMap(stack.top(), items);
   },
-  0x63({ stack, input, world }) { // GLOBAL
-    const name = `${input.line()}.${input.line()}`;
-    const global = world.globals.get(name);
-    if (global === undefined) throw new PickleError(`its pickle wants ${JSON.stringify(name)}`);
-    stack.push("constant" in global ? global.constant : new Named(name, global));
-  },
-  0x52({ stack }) { // REDUCE
-    const args = stack.pop(), callable = stack.pop();
-    if (!(callable instanceof Named) || !("call" in callable.global) || !(args instanceof Tuple)) {
-      throw new PickleError("its pickle calls what is no function");
+  0x90({ stack }) { // ADDITEMS
+    stack.popMarked();
+    if (!(stack.top() instanceof Foreign)) {
+      throw new PickleError("its pickle adds to what is no set");
     }
-    stack.push(callable.global.call(args.items));
+  },
+  0x91({ stack }) { // FROZENSET
+    stack.popMarked();
+    stack.push(new Foreign("frozenset"));
+  },
+  0x63: (machine) => named(machine, `${machine.input.line()}.${machine.input.line()}`), // GLOBAL
+  0x93(machine) { // STACK_GLOBAL
+    const [module, name] = machine.stack.popAll(2);
+    if (typeof module !== "string" || typeof name !== "string") {
+      throw new PickleError("its pickle has a name that is no text");
+    }
+    named(machine, `${module}.${name}`);
+  },
+  0x52(machine) { // REDUCE
+    const [callable, args] = machine.stack.popAll(2);
+    call(machine, callable, args);
+  },
+  0x81(machine) { // NEWOBJ
+    const [type, args] = machine.stack.popAll(2);
+    call(machine, type, args);
+  },
+  0x92(machine) { // NEWOBJ_EX
+    const [type, args] = machine.stack.popAll(3);
+    call(machine, type, args);
   },
   0x62({ stack }) { // BUILD
     stack.pop();
-    // The attributes of a state dictionary, such as versions of layers, say nothing about weights.
-    if (!(stack.top() instanceof Map)) {
-      throw new PickleError("its pickle sets attributes of what is no dictionary");
+    // Attributes, such as the versions of layers in a state dictionary, say nothing about weights.
+    const value = stack.top();
+    if (value === null || typeof value !== "object" || value instanceof Named) {
+      throw new PickleError("its pickle sets attributes of what has none");
     }
   },
   0x51: ({ stack, world }) => stack.push(world.persistent(stack.pop())), // BINPERSID
+  0x95: ({ input }) => input.length64(), // FRAME
 };
 
+/** Instructions that make containers; each takes far more memory than its byte in the file. */
+const CONTAINERS = new Set([
+  0x28,
+  0x29,
+  0x5d,
+  0x7d,
+  0x8f,
+  0x91,
+  0x74,
+  0x85,
+  0x86,
+  0x87,
+  0x52,
+  0x81,
+]);
+
 const PROTO = 0x80, STOP = 0x2e;
+const OLDEST_PROTOCOL = 2, NEWEST_PROTOCOL = 5;
+
+/** A value, and where its pickle ends. */
+export interface Unpickled {
+  readonly value: unknown;
+  readonly end: number;
+}
 
 /**
- * Reads a pickle of protocol 2 that holds containers, numbers, text and what `world` allows. Nothing is executed: an
- * instruction or a name that is not known is refused.
+ * Reads a pickle of protocol 2 to 5. Containers, numbers, text and what `world` knows become values; any other object
+ * becomes a {@link Foreign}. Nothing is executed.
  *
+ * @param at where it begins
  * @throws {PickleError} says what, without the file
  */
-export function readPickle(bytes: Uint8Array, world: PickleWorld): unknown {
-  const input = new Cursor(bytes);
+export function readPickle(bytes: Uint8Array, world: PickleWorld, at = 0): Unpickled {
+  const input = new Cursor(bytes, at);
   if (input.number("Uint8") !== PROTO) throw new PickleError("its pickle has no protocol");
   const protocol = input.number("Uint8");
-  if (protocol !== 2) throw new PickleError(`its pickle has protocol ${protocol}, wanted 2`);
-  const machine = { input, stack: new Stack(), memo: new Map<number, unknown>(), world };
-  for (;;) {
-    const at = input.at;
-    const code = input.number("Uint8");
-    if (code === STOP) return machine.stack.pop();
+  if (protocol < OLDEST_PROTOCOL || protocol > NEWEST_PROTOCOL) {
+    throw new PickleError(
+      `its pickle has protocol ${protocol}, wanted ${OLDEST_PROTOCOL} to ${NEWEST_PROTOCOL}`,
+    );
+  }
+  const machine = { input, stack: new Stack(), memo: new Memo(), world };
+  for (let instructions = 0, containers = 0;; instructions++) {
+    const place = input.at, code = input.number("Uint8");
+    if (code === STOP) return { value: machine.stack.pop(), end: input.at };
     const instruction = Object.hasOwn(INSTRUCTIONS, code) ? INSTRUCTIONS[code] : undefined;
     if (instruction === undefined) {
       const name = `0x${code.toString(16).padStart(2, "0")}`;
-      throw new PickleError(`its pickle has instruction ${name} at byte ${at}`);
+      throw new PickleError(`its pickle has instruction ${name} at byte ${place}`);
+    }
+    if (CONTAINERS.has(code)) containers++;
+    if (instructions === MOST_INSTRUCTIONS || containers > MOST_CONTAINERS) {
+      throw new PickleError("its pickle makes more objects than weights need");
     }
     instruction(machine);
   }

@@ -25,7 +25,8 @@ const ELSEWHERE = 0xffffffff, ELSEWHERE_SHORT = 0xffff;
 const ZIP64_FIELD = 1;
 const STORED = 0;
 const ENCRYPTED = 1;
-const LARGEST_DIRECTORY_BYTES = 1 << 28;
+/** Room for 200,000 members. */
+const LARGEST_DIRECTORY_BYTES = 1 << 24;
 
 async function readAt(
   file: Deno.FsFile,
@@ -127,15 +128,20 @@ export async function listZip(file: Deno.FsFile): Promise<ReadonlyMap<string, Zi
   if (bytes > LARGEST_DIRECTORY_BYTES) throw new ZipError(`its directory has ${bytes} bytes`);
   const directory = await readAt(file, start, bytes);
   const entries = new Map<string, ZipEntry>();
+  let held = 0;
   for (let at = 0; at < directory.length;) {
     const [entry, next] = readMember(directory, at);
     if (entries.has(entry.name)) throw new ZipError(`member "${entry.name}" is there twice`);
     entries.set(entry.name, entry);
+    held += entry.bytes;
     at = next;
   }
   if (entries.size !== members && members !== ELSEWHERE_SHORT) {
     throw new ZipError(`its directory announces ${members} members and lists ${entries.size}`);
   }
+  // Members in one place would make much of little.
+  const { size } = await file.stat();
+  if (held > size) throw new ZipError(`its members announce ${held} bytes in a file of ${size}`);
   return entries;
 }
 
