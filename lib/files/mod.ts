@@ -9,4 +9,11 @@ export { type JsonReading, readJson } from "./json.ts";
 export { holdLock, type LockOptions } from "./lock.ts";
 export { openInput, readFully, readInputText } from "./read.ts";
 export { systemCode, systemReason } from "./system_error.ts";
-export { outputFailure, syncEntry, syncEntrySync, syncPath, writeFileAtomically } from "./write.ts";
+export {
+  outputFailure,
+  syncEntry,
+  syncEntrySync,
+  syncFile,
+  syncPath,
+  writeFileAtomically,
+} from "./write.ts";

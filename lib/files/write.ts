@@ -46,10 +46,15 @@ function ignoreUnable(error: unknown): void {
   if (!WITHOUT_SYNC.includes(systemCode(error) ?? "")) throw error;
 }
 
+/** Forces an open file to the disk, where the file system can. */
+export async function syncFile(file: Deno.FsFile): Promise<void> {
+  await file.sync().catch(ignoreUnable);
+}
+
 /** Forces one file to the disk, or the names in one directory. */
 export async function syncEntry(path: string): Promise<void> {
   using file = await Deno.open(path);
-  await file.sync().catch(ignoreUnable);
+  await syncFile(file);
 }
 
 /** {@link syncEntry} for steps that nothing may come between. */
@@ -97,7 +102,7 @@ export async function writeFileAtomically(path: string, data: string | Uint8Arra
     using file = created.file;
     let rest = typeof data === "string" ? new TextEncoder().encode(data) : data;
     while (rest.length > 0) rest = rest.subarray(await file.write(rest));
-    await file.sync().catch(ignoreUnable);
+    await syncFile(file);
     await Deno.rename(temporary, path);
     await syncEntry(dirname(path)); // The new name has to survive a power cut as well.
   } catch (error) {

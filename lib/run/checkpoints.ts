@@ -49,13 +49,21 @@ export function checkpointName(step: number): string {
   return `step-${String(step).padStart(8, "0")}`;
 }
 
-/** The names in a directory, sorted; none where it is not there. */
+/**
+ * The names in a directory, sorted; none where it is not there.
+ *
+ * @throws {Failure} `missing`: it cannot be read, or is no directory
+ */
 export async function namesIn(directory: string): Promise<string[]> {
   try {
     return (await Array.fromAsync(Deno.readDir(directory), ({ name }) => name)).sort();
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
+    const reason = systemReason(directory, error);
+    if (reason === undefined) throw error;
+    if (systemCode(error) === "ENOENT") return [];
+    throw new Failure("missing", `Cannot read "${directory}": ${reason}, check its permissions`, {
+      cause: error,
+    });
   }
 }
 

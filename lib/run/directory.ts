@@ -65,7 +65,14 @@ async function lockRun(
   say: (text: string) => void,
 ): Promise<AsyncDisposable> {
   try {
-    return await holdLock(join(path, LOCK_FILE), path, { removeAfter: true, say });
+    return await holdLock(join(path, LOCK_FILE), path, {
+      removeAfter: true,
+      say,
+      async prepare(former = "") {
+        await removeTemporaries(path, former);
+        return "";
+      },
+    });
   } catch (error) {
     const { cause } = error as Error;
     const isRun = await Deno.stat(join(path, CONFIG_FILE)).then(() => true, () => false);
@@ -134,7 +141,6 @@ export class RunDirectory implements AsyncDisposable {
     await hasReceipt(path, steps); // Before the work: that of something else is refused.
     await settleRecord(path, record, say);
     const onStuck = sayingOnce(say);
-    await removeTemporaries(path);
     const checkpoint = await latestCheckpoint(path, async (damaged, failure) => {
       const aside = await setAside(damaged);
       say(`${failure.message}: renamed to "${aside}", going on from the one before`);

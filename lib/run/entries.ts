@@ -23,14 +23,6 @@ const ENTRIES: Readonly<Record<string, Kind>> = {
   [RECEIPT_FILE]: "file",
 };
 
-/** What a process that was killed while it replaced a file has left beside it. */
-const TEMPORARY = /^(.+)\.tmp-\d+(?:-\d+)?$/;
-
-function isTemporary(name: string): boolean {
-  const [, of = ""] = TEMPORARY.exec(name) ?? [];
-  return ENTRIES[of] === "file";
-}
-
 /** What is at a path itself, whatever a link leads to. */
 async function kindAt(path: string): Promise<Kind | "link" | "other" | undefined> {
   try {
@@ -105,10 +97,18 @@ export async function expectRunOrNone(run: string): Promise<void> {
   }
 }
 
-/** Removes what a process killed while it replaced a file has left. Only under the run's lock. */
-export async function removeTemporaries(run: string): Promise<void> {
-  for (const name of (await namesIn(run)).filter(isTemporary)) {
+/**
+ * Removes what a process that was killed while it replaced a file has left. Only under the run's lock.
+ *
+ * @param signature what that process wrote into the lock, which names it: other files of such names are somebody's
+ */
+export async function removeTemporaries(run: string, signature: string): Promise<void> {
+  const [, process] = /^process (\d+)\b/.exec(signature) ?? [];
+  if (process === undefined) return;
+  const files = Object.keys(ENTRIES).filter((name) => ENTRIES[name] === "file");
+  for (const name of files.map((file) => `${file}.tmp-${process}`)) {
     const path = join(run, name);
-    if (await kindAt(path) === "file") await Deno.remove(path).catch(() => {}); // Of another user: it harms nobody.
+    // One that may not be removed is in nobody's way.
+    if (await kindAt(path) === "file") await Deno.remove(path).catch(() => {});
   }
 }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { syncFile } from "../files/mod.ts";
 import {
   eventsFileName,
   scalarsRecord,
@@ -71,7 +72,7 @@ export class EventsFile implements Disposable {
 
   /** Forces all steps to the disk. */
   async sync(): Promise<void> {
-    await this.#file?.sync();
+    if (this.#file !== undefined) await syncFile(this.#file);
   }
 
   [Symbol.dispose](): void {

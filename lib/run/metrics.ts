@@ -1,4 +1,4 @@
-import { readFully, writeFileAtomically } from "../files/mod.ts";
+import { readFully, syncFile, writeFileAtomically } from "../files/mod.ts";
 import type { StepReport } from "../training/loop.ts";
 import { longestRise, metricsEntries, type MetricsEntry } from "./metrics_lines.ts";
 
@@ -125,7 +125,7 @@ export class MetricsFile implements Disposable {
 
   /** Forces all lines to the disk. */
   async sync(): Promise<void> {
-    await this.#file.sync();
+    await syncFile(this.#file);
   }
 
   [Symbol.dispose](): void {

@@ -189,6 +189,17 @@ Deno.test("latestCheckpoint() fails when no checkpoint is valid, again and again
   });
 });
 
+Deno.test("listCheckpoints() says that the folder cannot be read", async () => {
+  await withRun(async (run) => {
+    await Deno.mkdir(run);
+    await Deno.writeTextFile(join(run, "checkpoints"), "");
+    await assert.rejects(listCheckpoints(run), {
+      kind: "missing",
+      message: new RegExp(`^Cannot read "${run}/checkpoints": .* a file, not a directory, check`),
+    });
+  });
+});
+
 Deno.test("listCheckpoints() knows a step by one name only", async () => {
   await withRun(async (run) => {
     await writeSteps(run, [100]);

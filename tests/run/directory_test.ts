@@ -94,13 +94,25 @@ Deno.test("RunDirectory.open() refuses a second process and names the first", as
   });
 });
 
-Deno.test("RunDirectory.open() takes over what a process killed at the start has left", async () => {
+Deno.test("RunDirectory.open() takes over what a process killed at the start has left, by its number", async () => {
   await withRun(async (path) => {
     await Deno.mkdir(path);
-    await Deno.writeTextFile(join(path, ".lock"), "process 1\n");
+    await Deno.writeTextFile(join(path, ".lock"), "process 77\n");
     await Deno.writeTextFile(join(path, "config.json.tmp-77"), '{"for');
+    for (const name of ["config.json.tmp-2", "config.json.tmp-77-old", "notes.tmp-77"]) {
+      await Deno.writeTextFile(join(path, name), "mine");
+    }
     await inRun(path, RECORD);
     assert.deepEqual(await readRun(path), RECORD);
+    const names = [...Deno.readDirSync(path)].map(({ name }) => name).sort();
+    assert.deepEqual(names, [
+      "checkpoints",
+      "config.json",
+      "config.json.tmp-2",
+      "config.json.tmp-77-old",
+      "metrics.jsonl",
+      "notes.tmp-77",
+    ]);
   });
 });
 

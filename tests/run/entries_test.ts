@@ -154,7 +154,7 @@ Deno.test("RunDirectory.open() refuses a directory that is something else", asyn
   }
 });
 
-Deno.test("RunDirectory.open() refuses a file, a link to nothing, a place below either", async () => {
+Deno.test("RunDirectory.open() refuses a file, a link to nothing, a place below either, a name too long", async () => {
   await withRun(async (run) => {
     const folder = dirname(run), file = join(folder, "file"), link = join(folder, "link");
     await Deno.writeTextFile(file, "");
@@ -170,7 +170,7 @@ Deno.test("RunDirectory.open() refuses a file, a link to nothing, a place below 
       await messageOf(link),
       `${start(link)}a link that leads to no directory, give another --out`,
     );
-    for (const place of [join(file, "run"), join(link, "run")]) {
+    for (const place of [join(file, "run"), join(link, "run"), join(folder, "x".repeat(300))]) {
       assert.ok((await messageOf(place)).startsWith(`Cannot write "${place}": `));
     }
     assert.deepEqual(contentOf(folder), { file: "", link: `-> ${join(folder, "nowhere")}` });

@@ -119,6 +119,14 @@ Deno.test("readRun() refuses what is not the record of a run, with the first wro
       /model\.width \d+ is no multiple of model\.heads 7/,
     ],
     [
+      (record) => Object.assign(record["config"]!["model"]!, { depth: 1e8 }),
+      /model\.depth from config .* wants a whole number from 1 to \d+, got 100000000$/,
+    ],
+    [
+      (record) => Object.assign(record["config"]!["model"]!, { predictorDepth: 2 ** 31 }),
+      /model\.predictorDepth from config .* wants a whole number from 1 to \d+, got 2147483648$/,
+    ],
+    [
       (record) => Object.assign(record["config"]!["model"]!, { depth: "__proto__" }),
       /model\.depth from config /,
     ],

@@ -247,6 +247,6 @@ Deno.test("pretrain says that the place of the run is not writable", async () =>
   assert.equal(code, 73);
   assert.equal(
     stderr,
-    `pretrain: Cannot write "${file}/run": the place is not writable, give another --out or change its permissions\n`,
+    `pretrain: Cannot write "${file}/run": a part of the path is a file, not a directory, give another --out\n`,
   );
 });
