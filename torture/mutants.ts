@@ -34,7 +34,7 @@ async function control(target: Target, arena: Arena): Promise<Contents | string>
   try {
     await prepare(folder, target, arena);
     const { code, stderr } = await run(folder, target, arena);
-    if (code !== 0) return `the undamaged one gives exit ${code}: ${stderr.slice(0, 300)}`;
+    if (code !== 0) return `the undamaged one gives exit ${code}: ${stderr.slice(0, 300).trim()}`;
     const result = await resultOf(folder, target);
     return result.size > 0 ? result : "the undamaged one gives nothing";
   } finally {
