@@ -36,14 +36,15 @@ export function ours(
     "--allow-read",
     "--allow-write",
     "--allow-ffi",
-    "--allow-run=grep,cc",
-    "--allow-env=npm_package_config_libvips,MALLOC_ARENA_MAX",
+    "--allow-run=cat,cc",
+    "--allow-sys=uid",
+    "--allow-env=npm_package_config_libvips,MALLOC_ARENA_MAX,HOME,XDG_CACHE_HOME",
     ...more,
   ];
   const script = join(ROOT, "bench/measure", program);
   return {
     name: "ours",
-    command: [Deno.execPath(), "run", "--no-prompt", ...grants, script, ...args],
+    command: [Deno.execPath(), "run", "--quiet", "--no-prompt", ...grants, script, ...args],
   };
 }
 

@@ -24,11 +24,18 @@ export type FailureKind =
 /** One sentence for a person (action: wanted, got, path, what to do) and the kind of trouble. */
 export class Failure extends Error {
   readonly kind: FailureKind;
+  /** What is wrong, without what to do. @default the message */
+  readonly reason: string;
 
-  constructor(kind: FailureKind, message: string, options?: ErrorOptions) {
+  constructor(
+    kind: FailureKind,
+    message: string,
+    { reason = message, ...options }: ErrorOptions & { readonly reason?: string } = {},
+  ) {
     super(message, options);
     this.name = "Failure";
     this.kind = kind;
+    this.reason = reason;
   }
 }
 

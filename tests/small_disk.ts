@@ -1,21 +1,31 @@
+import { tool } from "./tools.ts";
+
 /**
- * Calls `body` while a disk of a few kilobytes is mounted on an empty folder; says so and does nothing where mounting is
- * not allowed.
+ * Calls `body` while a disk in memory is mounted on a folder; says so and does nothing where mounting is not allowed.
+ *
+ * @param options of the mount, as `size=64k` or `noexec`
  */
+export async function withDisk(
+  folder: string,
+  options: string,
+  body: () => Promise<void>,
+): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  const mounted = await tool("mount", ["-t", "tmpfs", "-o", options, "tmpfs", folder]);
+  if (mounted === undefined) return;
+  try {
+    await body();
+  } finally {
+    // Also where a file is just being closed.
+    await tool("umount", ["--lazy", folder]);
+  }
+}
+
+/** {@link withDisk} of a few kilobytes. */
 export async function withSmallDisk(
   folder: string,
   kilobytes: number,
   body: () => Promise<void>,
 ): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true });
-  const args = ["-t", "tmpfs", "-o", `size=${kilobytes}k`, "tmpfs", folder];
-  const mount = new Deno.Command("mount", { args, stderr: "null" });
-  if (!(await mount.output().catch(() => undefined))?.success) {
-    return console.log("skipped: mounting a small disk needs root");
-  }
-  try {
-    await body();
-  } finally {
-    await new Deno.Command("umount", { args: [folder] }).output();
-  }
+  await withDisk(folder, `size=${kilobytes}k`, body);
 }

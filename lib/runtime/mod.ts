@@ -6,6 +6,7 @@
 import type { Runtime } from "../compile/mod.ts";
 import { Failure } from "../failure.ts";
 import { suggestion } from "../nearest.ts";
+import type { TargetName } from "./native/targets.ts";
 
 export { availableMemory } from "./available_memory.ts";
 
@@ -15,6 +16,10 @@ export interface RuntimeOptions {
   readonly threads?: number;
   /** Keep freed memory between runs: a quarter faster, 10 to 20 % more of it. @default true */
   readonly arena?: boolean;
+  /** The C compiler of `native`, as the system finds it. @default "cc" */
+  readonly compiler?: string;
+  /** What `native` compiles for: to try the vectors of other processors. @default "native", this machine */
+  readonly target?: TargetName;
 }
 
 type Create = (options: RuntimeOptions) => Promise<Runtime>;
@@ -26,16 +31,15 @@ async function createFastestRuntime(options: RuntimeOptions): Promise<Runtime> {
   } catch (error) {
     if (!(error instanceof Failure && error.kind === "unavailable")) throw error;
     const runtime = await RUNTIMES["onnx"]!(options);
-    const [reason] = error.message.split(/,( or)? use --runtime onnx/);
-    return { ...runtime, description: `${runtime.description} (${reason})` };
+    return { ...runtime, description: `${runtime.description} (${error.reason})` };
   }
 }
 
 // Each runtime is imported when it is asked for: the others' packages cost nothing then.
 const RUNTIMES: Readonly<Record<string, Create>> = {
   auto: createFastestRuntime,
-  native: async ({ threads = navigator.hardwareConcurrency }) =>
-    (await import("./native/runtime.ts")).createNativeRuntime({ threads }),
+  native: async ({ threads = navigator.hardwareConcurrency, ...options }) =>
+    (await import("./native/runtime.ts")).createNativeRuntime({ threads, ...options }),
   onnx: async ({ threads = navigator.hardwareConcurrency, arena = true }) =>
     (await import("./onnx.ts")).createOnnxRuntime({ threads, arena }),
   cpu: async () => {
@@ -55,6 +59,9 @@ const RUNTIMES: Readonly<Record<string, Create>> = {
 /** Names that `--runtime` takes, the default first. */
 export const RUNTIME_NAMES: readonly string[] = Object.keys(RUNTIMES);
 
+/** More than any machine has processors that one process profits from; each thread takes memory. */
+const MOST_THREADS = 1024;
+
 /** The command-line flags that choose a runtime, for the flag table of any stage that computes. */
 export const RUNTIME_FLAGS = {
   runtime: {
@@ -68,6 +75,7 @@ export const RUNTIME_FLAGS = {
     type: "integer",
     placeholder: "N",
     min: 1,
+    max: MOST_THREADS,
     help: "threads of the runtime, all processors by default",
   },
 } as const;

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
+import { parseFlags } from "../../lib/cli/flags.ts";
 import type { Program } from "../../lib/compile/mod.ts";
 import { Failure } from "../../lib/failure.ts";
-import { createRuntime } from "../../lib/runtime/mod.ts";
+import { createRuntime, RUNTIME_FLAGS } from "../../lib/runtime/mod.ts";
 import { OnnxRuntimeLibrary } from "../../lib/runtime/onnxruntime.ts";
 import { floatTensor } from "../../lib/tensor.ts";
+import { runtimesNamed, testOn } from "../runtimes.ts";
 
 /** total ← total + x, and the product of both as a result. */
 const COUNTER: Program = {
@@ -22,9 +24,9 @@ function vector(...values: number[]) {
 }
 
 /** What every runtime does, whatever it runs on. */
-for (const name of ["onnx", "native", "cpu", "wasm"]) {
-  Deno.test(`${name}: carried tensors stay between runs, other results come back`, async () => {
-    const executable = await (await createRuntime(name, { threads: 1 })).prepare(COUNTER);
+for (const tried of runtimesNamed("onnx", "native", "cpu", "wasm")) {
+  testOn(tried, "carried tensors stay between runs, other results come back", async () => {
+    const executable = await (await tried.create({ threads: 1 })).prepare(COUNTER);
     executable.write({ total: floatTensor([], Float32Array.of(10)) });
     const first = await executable.run({ x: vector(1, 2) });
     assert.deepEqual([...first["scaled"]!.data as Float32Array], [10, 20]);
@@ -36,8 +38,8 @@ for (const name of ["onnx", "native", "cpu", "wasm"]) {
     executable.dispose();
   });
 
-  Deno.test(`${name}: wrong feeds are named`, async () => {
-    const executable = await (await createRuntime(name, { threads: 1 })).prepare(COUNTER);
+  testOn(tried, "wrong feeds are named", async () => {
+    const executable = await (await tried.create({ threads: 1 })).prepare(COUNTER);
     await assert.rejects(executable.run({ x: vector(1) }), {
       message: 'Cannot run "counter": "total" was never set',
     });
@@ -69,6 +71,16 @@ Deno.test("onnx: denormal numbers stay, in this thread and in each that may run 
     await Promise.all(others);
   }
   executable.dispose();
+});
+
+Deno.test("more threads than any machine has are refused", () => {
+  assert.equal(parseFlags(RUNTIME_FLAGS, ["--threads", "1024"]).threads, 1024);
+  for (const threads of ["1025", "100000", "2147483648", "0"]) {
+    assert.throws(() => parseFlags(RUNTIME_FLAGS, ["--threads", threads]), {
+      kind: "usage",
+      message: `Cannot read the command line: --threads must be from 1 to 1024, got ${threads}`,
+    });
+  }
 });
 
 Deno.test("createRuntime() suggests the nearest known runtime", async () => {

@@ -11,6 +11,9 @@ import { rowLoop, type Statement, valueOr } from "./row_loop.ts";
 
 const SUM_BLOCK = 32;
 
+/** Operations that can be one where a product is a term of a sum. */
+const PRODUCTS = new Set(["Multiply", "Square"]), SUMS = new Set(["Add", "Sub"]);
+
 /** How far ahead of its element a kernel that goes over a row once asks for memory, in elements. */
 const AHEAD = 256;
 
@@ -119,9 +122,10 @@ class KernelWriter {
     const present = new Set<number>();
     const starts: string[] = [];
     const element = (operand: Value, node: Node): string => {
-      const value = this.#keeping.source(operand);
-      const local = this.#locals.get(value.id);
-      if (local === undefined) return this.#memory.read(operand, value, node);
+      const local = this.#computed(operand);
+      if (local === undefined) {
+        return this.#memory.read(operand, this.#keeping.source(operand), node);
+      }
       if (local.variation === "row") return local.name;
       this.#recall(local, pass, { lines, present, element });
       return local.name;
@@ -148,7 +152,7 @@ class KernelWriter {
       } else if (local.pass === pass && variation === "columnSum") {
         const x = element(node.inputs[0]!, node);
         stores.push(() => `${name}_block[c] += ${x};`);
-      } else if (local.pass === pass && variation === "all") {
+      } else if (local.pass === pass && variation === "all" && !this.#isTerm(local)) {
         this.#recall(local, pass, { lines, present, element });
         if (this.#results.has(value.id)) {
           const to = this.#memory.written(value, columns);
@@ -184,8 +188,8 @@ class KernelWriter {
   }
 
   #rowOperand(operand: Value, node: Node): string {
-    const value = this.#keeping.source(operand);
-    return this.#locals.get(value.id)?.name ?? this.#memory.read(operand, value, node);
+    return this.#computed(operand)?.name ??
+      this.#memory.read(operand, this.#keeping.source(operand), node);
   }
 
   /** Makes a value that varies with every element known in a pass: computed, or read where an earlier pass left it. */
@@ -207,26 +211,71 @@ class KernelWriter {
         : `${name}_row[c]`;
       lines.push(`${type} ${name} = ${from};`);
     } else {
-      const operands = node.inputs.map((each) => element(each, node));
-      lines.push(`${type} ${name} = ${expression(node, operands)};`);
+      lines.push(`${type} ${name} = ${this.#expression(node, element)};`);
     }
     present.add(value.id);
+  }
+
+  /** The expression of an element. A product that it adds or subtracts is a part of it, and is not rounded. */
+  #expression(node: Node, element: (operand: Value, node: Node) => string): string {
+    const product = this.#termOf(node);
+    if (product === undefined || !this.#isTerm(product)) {
+      return expression(node, node.inputs.map((each) => element(each, node)));
+    }
+    const index = node.inputs.findIndex((each) => this.#computed(each) === product);
+    const [a, b = a] = product.node.inputs.map((each) => element(each, product.node));
+    const other = element(node.inputs[1 - index]!, node);
+    if (node.op === "Add") return `multiply_add(${a}, ${b}, ${other})`;
+    return index === 0
+      ? `multiply_add(${a}, ${b}, -(${other}))`
+      : `multiply_add(-(${a}), ${b}, ${other})`;
+  }
+
+  /** Whether a value is a product that nobody needs but sums that take it in. */
+  #isTerm(local: Local): boolean {
+    return this.#isProduct(local) &&
+      this.#usersOf(local).every(({ node }) => this.#termOf(node) === local);
+  }
+
+  /** The product that a sum could take in: one, of two the first. */
+  #termOf(node: Node): Local | undefined {
+    if (!SUMS.has(node.op)) return undefined;
+    return node.inputs.map((each) => this.#computed(each))
+      .find((local) => local !== undefined && this.#isProduct(local));
+  }
+
+  /** Whether a value is a product that is only a term of sums of the same elements. */
+  #isProduct(local: Local): boolean {
+    const { node, value, variation, pass } = local;
+    return PRODUCTS.has(node.op) && value.type === "float32" && variation === "all" &&
+      !this.#results.has(value.id) &&
+      this.#usersOf(local).every((user) =>
+        SUMS.has(user.node.op) && user.variation === "all" && user.pass === pass
+      );
+  }
+
+  /** An operand as the unit computes it, if it does. */
+  #computed(operand: Value): Local | undefined {
+    return this.#locals.get(this.#keeping.source(operand).id);
+  }
+
+  #usersOf(local: Local): readonly Local[] {
+    return [...this.#locals.values()].filter(({ node }) =>
+      node.inputs.some((each) => this.#computed(each) === local)
+    );
   }
 
   /** Whether later passes compute a value again that is not written anyway: one cheap operation on what lies in memory. */
   #isComputedAgain({ node, value }: Local): boolean {
     return CHEAP.has(node.op) && !this.#results.has(value.id) && node.inputs.every((each) => {
-      const local = this.#locals.get(this.#keeping.source(each).id);
+      const local = this.#computed(each);
       return local === undefined || local.variation === "row";
     });
   }
 
   #isNeededAfter(local: Local, pass: number): boolean {
     if (this.#isComputedAgain(local)) return false;
-    return [...this.#locals.values()].some((user) =>
-      this.#lastPassOf(user) > pass &&
-      user.node.inputs.some((each) => this.#keeping.source(each).id === local.value.id)
-    );
+    return this.#usersOf(local).some((user) => this.#lastPassOf(user) > pass);
   }
 }
 

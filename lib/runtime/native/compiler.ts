@@ -1,115 +1,193 @@
-/** Makes libraries of C source with the system's compiler, and keeps them for the next time. */
+/** The system's C compiler: what it is, what it makes code for, and one compilation. */
 
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Failure } from "../../failure.ts";
-
-const FLAGS = [
-  "-O3",
-  "-march=native",
-  // Vectors need these: no errno from square roots, no traps, and the order of sums where the source allows it.
-  "-fno-math-errno",
-  "-fno-trapping-math",
-  "-fopenmp-simd",
-  "-fPIC",
-  "-shared",
-  "-w",
-];
-const LIBRARIES = ["-lm", "-pthread"];
-
-/** Compiled libraries, below the installed packages. */
-const CACHE = fileURLToPath(new URL("../../../node_modules/.cache/ijepa-native", import.meta.url));
+import {
+  flagsFor,
+  LIBRARIES,
+  type Target,
+  type TargetName,
+  TARGETS,
+  THIS_MACHINE,
+} from "./targets.ts";
 
 /** A C compiler that works. */
 export interface Compiler {
   readonly command: string;
-  /** Text that is different when its libraries may be: version, and what the processor has. */
+  readonly flags: readonly string[];
+  /** The first line of what it says of itself. */
+  readonly version: string;
+  /** Text that is different when its libraries may be: version, flags, and what the processor has. */
   readonly identity: string;
 }
 
-async function output(command: string, args: readonly string[]): Promise<string | undefined> {
-  try {
-    const { success, stdout } = await new Deno.Command(command, {
+/** Which compiler, for what. */
+export interface CompilerOptions {
+  /** A name that the system finds. @default "cc" */
+  readonly command?: string;
+  /** @default "native" */
+  readonly target?: TargetName;
+  /** How long one that answers nothing is waited for. @default 300 */
+  readonly timeoutSeconds?: number;
+}
+
+const TIMEOUT_SECONDS = 300;
+const WHAT = "Cannot compile for this machine";
+const ADVICE = "use --runtime onnx";
+
+/** Where there is no way to compile, with what to do. */
+export function cannotCompile(reason: string, advice = ADVICE): Failure {
+  return new Failure("unavailable", `${WHAT}: ${reason}, ${advice}`, {
+    reason: `${WHAT}: ${reason}`,
+  });
+}
+
+/** A compilation that failed, with what the compiler says. */
+export class CompilationError extends Error {}
+
+interface Answer {
+  readonly success: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Variables that Deno hands to no program that it may run by name only; it names those that are set. */
+const GUARDED_VARIABLES = /\b(?:LD|DYLD)_\w+/g;
+
+/**
+ * Starts a compiler without the variables that change which libraries a program loads: Deno refuses them.
+ *
+ * @throws {Failure} `unavailable`, with the reason
+ */
+function start(command: string, args: readonly string[], folder?: string): Deno.ChildProcess {
+  const spawn = (env: Record<string, string>) =>
+    new Deno.Command(command, {
       args: [...args],
+      // A compiler's own temporary files lie where they are removed in any case.
+      env: { LC_ALL: "C", ...folder === undefined ? {} : { TMPDIR: folder }, ...env },
       stdin: "null",
       stdout: "piped",
-      stderr: "null",
-    }).output();
-    return success ? new TextDecoder().decode(stdout) : undefined;
-  } catch (error) {
-    // There is none, or it may not be run.
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) {
-      return undefined;
-    }
-    throw error;
-  }
-}
-
-/** The system's C compiler; `undefined` where there is none. */
-export async function findCompiler(command = "cc"): Promise<Compiler | undefined> {
-  const [version, macros] = await Promise.all([
-    output(command, ["--version"]),
-    output(command, ["-march=native", "-dM", "-E", "-x", "c", "/dev/null"]),
-  ]);
-  if (version === undefined || macros === undefined) return undefined;
-  return { command, identity: `${version}\n${macros}` };
-}
-
-async function digest(text: string): Promise<string> {
-  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(
-    new Uint8Array(bytes).slice(0, 12),
-    (byte) => byte.toString(16).padStart(2, "0"),
-  )
-    .join("");
-}
-
-/** Where libraries are kept; a temporary folder where none can be made below the packages. */
-async function cacheFolder(): Promise<string> {
+      stderr: "piped",
+    }).spawn();
   try {
-    await Deno.mkdir(CACHE, { recursive: true });
-    return CACHE;
-  } catch {
-    return await Deno.makeTempDir({ prefix: "ijepa-native-" });
+    try {
+      return spawn({});
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotCapable)) throw error;
+      const names = error.message.match(GUARDED_VARIABLES) ?? [];
+      if (names.length === 0) throw error;
+      return spawn(Object.fromEntries(names.map((name) => [name, ""])));
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw cannotCompile(
+        `wanted a C compiler as "${command}", got none`,
+        `install gcc or clang, or ${ADVICE}`,
+      );
+    }
+    if (error instanceof Deno.errors.NotCapable) {
+      throw cannotCompile(`Deno may not run "${command}"`, `grant --allow-run=cc, or ${ADVICE}`);
+    }
+    throw cannotCompile(`"${command}" does not start (${(error as Error).message})`);
   }
+}
+
+async function run(
+  command: string,
+  args: readonly string[],
+  { timeoutSeconds = TIMEOUT_SECONDS, folder }: {
+    readonly timeoutSeconds?: number | undefined;
+    readonly folder?: string;
+  },
+): Promise<Answer> {
+  const process = start(command, args, folder);
+  const outputs = [process.stdout, process.stderr].map((stream) => stream.getReader());
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    try {
+      process.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
+    // What it has started may go on, and holds the other end.
+    for (const reader of outputs) reader.cancel();
+  }, 1000 * timeoutSeconds);
+  try {
+    const [{ success }, [stdout, stderr]] = await Promise.all([
+      process.status,
+      Promise.all(outputs.map(textOf)),
+    ]);
+    if (late) {
+      throw cannotCompile(`"${command}" gave no answer within ${timeoutSeconds} seconds`);
+    }
+    return { success, stdout: stdout!, stderr: stderr! };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function textOf(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
+    text += decoder.decode(value, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+function macrosIn(text: string): ReadonlySet<string> {
+  return new Set(Array.from(text.matchAll(/^#define (\w+)/gm), ([, name]) => name!));
 }
 
 /**
- * Path of the library that a source makes, compiled unless it was before.
+ * Finds out what a compiler is and has.
  *
- * @throws {Failure} `unavailable` when the compiler fails
+ * @throws {Failure} `unavailable` where there is none, it does not work, or this machine cannot run the target
  */
-export async function compiledLibrary(
-  { command, identity }: Compiler,
-  source: string,
-): Promise<string> {
-  const folder = await cacheFolder();
-  const name = await digest([identity, ...FLAGS, ...LIBRARIES, source].join("\n"));
-  const path = join(folder, `${name}.so`);
-  const made = await Deno.stat(path).then(() => true, () => false);
-  if (made) return path;
-  const work = await Deno.makeTempDir({ dir: folder });
-  try {
-    const [input, result] = [join(work, "program.c"), join(work, "program.so")];
-    await Deno.writeTextFile(input, source);
-    const { success, stderr } = await new Deno.Command(command, {
-      args: [...FLAGS, "-o", result, input, ...LIBRARIES],
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-    }).output();
-    if (!success) {
-      throw new Failure(
-        "unavailable",
-        `Cannot compile for this machine: "${command}" failed, use --runtime onnx; it says:\n${
-          new TextDecoder().decode(stderr).trimEnd()
-        }`,
-      );
-    }
-    // Whoever else makes the same one makes the same bytes.
-    await Deno.rename(result, path);
-  } finally {
-    await Deno.remove(work, { recursive: true });
+export async function findCompiler(
+  { command = "cc", target = "native", timeoutSeconds }: CompilerOptions = {},
+): Promise<Compiler> {
+  const call = (...args: readonly string[]) => run(command, args, { timeoutSeconds });
+  const macros = (flags: readonly string[]) => call(...flags, "-dM", "-E", "-x", "c", "/dev/null");
+  const expectSuccess = ({ success, stdout, stderr }: Answer) => {
+    if (success) return stdout;
+    const [words] = stderr.trim().split("\n");
+    throw cannotCompile(`"${command}" failed${words ? ` (${words})` : ""}`);
+  };
+  const [about, first] = await Promise.all([call("--version"), macros(THIS_MACHINE[0]!)]);
+  const description = expectSuccess(about);
+  let [machine, answer] = [THIS_MACHINE[0]!, first];
+  for (const other of THIS_MACHINE.slice(1)) {
+    if (!answer.success) [machine, answer] = [other, await macros(other)];
   }
-  return path;
+  const all = expectSuccess(answer);
+  const { needs, flags }: Target = TARGETS[target];
+  if (needs !== undefined && !macrosIn(all).has(needs)) {
+    throw cannotCompile(`the processor has no ${needs.replaceAll("_", "")}`);
+  }
+  const chosen = [...machine, ...flags];
+  const defined = flags.length === 0 ? all : expectSuccess(await macros(chosen));
+  const complete = flagsFor(macrosIn(defined), chosen);
+  const identity = [description, defined, ...complete, ...LIBRARIES].join("\n");
+  return { command, flags: complete, version: description.split("\n")[0]!, identity };
+}
+
+/**
+ * Compiles a source to a library in a folder, which is also where the compiler's temporary files are.
+ *
+ * @returns the library's path
+ * @throws {CompilationError} when the compiler fails
+ * @throws {Failure} `unavailable` when there is none any more, or it does not end
+ */
+export async function compileLibrary(
+  { command, flags }: Compiler,
+  source: string,
+  folder: string,
+): Promise<string> {
+  const [input, result] = [`${folder}/program.c`, `${folder}/program.so`];
+  await Deno.writeTextFile(input, source);
+  const args = [...flags, "-o", result, input, ...LIBRARIES];
+  const { success, stderr } = await run(command, args, { folder });
+  if (!success) throw new CompilationError(stderr.trim());
+  return result;
 }

@@ -2,7 +2,8 @@
 
 import { KERNEL_NAMES } from "../../compile/native/emitter.ts";
 import { availableMemory } from "../available_memory.ts";
-import { compiledLibrary, type Compiler } from "./compiler.ts";
+import { buildLibrary } from "./build.ts";
+import type { Compiler } from "./compiler.ts";
 import type { Memory } from "./memory.ts";
 
 /** Files that kernels.c includes, in the order in which it does. */
@@ -12,6 +13,13 @@ const read = (name: string) => Deno.readTextFile(new URL(name, import.meta.url))
 
 /** Less fresh memory is not worth a thread. */
 const LEAST_POPULATED_BYTES = 64e6;
+
+const SYMBOLS = {
+  run_programs: { parameters: ["buffer", "buffer", "i64"], result: "i32", nonblocking: true },
+  populate: { parameters: ["buffer", "buffer", "i64"], result: "void", nonblocking: true },
+  scratch_length: { type: "i64" },
+  kernel_table: { type: "pointer" },
+} as const;
 
 /** Addresses of functions in a table. */
 function functionsOf(table: Deno.PointerValue, count: number): readonly number[] {
@@ -44,22 +52,12 @@ export class KernelLibrary {
 
   private constructor(
     compiler: Compiler,
-    { path, shared, spare }: {
-      readonly path: string;
+    { symbols, shared, spare }: {
+      readonly symbols: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
       readonly shared: string;
       readonly spare: number;
     },
   ) {
-    const { symbols } = Deno.dlopen(path, {
-      run_programs: {
-        parameters: ["buffer", "buffer", "i64"],
-        result: "i32",
-        nonblocking: true,
-      },
-      populate: { parameters: ["buffer", "buffer", "i64"], result: "void", nonblocking: true },
-      scratch_length: { type: "i64" },
-      kernel_table: { type: "pointer" },
-    });
     this.#run = symbols.run_programs as never;
     this.#populate = symbols.populate as never;
     this.scratchBytes = 4 * Number(symbols.scratch_length);
@@ -78,8 +76,8 @@ export class KernelLibrary {
     );
     // Only half: whoever wants too much shall be warned before it is taken.
     const spare = (await availableMemory() ?? 0) / 2;
-    const path = await compiledLibrary(compiler, source);
-    return new KernelLibrary(compiler, { path, shared: headers[0]!, spare });
+    const { symbols } = await buildLibrary(compiler, source, { symbols: SYMBOLS });
+    return new KernelLibrary(compiler, { symbols, shared: headers[0]!, spare });
   }
 
   /** Compiles a program's own kernels. @param bodies of functions @returns their addresses */
@@ -91,8 +89,8 @@ export class KernelLibrary {
     const names = bodies.map((_, i) => `fused_${i}`);
     const table = `kernel *const fused_table[] = {${names.join(", ")}};`;
     const source = [this.#shared, ...functions, table].join("\n\n") + "\n";
-    const { symbols } = Deno.dlopen(await compiledLibrary(this.#compiler, source), {
-      fused_table: { type: "pointer" },
+    const { symbols } = await buildLibrary(this.#compiler, source, {
+      symbols: { fused_table: { type: "pointer" } },
     });
     return functionsOf(symbols.fused_table, bodies.length);
   }

@@ -1,11 +1,26 @@
 /* Copies of parts of matrices that stay in the cache, in the order in which products read them. */
-#if defined(__AVX512F__)
+#if defined(__AVX__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 typedef float vector __attribute__((vector_size(4 * LANES), aligned(4)));
 
 enum { TILE_COLUMNS = 2 * LANES, PANEL_DEPTH = 288, PANEL_COLUMNS = 768, GROUP_ROWS = 8 * TILE_ROWS, PACK_AHEAD = 4 };
+
+/* a b + c of each lane, rounded once where the machine can, in whichever loop it is. */
+static inline vector multiply_add_vectors(vector a, vector b, vector c) {
+#if defined(__AVX512F__)
+  return (vector)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+  return (vector)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__)
+  return (vector)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+  return a * b + c;
+#endif
+}
 
 static word smaller(word a, word b) { return a < b ? a : b; }
 
@@ -30,30 +45,38 @@ static inline void store_some(float *to, vector some, word count) {
 #endif
 }
 
+/* Lane `i` of each of two rows that are `step` apart, once blocks of `step` lanes have been swapped between them. */
+#define UPPER(i, step) ((i) & (step) ? LANES + (i) - (step) : (i))
+#define LOWER(i, step) ((i) & (step) ? LANES + (i) : (i) + (step))
+
+#define FOUR(lane, i, step) lane(i, step), lane(i + 1, step), lane(i + 2, step), lane(i + 3, step)
+#if LANES == 4
+#define ALL_LANES(lane, step) FOUR(lane, 0, step)
+#elif LANES == 8
+#define ALL_LANES(lane, step) FOUR(lane, 0, step), FOUR(lane, 4, step)
+#else
+#define ALL_LANES(lane, step) FOUR(lane, 0, step), FOUR(lane, 4, step), FOUR(lane, 8, step), FOUR(lane, 12, step)
+#endif
+
+/* Lanes of two vectors by their numbers, which are constants. */
+#if defined(__clang__)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
 typedef int32_t lanes __attribute__((vector_size(4 * LANES)));
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (lanes){__VA_ARGS__})
+#endif
 
 /* Swaps blocks of `step` lanes between rows that are `step` apart. */
 #define SWAP_BLOCKS(step)                                                                          \
   for (int i = 0; i < LANES; i++) {                                                                \
     if (i & step) continue;                                                                        \
     vector a = row[i], b = row[i + step];                                                          \
-    row[i] = __builtin_shuffle(a, b, upper_##step);                                                \
-    row[i + step] = __builtin_shuffle(a, b, lower_##step);                                         \
+    row[i] = SHUFFLE(a, b, ALL_LANES(UPPER, step));                                                \
+    row[i + step] = SHUFFLE(a, b, ALL_LANES(LOWER, step));                                         \
   }
-
-static lanes block_mask(int step, int lower) {
-  lanes mask;
-  for (int lane = 0; lane < LANES; lane++) {
-    int own = (lane & step) != 0;
-    mask[lane] = lower ? (own ? LANES + lane : lane + step) : (own ? LANES + lane - step : lane);
-  }
-  return mask;
-}
 
 /* A square of LANES columns, mirrored; of its rows there may be fewer, zeros stand for the others. */
 static void transpose_square(const float *from, word from_row, word rows, float *to, word to_row) {
-  const lanes upper_1 = block_mask(1, 0), lower_1 = block_mask(1, 1);
-  const lanes upper_2 = block_mask(2, 0), lower_2 = block_mask(2, 1);
   vector row[LANES];
   if (rows >= LANES) {
     for (int i = 0; i < LANES; i++) row[i] = *(const vector *)(from + i * from_row);
@@ -63,11 +86,9 @@ static void transpose_square(const float *from, word from_row, word rows, float 
   SWAP_BLOCKS(1)
   SWAP_BLOCKS(2)
 #if LANES > 4
-  const lanes upper_4 = block_mask(4, 0), lower_4 = block_mask(4, 1);
   SWAP_BLOCKS(4)
 #endif
 #if LANES > 8
-  const lanes upper_8 = block_mask(8, 0), lower_8 = block_mask(8, 1);
   SWAP_BLOCKS(8)
 #endif
   for (int i = 0; i < LANES; i++) *(vector *)(to + i * to_row) = row[i];

@@ -12,12 +12,12 @@ import { type Bindings, evaluate } from "../../compile/length.ts";
 import { inMemory, type Plan, planNative } from "../../compile/native/lower.ts";
 import { compileNative, nativeGraph, type NativeProgram } from "../../compile/native/program.ts";
 import type { Block } from "../../compile/native/storage.ts";
-import { Failure } from "../../failure.ts";
 import { floatTensor, type HostTensor, sizeOf, type TensorRecord } from "../../tensor.ts";
 import { checkFeeds } from "../feeds.ts";
 import { expectSet, readTensors, writeTensors } from "../residents.ts";
 import { encodeCalls, type EncodedCalls, fillGaps } from "./calls.ts";
 import { findCompiler } from "./compiler.ts";
+import type { TargetName } from "./targets.ts";
 import { KernelLibrary } from "./library.ts";
 import { FedInputs } from "./fed.ts";
 import { Memory, pointerTo, Resident } from "./memory.ts";
@@ -35,18 +35,16 @@ interface Compiled {
 /**
  * The runtime on this machine's C compiler.
  *
- * @throws {Failure} `unavailable` when there is none
+ * @throws {Failure} `unavailable` where there is none, or its libraries cannot be loaded
  */
 export async function createNativeRuntime(
-  { threads }: { readonly threads: number },
+  { threads, compiler: command = "cc", target = "native" }: {
+    readonly threads: number;
+    readonly compiler?: string;
+    readonly target?: TargetName;
+  },
 ): Promise<Runtime> {
-  const compiler = await findCompiler();
-  if (compiler === undefined) {
-    throw new Failure(
-      "unavailable",
-      'Cannot compile for this machine: wanted a C compiler as "cc", got none, install gcc or clang, or use --runtime onnx',
-    );
-  }
+  const compiler = await findCompiler({ command, target });
   const library = await KernelLibrary.load(compiler);
   const compiled = new WeakMap<Program, Promise<Compiled>>();
   async function compile(program: Program): Promise<Compiled> {
@@ -58,9 +56,9 @@ export async function createNativeRuntime(
   }
   return {
     name: "native",
-    description: `compiled for this machine by ${
-      compiler.identity.split("\n")[0]
-    }, ${threads} thread${threads === 1 ? "" : "s"}`,
+    description: `compiled for this machine by ${compiler.version}, ${threads} thread${
+      threads === 1 ? "" : "s"
+    }`,
     threads,
     async prepare(
       program,

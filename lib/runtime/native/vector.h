@@ -15,15 +15,6 @@
 #define TILE_ROWS 8
 #endif
 
-#if defined(__GNUC__) && !defined(__clang__)
-/* Or loops over the last lanes of a row, some of which are outside of it, are split into elements. */
-#pragma GCC optimize("no-split-loops")
-#if defined(__AVX512F__)
-/* GCC halves the vectors of some processors to spare their clock, which the products here need anyway. */
-#pragma GCC target("prefer-vector-width=512")
-#endif
-#endif
-
 /* Arguments of a kernel: numbers and addresses. */
 typedef int64_t word;
 
@@ -36,20 +27,32 @@ static inline float bits_to_float(int32_t bits) {
   return value;
 }
 
+/*
+ * a b + c, rounded once where the machine can. All sources are compiled without contraction: which products compilers
+ * fuse with which sums is different from loop to loop, and an element must not depend on the loop that comes by it.
+ */
+static inline float multiply_add(float a, float b, float c) {
+#if defined(__FMA__) || defined(__aarch64__)
+  return fmaf(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
 /* e^x, relative error below 2e-7; 0 where it is below 2^-125. Comparisons are written so that they vectorise. */
 static inline float exp_of(float x) {
   /* At these ends the result is 0 and infinity by itself. */
   float within = x < -87.3f ? -87.3f : x;
   within = within > 89.0f ? 89.0f : within;
   float n = rintf(within * 1.44269504f);
-  float r = fmaf(n, -0.693145752f, within);
-  r = fmaf(n, -1.42860677e-6f, r);
+  float r = multiply_add(n, -0.693145752f, within);
+  r = multiply_add(n, -1.42860677e-6f, r);
   float p = 0.00139464484f;
-  p = fmaf(p, r, 0.00836915337f);
-  p = fmaf(p, r, 0.0416662619f);
-  p = fmaf(p, r, 0.166665167f);
-  p = fmaf(p, r, 0.5f);
-  p = fmaf(p * r, r, r) + 1.0f;
+  p = multiply_add(p, r, 0.00836915337f);
+  p = multiply_add(p, r, 0.0416662619f);
+  p = multiply_add(p, r, 0.166665167f);
+  p = multiply_add(p, r, 0.5f);
+  p = multiply_add(p * r, r, r) + 1.0f;
   /* In two steps: 2^128 is no float, but e^88.7 is. */
   return p * bits_to_float(((int32_t)n + 126) * (1 << 23)) * 2.0f;
 }
@@ -60,16 +63,16 @@ static inline float erf_of(float x) {
   t = t > 3.91f ? 3.91f : t;
   float s = t * t;
   float p = 0.00022831936f;
-  p = fmaf(p, s, 0.00344207860f);
-  p = fmaf(p, s, 0.0510518104f);
-  p = fmaf(p, s, 0.186235487f);
-  p = fmaf(p, s, 1.12837923f);
+  p = multiply_add(p, s, 0.00344207860f);
+  p = multiply_add(p, s, 0.0510518104f);
+  p = multiply_add(p, s, 0.186235487f);
+  p = multiply_add(p, s, 1.12837923f);
   float q = -1.15358148e-7f;
-  q = fmaf(q, s, 2.33125502e-5f);
-  q = fmaf(q, s, 0.00102309103f);
-  q = fmaf(q, s, 0.0141387992f);
-  q = fmaf(q, s, 0.1113737f);
-  q = fmaf(q, s, 0.498379588f);
-  q = fmaf(q, s, 1.0f);
+  q = multiply_add(q, s, 2.33125502e-5f);
+  q = multiply_add(q, s, 0.00102309103f);
+  q = multiply_add(q, s, 0.0141387992f);
+  q = multiply_add(q, s, 0.1113737f);
+  q = multiply_add(q, s, 0.498379588f);
+  q = multiply_add(q, s, 1.0f);
   return t * p / q;
 }

@@ -5,9 +5,9 @@ import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
 import type { Program, Tensors } from "../../../lib/compile/mod.ts";
 import { RandomStream } from "../../../lib/random/mod.ts";
-import { createRuntime } from "../../../lib/runtime/mod.ts";
 import { floatTensor } from "../../../lib/tensor.ts";
 import { relativeError } from "../../compare.ts";
+import { COMPILED, NATIVE, runtimesNamed, testOn, type Tried } from "../../runtimes.ts";
 
 const TOLERANCE = 1e-5;
 
@@ -58,61 +58,53 @@ const ROWS: Program = {
   },
 };
 
-const runtimes = await Promise.all([
-  createRuntime("cpu", { threads: 1 }),
-  ...[1, 2, 3].map((threads) => createRuntime("native", { threads })),
-]);
-
-const prepared = new Map<Program, ReturnType<typeof prepareAll>>();
-
-function prepareAll(program: Program) {
-  return Promise.all(runtimes.map((runtime) => runtime.prepare(program)));
-}
-
-async function expectSame(
-  program: Program,
-  feeds: Readonly<Record<string, ReturnType<typeof normal>>>,
-): Promise<void> {
-  const executables = prepared.get(program) ?? prepareAll(program);
-  prepared.set(program, executables);
-  const [expected, one, ...more] = await Promise.all(
-    (await executables).map((each) => each.run(feeds)),
+/** Runs a program in plain JavaScript, and compiled on one thread, on two and on three. */
+async function comparison(tried: Tried, program: Program) {
+  const [cpu] = runtimesNamed("cpu");
+  const prepared = await Promise.all(
+    [cpu!.create({ threads: 1 }), ...[1, 2, 3].map((threads) => tried.create({ threads }))]
+      .map(async (runtime) => (await runtime).prepare(program)),
   );
-  for (const [name, { data }] of Object.entries(expected!)) {
-    const error = relativeError(one![name]!.data as Float32Array, data as Float32Array);
-    assert.ok(error <= TOLERANCE, `${name}: ${error}`);
-    // However many threads share the work, each element is computed the same way.
-    for (const other of more) assert.deepEqual(other[name]!.data, one![name]!.data, name);
-  }
+  return async (feeds: Readonly<Record<string, ReturnType<typeof normal>>>) => {
+    const [expected, one, ...more] = await Promise.all(prepared.map((each) => each.run(feeds)));
+    for (const [name, { data }] of Object.entries(expected!)) {
+      const error = relativeError(one![name]!.data as Float32Array, data as Float32Array);
+      assert.ok(error <= TOLERANCE, `${name}: ${error}`);
+      // However many threads share the work, each element is computed the same way.
+      for (const other of more) assert.deepEqual(other[name]!.data, one![name]!.data, name);
+    }
+  };
 }
 
 const size = (max: number) => fc.integer({ min: 1, max });
 
-Deno.test("native: products of all sizes equal those of plain JavaScript, with any number of threads", async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      size(3),
-      size(70),
-      size(90),
-      fc.oneof(size(40), size(700)),
-      async (b, m, n, k) =>
-        await expectSame(PRODUCTS, {
+for (const tried of [NATIVE, ...COMPILED]) {
+  testOn(
+    tried,
+    "products of all sizes equal those of plain JavaScript, with any number of threads",
+    async () => {
+      const expectSame = await comparison(tried, PRODUCTS);
+      const products = (b: number, m: number, n: number, k: number) =>
+        expectSame({
           a: normal("a", [b, m, k]),
           c: normal("c", [b, k, n]),
           bias: normal("bias", [n]),
-        }),
-    ),
-    { numRuns: 40 },
+        });
+      const sizes = [size(3), size(70), size(90), fc.oneof(size(40), size(700))] as const;
+      await fc.assert(fc.asyncProperty(...sizes, products), { numRuns: 40 });
+      // Two rows, which two threads have one each of.
+      await products(1, 2, 1, 5);
+    },
   );
-});
 
-Deno.test("native: rows of all lengths equal those of plain JavaScript, with any number of threads", async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      size(70),
-      size(150),
-      async (rows, columns) => await expectSame(ROWS, { x: normal("x", [rows, columns]) }),
-    ),
-    { numRuns: 60 },
+  testOn(
+    tried,
+    "rows of all lengths equal those of plain JavaScript, with any number of threads",
+    async () => {
+      const expectSame = await comparison(tried, ROWS);
+      const rows = (count: number, columns: number) =>
+        expectSame({ x: normal("x", [count, columns]) });
+      await fc.assert(fc.asyncProperty(size(70), size(150), rows), { numRuns: 60 });
+    },
   );
-});
+}

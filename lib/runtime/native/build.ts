@@ -1,0 +1,41 @@
+/** Libraries of C source, loaded: compiled unless they were before, from the first place where that works. */
+
+import { sha256 } from "../../files/hash.ts";
+import { OpenPlace, type Place, placesOfLibraries, refusal } from "./cache.ts";
+import { cannotCompile, CompilationError, compileLibrary, type Compiler } from "./compiler.ts";
+import { Failure } from "../../failure.ts";
+
+/**
+ * Loads the library that a source makes.
+ *
+ * @throws {Failure} `unavailable` when the compiler fails, or no place is left where its libraries can be loaded from
+ */
+export async function buildLibrary<const S extends Deno.ForeignLibraryInterface>(
+  compiler: Compiler,
+  source: string,
+  { symbols, places = placesOfLibraries() }: {
+    readonly symbols: S;
+    readonly places?: readonly Place[];
+  },
+): Promise<Deno.DynamicLibrary<S>> {
+  const key = sha256(`${compiler.identity}\n${source}`).slice(0, 32);
+  const refusals: string[] = [];
+  let words: string | undefined;
+  for (const place of places) {
+    try {
+      await using open = await OpenPlace.open(place);
+      const path = await open.find(key) ??
+        await open.store(key, (folder) => compileLibrary(compiler, source, folder));
+      return Deno.dlopen(path, symbols);
+    } catch (error) {
+      if (error instanceof Failure) throw error;
+      // A full disk is no reason to give up: there is another one, perhaps.
+      if (error instanceof CompilationError) words ??= error.message;
+      else refusals.push(refusal(place, error));
+    }
+  }
+  if (words !== undefined) {
+    throw cannotCompile(`"${compiler.command}" failed`, `use --runtime onnx; it says:\n${words}`);
+  }
+  throw cannotCompile(`no place for its libraries (${refusals.join("; ")})`);
+}
