@@ -2,13 +2,14 @@
 
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import type { Tensors } from "../../lib/compile/mod.ts";
+import type { Program, Tensors } from "../../lib/compile/mod.ts";
 import { KERNELS } from "../../lib/compile/kernels.ts";
 import { record } from "../../lib/compile/tracer.ts";
 import { RandomStream } from "../../lib/random/mod.ts";
 import { createRuntime } from "../../lib/runtime/mod.ts";
 import { floatTensor, type TensorRecord } from "../../lib/tensor.ts";
 import { relativeError } from "../compare.ts";
+import { COMPILED, runtimesNamed, testOn, type Tried } from "../runtimes.ts";
 
 type Case = (t: { x: tf.Tensor; y: tf.Tensor; p: tf.Tensor; i: tf.Tensor }) => tf.Tensor;
 
@@ -99,20 +100,34 @@ Deno.test("every kernel has a case, and the case uses it", () => {
   }
 });
 
-for (const [op, make] of Object.entries(CASES)) {
-  Deno.test(`${op} compiles to what it computes, at two lengths of one session`, async () => {
-    const program = programOf(make);
-    const reference = await (await createRuntime("cpu")).prepare(program);
-    for (const runtime of ["onnx", "native"]) {
-      const compiled = await (await createRuntime(runtime, { threads: 1 })).prepare(program);
-      for (const n of [2, 5]) {
-        const wanted = (await reference.run(feeds(n)))["result"]!;
-        const got = (await compiled.run(feeds(n)))["result"]!;
-        assert.deepEqual(got.shape, wanted.shape);
-        const error = relativeError(got.data as Float32Array, wanted.data as Float32Array);
-        assert.ok(error < 1e-6, `${runtime}: relative error ${error}`);
-      }
-      compiled.dispose();
+/** Runs a program in plain JavaScript and compiled, at two lengths of one session. */
+async function expectSame(tried: Tried, program: Program): Promise<void> {
+  const reference = await (await createRuntime("cpu")).prepare(program);
+  const compiled = await (await tried.create({ threads: 1 })).prepare(program);
+  for (const n of [2, 5]) {
+    const wanted = await reference.run(feeds(n)), got = await compiled.run(feeds(n));
+    for (const [name, { shape, data }] of Object.entries(wanted)) {
+      assert.deepEqual(got[name]!.shape, shape, name);
+      const error = relativeError(got[name]!.data as Float32Array, data as Float32Array);
+      assert.ok(error < 1e-6, `${name}: relative error ${error}`);
     }
+  }
+  compiled.dispose();
+}
+
+for (const [op, make] of Object.entries(CASES)) {
+  for (const tried of runtimesNamed("onnx", "native")) {
+    testOn(tried, `${op} compiles to what it computes`, () => expectSame(tried, programOf(make)));
+  }
+}
+
+for (const tried of COMPILED) {
+  testOn(tried, "all kernels compile to what they compute", () => {
+    const program = programOf(({ x }) => x);
+    const all = (inputs: Tensors) =>
+      Object.fromEntries(
+        Object.entries(CASES).map(([op, make]) => [op, programOf(make).run(inputs).result]),
+      );
+    return expectSame(tried, { ...program, run: all });
   });
 }

@@ -8,8 +8,10 @@ import {
 } from "../../lib/model/inference.ts";
 import { finishedShapes } from "../../lib/model/parameters.ts";
 import { POSITIONS, positionTable } from "../../lib/model/positions.ts";
-import { createRuntime } from "../../lib/runtime/mod.ts";
 import { type FloatTensor, floatTensor, type TensorRecord } from "../../lib/tensor.ts";
+import { runtimesNamed, testOn, type Tried } from "../runtimes.ts";
+
+const [ONNX] = runtimesNamed("onnx") as [Tried];
 
 /** The tiny net of method.md section 5.11. */
 const GOLDEN: EncoderConfig = {
@@ -43,11 +45,11 @@ function waves(count: number, [height, width]: readonly [number, number]): Float
 }
 
 async function run(
-  runtimeName: string,
+  tried: Tried,
   program: ReturnType<typeof encoderProgram>,
   { weights, images }: { readonly weights: TensorRecord; readonly images: FloatTensor },
 ): Promise<TensorRecord> {
-  const runtime = await createRuntime(runtimeName, { threads: 1 });
+  const runtime = await tried.create({ threads: 1 });
   const executable = await runtime.prepare(program);
   executable.write(weights);
   const results = await executable.run({ [PIXELS]: images });
@@ -68,9 +70,9 @@ function near(got: ArrayLike<number>, wanted: ArrayLike<number>, tolerance: numb
   }
 }
 
-for (const name of ["cpu", "onnx", "native"]) {
-  Deno.test(`encoderProgram() gives the reference's values on ${name}`, async () => {
-    const results = await run(name, encoderProgram(GOLDEN), {
+for (const tried of runtimesNamed("cpu", "onnx", "native")) {
+  testOn(tried, "encoderProgram() gives the reference's values", async () => {
+    const results = await run(tried, encoderProgram(GOLDEN), {
       weights: goldenWeights(GOLDEN),
       images: waves(2, GOLDEN.imageSize),
     });
@@ -96,10 +98,10 @@ for (const name of ["cpu", "onnx", "native"]) {
   });
 }
 
-for (const name of ["cpu", "onnx", "native"]) {
-  Deno.test(`encoderProgram() takes the epsilon of its configuration on ${name}`, async () => {
+for (const tried of runtimesNamed("cpu", "onnx", "native")) {
+  testOn(tried, "encoderProgram() takes the epsilon of its configuration", async () => {
     const config = { ...GOLDEN, layerNormEpsilon: 0.1 };
-    const results = await run(name, encoderProgram(config), {
+    const results = await run(tried, encoderProgram(config), {
       weights: goldenWeights(config),
       images: waves(2, config.imageSize),
     });
@@ -121,14 +123,14 @@ const DEEP: EncoderConfig = { ...GOLDEN, imageSize: [16, 24], depth: 5 };
 Deno.test("featureProgram() puts the last layers side by side, the earliest first", async () => {
   const weights = goldenWeights(DEEP);
   const images = waves(3, DEEP.imageSize);
-  const four = await run("onnx", featureProgram(DEEP, 4), { weights, images });
+  const four = await run(ONNX, featureProgram(DEEP, 4), { weights, images });
   assert.deepEqual(four["features"]!.shape, [3, 64]);
   for (const [place, depth] of [2, 3, 4, 5].entries()) {
     // An encoder that ends after that block, with the same final norm.
     const config = { ...DEEP, depth };
     const names = Object.keys(finishedShapes(config));
     const shorter = Object.fromEntries(names.map((name) => [name, weights[name]!]));
-    const { pooler_output: wanted } = await run("onnx", encoderProgram(config), {
+    const { pooler_output: wanted } = await run(ONNX, encoderProgram(config), {
       weights: shorter,
       images,
     });

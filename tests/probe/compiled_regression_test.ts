@@ -7,9 +7,11 @@ import {
   plainLoss,
 } from "../../lib/probe/logistic.ts";
 import { RandomStream } from "../../lib/random/mod.ts";
-import { createRuntime } from "../../lib/runtime/mod.ts";
 import { assertNear } from "./near.ts";
 import * as sklearn from "./sklearn.ts";
+import { runtimesNamed, testOn, type Tried } from "../runtimes.ts";
+
+const [ONNX] = runtimesNamed("onnx") as [Tried];
 
 const { width } = sklearn;
 const DATA: ClassifiedRows = {
@@ -34,10 +36,10 @@ function madeData({ apart, rows = 9000 }: { readonly apart: number; readonly row
 
 async function withRegression(
   data: ClassifiedRows,
-  { threads, name = "onnx" }: { readonly threads?: number; readonly name?: string },
+  { threads, tried = ONNX }: { readonly threads?: number; readonly tried?: Tried },
   use: (regression: CompiledRegression) => Promise<void>,
 ): Promise<void> {
-  const runtime = await createRuntime(name, threads === undefined ? {} : { threads });
+  const runtime = await tried.create(threads === undefined ? {} : { threads });
   using regression = await CompiledRegression.create(runtime, data);
   await use(regression);
 }
@@ -47,10 +49,10 @@ function pointFor({ width, classCount }: ClassifiedRows): Float64Array {
   return Float64Array.from({ length: classCount * (width + 1) }, () => random.normal());
 }
 
-for (const name of ["onnx", "cpu", "native"]) {
-  Deno.test(`CompiledRegression has value and gradient of the plain loss, runtime ${name}`, async () => {
+for (const tried of runtimesNamed("onnx", "cpu", "native")) {
+  testOn(tried, "CompiledRegression has value and gradient of the plain loss", async () => {
     const data = madeData({ apart: 1 }), point = pointFor(data);
-    await withRegression(data, { name }, async (regression) => {
+    await withRegression(data, { tried }, async (regression) => {
       const wantedGradient = new Float64Array(point.length), gradient = wantedGradient.slice();
       const wanted = await plainLoss(data).evaluate(point, wantedGradient);
       gradient.fill(99); // What was there before must not count.
@@ -64,10 +66,10 @@ for (const name of ["onnx", "cpu", "native"]) {
   });
 }
 
-for (const name of ["onnx", "cpu", "native"]) {
-  Deno.test(`CompiledRegression has the scores of the plain one, runtime ${name}`, async () => {
+for (const tried of runtimesNamed("onnx", "cpu", "native")) {
+  testOn(tried, "CompiledRegression has the scores of the plain one", async () => {
     const data = madeData({ apart: 1, rows: 5000 }), point = pointFor(data);
-    await withRegression(data, { name, threads: 2 }, async (regression) => {
+    await withRegression(data, { tried, threads: 2 }, async (regression) => {
       const scores = await regression.scores(data.features, point, data);
       assertNear(scores, logisticScores(data.features, point, data), { tolerance: 1e-5 });
     });

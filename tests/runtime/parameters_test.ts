@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import type { Program } from "../../lib/compile/mod.ts";
-import { createRuntime } from "../../lib/runtime/mod.ts";
 import { floatTensor } from "../../lib/tensor.ts";
+import { runtimesNamed, testOn } from "../runtimes.ts";
 
 /** `y = x * scale`, and a counter that is carried. */
 const PROGRAM: Program = {
@@ -29,9 +29,9 @@ const READER: Program = {
   run: ({ count }) => ({ seen: tf.add(count!, 0) }),
 };
 
-for (const name of ["onnx", "cpu", "native"]) {
-  Deno.test(`a parameter stays in the ${name} runtime as it was set`, async () => {
-    const runtime = await createRuntime(name, { threads: 1 });
+for (const tried of runtimesNamed("onnx", "cpu", "native")) {
+  testOn(tried, "a parameter stays in the runtime as it was set", async () => {
+    const runtime = await tried.create({ threads: 1 });
     const executable = await runtime.prepare(PROGRAM);
     const one = { x: floatTensor([1, 2], Float32Array.of(1, 1)) };
     executable.write({ count: floatTensor([]) });
@@ -60,8 +60,8 @@ for (const name of ["onnx", "cpu", "native"]) {
     executable.dispose();
   });
 
-  Deno.test(`two programs of the ${name} runtime share what stays there under one name`, async () => {
-    const runtime = await createRuntime(name, { threads: 1 });
+  testOn(tried, "two programs share what stays in the runtime under one name", async () => {
+    const runtime = await tried.create({ threads: 1 });
     const counter = await runtime.prepare(PROGRAM);
     const reader = await runtime.prepare(READER, { sharing: counter });
     counter.write({ count: floatTensor([]), scale: floatTensor([2], Float32Array.of(3, 5)) });

@@ -4,7 +4,6 @@ import * as tf from "@tensorflow/tfjs";
 import type { Program } from "../../lib/compile/mod.ts";
 import { patchify } from "../../lib/model/encoder.ts";
 import { linear } from "../../lib/model/layers.ts";
-import { createRuntime } from "../../lib/runtime/mod.ts";
 import { encodeWhole, predictTargets, targetsOf } from "../../lib/training/objective.ts";
 import {
   batchFeeds,
@@ -14,6 +13,7 @@ import {
 } from "../../lib/training/step.ts";
 import type { StepInput } from "../../lib/training/trainer.ts";
 import { type HostTensor, type TensorRecord, under } from "../../lib/tensor.ts";
+import type { Tried } from "../runtimes.ts";
 
 /** The values of a float32 tensor. @throws {TypeError} it is none */
 export function floats(tensor: HostTensor | undefined): Float32Array<ArrayBuffer> {
@@ -62,13 +62,13 @@ export function forwardProgram(config: StepConfig): Program {
   };
 }
 
-/** Runs a {@link forwardProgram} once. @param name of the runtime */
+/** Runs a {@link forwardProgram} once. @param tried the runtime */
 export async function runForward(
-  name: string,
+  tried: Tried,
   config: StepConfig,
   { state, input }: { readonly state: TensorRecord; readonly input: StepInput },
 ): Promise<TensorRecord> {
-  const runtime = await createRuntime(name, { threads: 2 });
+  const runtime = await tried.create({ threads: 2 });
   const executable = await runtime.prepare(forwardProgram(config));
   try {
     const networks = Object.entries(state).filter(([name]) => !name.startsWith("moment"));

@@ -9,12 +9,12 @@
 import assert from "node:assert/strict";
 import type { ModelConfig } from "../../lib/model/config.ts";
 import { encoderShapes, predictorShapes, type ShapeTable } from "../../lib/model/parameters.ts";
-import { createRuntime } from "../../lib/runtime/mod.ts";
 import { initialState } from "../../lib/training/state.ts";
 import type { StepConfig } from "../../lib/training/step.ts";
 import { type StepInput, Trainer } from "../../lib/training/trainer.ts";
 import { floatTensor, prefixed, sizeOf, type TensorRecord } from "../../lib/tensor.ts";
 import { floats, runForward } from "./forward.ts";
+import { runtimesNamed, testOn, WIDTHS } from "../runtimes.ts";
 
 const MODEL: ModelConfig = {
   encoder: { imageSize: [32, 32], patchSize: 8, width: 16, depth: 2, heads: 2, mlpWidth: 64 },
@@ -122,9 +122,9 @@ const WEIGHTS = {
   "target_encoder.patch_embed.proj.weight": [0.055536179369, 0.054918982187],
 } as const;
 
-for (const runtime of ["cpu", "onnx", "native"]) {
-  Deno.test(`${runtime}: forward pass and losses of the golden net`, async () => {
-    const results = await runForward(runtime, CONFIG, { state: startState(), input: inputOf(0) });
+for (const tried of [...runtimesNamed("cpu", "onnx", "native"), ...WIDTHS]) {
+  testOn(tried, "forward pass and losses of the golden net", async () => {
+    const results = await runForward(tried, CONFIG, { state: startState(), input: inputOf(0) });
     for (const [what, row, wanted, tolerance] of ROWS) {
       const got = floats(results[what]).subarray(row * WIDTH);
       assertNear(got, wanted, { tolerance, what: `${what}, row ${row}` });
@@ -150,8 +150,8 @@ for (const runtime of ["cpu", "onnx", "native"]) {
     });
   });
 
-  Deno.test(`${runtime}: gradients of the golden net`, async () => {
-    const results = await runForward(runtime, CONFIG, { state: startState(), input: inputOf(0) });
+  testOn(tried, "gradients of the golden net", async () => {
+    const results = await runForward(tried, CONFIG, { state: startState(), input: inputOf(0) });
     const matrices = Object.entries(results).filter(([name, { shape }]) =>
       name.startsWith("grad.encoder.") && shape.length > 1
     );
@@ -167,9 +167,11 @@ for (const runtime of ["cpu", "onnx", "native"]) {
     const relative = got.map((norm, i) => norm / wanted[i]!);
     assertNear(relative, [1, 1, 1, 1], { tolerance: 3e-6, what: `norms ${got}` });
   });
+}
 
-  Deno.test(`${runtime}: five steps of the golden net`, async () => {
-    const trainer = await Trainer.create(await createRuntime(runtime), CONFIG);
+for (const tried of runtimesNamed("cpu", "onnx", "native")) {
+  testOn(tried, "five steps of the golden net", async () => {
+    const trainer = await Trainer.create(await tried.create(), CONFIG);
     trainer.write(startState());
     for (const [step, wanted] of LOSSES.entries()) {
       const { loss } = await trainer.step(inputOf(step));
@@ -187,9 +189,9 @@ for (const runtime of ["cpu", "onnx", "native"]) {
     trainer[Symbol.dispose]();
   });
 
-  Deno.test(`${runtime}: squared error of the golden net`, async () => {
+  testOn(tried, "squared error of the golden net", async () => {
     const config = { ...CONFIG, objective: { ...CONFIG.objective, loss: "l2" as const } };
-    const trainer = await Trainer.create(await createRuntime(runtime), config);
+    const trainer = await Trainer.create(await tried.create(), config);
     trainer.write(startState());
     const { loss } = await trainer.step(inputOf(0));
     assertNear([loss], [0.964038011019], { tolerance: 2e-7, what: "loss" });

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { createRuntime } from "../../lib/runtime/mod.ts";
 import { resolveConfig } from "../../lib/training/config.ts";
 import { stepConfigOf } from "../../lib/training/loop.ts";
 import { describeMemory, type MemoryPlan, planMemory } from "../../lib/training/memory.ts";
 import { Trainer } from "../../lib/training/trainer.ts";
+import { runtimesNamed, testOn, type Tried } from "../runtimes.ts";
+
+const [AUTO] = runtimesNamed("auto") as [Tried];
 
 const PLAN: MemoryPlan = {
   batch: 16,
@@ -17,15 +19,13 @@ const PLAN: MemoryPlan = {
 const LINE = "at most 58 context and 4 x 42 target tokens per image: about 2.4 GB of memory " +
   "(1.1 GB weights and moments, 0.8 GB a step, 0.5 GB the program), decoded images aside";
 
-const RUNTIMES = ["native", "onnx"];
-
 async function planOf(
   batch: number,
-  { name = "native", threads = 1 } = {},
+  { tried = AUTO, threads = 1 } = {},
 ): Promise<MemoryPlan> {
   const { config } = resolveConfig({ preset: "smoke", flags: { batch } });
   using trainer = await Trainer.create(
-    await createRuntime(name, { threads }),
+    await tried.create({ threads }),
     stepConfigOf(config),
   );
   return planMemory(config, trainer)!;
@@ -37,26 +37,34 @@ Deno.test("planMemory() plans for the longest masks", async () => {
   assert.deepEqual([contextTokens, targetTokens, targetBlocks, batch], [14, 4, 2, 8]);
 });
 
-for (const name of RUNTIMES) {
-  Deno.test(`planMemory() grows with the batch by what a step takes in ${name}, and by nothing else`, async () => {
-    const [eight, sixteen, many] = await Promise.all(
-      [8, 16, 64].map((batch) => planOf(batch, { name })),
-    );
-    assert.deepEqual(
-      [many!.programBytes, many!.stateBytes],
-      [eight!.programBytes, eight!.stateBytes],
-    );
-    const perImage = (sixteen!.stepBytes - eight!.stepBytes) / 8;
-    assert.ok(Math.abs((many!.stepBytes - sixteen!.stepBytes) / 48 / perImage - 1) < 0.02);
-    assert.ok(Math.abs(sixteen!.stepBytes / eight!.stepBytes - 2) < 0.05);
-  });
+for (const tried of runtimesNamed("native", "onnx")) {
+  testOn(
+    tried,
+    "planMemory() grows with the batch by what a step takes, and by nothing else",
+    async () => {
+      const [eight, sixteen, many] = await Promise.all(
+        [8, 16, 64].map((batch) => planOf(batch, { tried })),
+      );
+      assert.deepEqual(
+        [many!.programBytes, many!.stateBytes],
+        [eight!.programBytes, eight!.stateBytes],
+      );
+      const perImage = (sixteen!.stepBytes - eight!.stepBytes) / 8;
+      assert.ok(Math.abs((many!.stepBytes - sixteen!.stepBytes) / 48 / perImage - 1) < 0.02);
+      assert.ok(Math.abs(sixteen!.stepBytes / eight!.stepBytes - 2) < 0.05);
+    },
+  );
 
-  Deno.test(`planMemory() shares the batch out to lanes of ${name}, which have gradients of their own`, async () => {
-    const [one, four] = [await planOf(32, { name }), await planOf(32, { name, threads: 4 })];
-    assert.ok(Math.abs(four.stepBytes / one.stepBytes - 1) < 0.1);
-    const { encoder, predictor } = { encoder: 31_584, predictor: 4_464 };
-    assert.equal(four.stateBytes - one.stateBytes, 3 * 4 * (encoder + predictor));
-  });
+  testOn(
+    tried,
+    "planMemory() shares the batch out to lanes, which have gradients of their own",
+    async () => {
+      const [one, four] = [await planOf(32, { tried }), await planOf(32, { tried, threads: 4 })];
+      assert.ok(Math.abs(four.stepBytes / one.stepBytes - 1) < 0.1);
+      const { encoder, predictor } = { encoder: 31_584, predictor: 4_464 };
+      assert.equal(four.stateBytes - one.stateBytes, 3 * 4 * (encoder + predictor));
+    },
+  );
 }
 
 Deno.test("describeMemory() says what a run needs, and what to change when there is less", () => {

@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { readSafetensors } from "../../lib/formats/safetensors.ts";
 import type { ModelConfig } from "../../lib/model/config.ts";
-import { createRuntime } from "../../lib/runtime/mod.ts";
 import { stateShapes } from "../../lib/training/state.ts";
 import type { StepConfig } from "../../lib/training/step.ts";
 import { type StepInput, Trainer } from "../../lib/training/trainer.ts";
 import { floatTensor, type HostTensor, type TensorRecord } from "../../lib/tensor.ts";
 import { relativeError } from "../compare.ts";
 import { floats, runForward } from "./forward.ts";
+import { runtimesNamed, testOn } from "../runtimes.ts";
 
 const FOLDER = new URL("../fixtures/parity/tiny/", import.meta.url).pathname;
 const fixture = JSON.parse(await Deno.readTextFile(`${FOLDER}fixture.json`));
@@ -67,11 +67,11 @@ async function initialStateOfFixture(): Promise<TensorRecord> {
   );
 }
 
-for (const name of ["cpu", "onnx", "native"]) {
-  Deno.test(`${name}: step 0 has the reference's intermediates and gradients`, async () => {
+for (const tried of runtimesNamed("cpu", "onnx", "native")) {
+  testOn(tried, "step 0 has the reference's intermediates and gradients", async () => {
     const step = await read("step0");
     const state = await initialStateOfFixture();
-    const results = await runForward(name, CONFIG, { state, input: inputOf(step, 0) });
+    const results = await runForward(tried, CONFIG, { state, input: inputOf(step, 0) });
     for (const part of ["target_full", "targets", "context", "predictions"]) {
       assert.ok(
         relativeError(floats(results[part]), floats(step[part])) < 1e-5,
@@ -97,8 +97,8 @@ for (const name of ["cpu", "onnx", "native"]) {
     }
   });
 
-  Deno.test(`${name}: six steps follow the reference's losses and weights`, async () => {
-    const runtime = await createRuntime(name, { threads: 2 });
+  testOn(tried, "six steps follow the reference's losses and weights", async () => {
+    const runtime = await tried.create({ threads: 2 });
     const trainer = await Trainer.create(runtime, CONFIG);
     trainer.write(await initialStateOfFixture());
     for (let index = 0; index < 6; index++) {

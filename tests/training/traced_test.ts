@@ -5,13 +5,15 @@ import * as tf from "@tensorflow/tfjs";
 import { sampleMasks } from "../../lib/model/masks.ts";
 import type { ModelConfig } from "../../lib/model/config.ts";
 import { RandomStream } from "../../lib/random/mod.ts";
-import { createRuntime } from "../../lib/runtime/mod.ts";
 import type { ObjectiveConfig } from "../../lib/training/objective.ts";
 import { initialState } from "../../lib/training/state.ts";
 import type { StepConfig } from "../../lib/training/step.ts";
 import { type StepInput, Trainer } from "../../lib/training/trainer.ts";
 import type { TensorRecord } from "../../lib/tensor.ts";
 import { relativeError } from "../compare.ts";
+import { runtimesNamed, testOn, type Tried, WIDTHS } from "../runtimes.ts";
+
+const [CPU, ONNX] = runtimesNamed("cpu", "onnx") as [Tried, Tried];
 
 const MODEL: ModelConfig = {
   encoder: { imageSize: [32, 24], patchSize: 4, width: 32, depth: 2, heads: 2, mlpWidth: 128 },
@@ -55,8 +57,8 @@ interface Ran {
   readonly state: TensorRecord;
 }
 
-async function runFiveSteps(name: string, config = CONFIG): Promise<Ran> {
-  const runtime = await createRuntime(name, { threads: 2 });
+async function runFiveSteps(tried: Tried, config = CONFIG): Promise<Ran> {
+  const runtime = await tried.create({ threads: 2 });
   const trainer = await Trainer.create(runtime, config);
   trainer.write(startOf(config));
   const losses: number[] = [];
@@ -99,22 +101,26 @@ function expectSame({ losses, state }: Ran, wanted: Ran): void {
   assert.ok(worst[0]![0] < 1e-5, `${worst.slice(0, 3).map(([e, k]) => `${k}: ${e}`)}`);
 }
 
-const reference = await runFiveSteps("cpu");
+const reference = await runFiveSteps(CPU);
 
-for (const name of ["onnx", "native", "wasm"]) {
-  Deno.test(`${name}: five steps with changing mask sizes equal eager cpu to 1e-5`, async () => {
+for (const tried of [...runtimesNamed("onnx", "native", "wasm"), ...WIDTHS]) {
+  testOn(tried, "five steps with changing mask sizes equal eager cpu to 1e-5", async () => {
     assert.ok(sizes.size >= 3, `mask sizes hardly change: ${[...sizes]}`);
-    expectSame(await runFiveSteps(name), reference);
+    expectSame(await runFiveSteps(tried), reference);
   });
 }
 
-for (const name of ["cpu", "onnx", "native"]) {
+for (const tried of runtimesNamed("cpu", "onnx", "native")) {
   for (const accumulate of [2, 4]) {
-    Deno.test(`${name}: a batch in ${accumulate} parts gives the update of the whole to 1e-5`, async () => {
-      const before = tf.memory().numTensors;
-      expectSame(await runFiveSteps(name, { ...CONFIG, accumulate }), reference);
-      assert.equal(tf.memory().numTensors, before, "tensors are left behind");
-    });
+    testOn(
+      tried,
+      `a batch in ${accumulate} parts gives the update of the whole to 1e-5`,
+      async () => {
+        const before = tf.memory().numTensors;
+        expectSame(await runFiveSteps(tried, { ...CONFIG, accumulate }), reference);
+        assert.equal(tf.memory().numTensors, before, "tensors are left behind");
+      },
+    );
   }
 }
 
@@ -130,12 +136,12 @@ for (const objective of OBJECTIVES) {
       ? { ...MODEL, predictor: { ...MODEL.predictor, outputWidth: 48 } }
       : MODEL;
     const config = { ...CONFIG, model, objective };
-    const wanted = await runFiveSteps("cpu", config);
+    const wanted = await runFiveSteps(CPU, config);
     assert.ok(
       relativeError(wanted.losses, reference.losses) > 0.01,
       "the objective changes nothing",
     );
-    expectSame(await runFiveSteps("onnx", config), wanted);
-    expectSame(await runFiveSteps("onnx", { ...config, accumulate: 2 }), wanted);
+    expectSame(await runFiveSteps(ONNX, config), wanted);
+    expectSame(await runFiveSteps(ONNX, { ...config, accumulate: 2 }), wanted);
   });
 }

@@ -28,7 +28,7 @@ async function squares(run: (x: Square, w: Square) => tf.Tensor): Promise<number
   const fresh = () =>
     floatTensor([SIDE, SIDE], Float32Array.from({ length: SIDE ** 2 }, () => random.normal() / 8));
   const feeds = { a: fresh(), w: fresh() };
-  const [wanted, got] = await Promise.all(["cpu", "native"].map(async (name) => {
+  const [wanted, got] = await Promise.all(["cpu", "auto"].map(async (name) => {
     const prepared = await (await createRuntime(name, { threads: 2 })).prepare(program);
     const { result } = await prepared.run(feeds);
     prepared.dispose();

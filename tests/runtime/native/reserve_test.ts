@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import type { Program } from "../../../lib/compile/mod.ts";
-import { createRuntime } from "../../../lib/runtime/mod.ts";
 import { Recent } from "../../../lib/runtime/native/recent.ts";
 import { floatTensor } from "../../../lib/tensor.ts";
+import { NATIVE, testOn } from "../../runtimes.ts";
 
 const SCALE: Program = {
   name: "scale",
@@ -13,7 +13,7 @@ const SCALE: Program = {
 };
 
 async function softmaxOf(rows: number, reserved?: number): Promise<Float32Array> {
-  const executable = await (await createRuntime("native", { threads: 1 })).prepare(SCALE);
+  const executable = await (await NATIVE.create({ threads: 1 })).prepare(SCALE);
   if (reserved !== undefined) executable.reserve({ rows: reserved });
   const x = floatTensor([rows, 1024], Float32Array.from({ length: rows * 1024 }, (_, i) => i % 7));
   const { y } = await executable.run({ x });
@@ -21,16 +21,20 @@ async function softmaxOf(rows: number, reserved?: number): Promise<Float32Array>
   return y!.data as Float32Array;
 }
 
-Deno.test("reserve() changes no result, whether lengths stay within what was expected or exceed it", async () => {
-  const wanted = await softmaxOf(300);
-  // Of 20,000 rows: more than 64 MB, which are populated while the program runs.
-  for (const reserved of [1, 299, 300, 20_000]) {
-    assert.deepEqual(await softmaxOf(300, reserved), wanted, `${reserved}`);
-  }
-});
+testOn(
+  NATIVE,
+  "reserve() changes no result, whether lengths stay within what was expected or exceed it",
+  async () => {
+    const wanted = await softmaxOf(300);
+    // Of 20,000 rows: more than 64 MB, which are populated while the program runs.
+    for (const reserved of [1, 299, 300, 20_000]) {
+      assert.deepEqual(await softmaxOf(300, reserved), wanted, `${reserved}`);
+    }
+  },
+);
 
-Deno.test("reserve() tells what a run takes: x, y and nothing of them twice", async () => {
-  const runtime = await createRuntime("native", { threads: 1 });
+testOn(NATIVE, "reserve() tells what a run takes: x, y and nothing of them twice", async () => {
+  const runtime = await NATIVE.create({ threads: 1 });
   const [first, second] = [await runtime.prepare(SCALE), await runtime.prepare(SCALE)];
   const [one, two] = [100, 200].map((rows) => first.reserve({ rows })!.workBytes);
   assert.ok(one! >= 2 * 100 * 4096 && one! <= 3 * 100 * 4096, `${one}`);
@@ -39,10 +43,14 @@ Deno.test("reserve() tells what a run takes: x, y and nothing of them twice", as
   assert.equal(second.reserve({ rows: 1 })!.programBytes, 0);
 });
 
-Deno.test("reserve() of more than there is takes nothing and says how much it would be", async () => {
-  const executable = await (await createRuntime("native", { threads: 1 })).prepare(SCALE);
-  assert.ok(executable.reserve({ rows: 1e10 })!.workBytes > 8e13);
-});
+testOn(
+  NATIVE,
+  "reserve() of more than there is takes nothing and says how much it would be",
+  async () => {
+    const executable = await (await NATIVE.create({ threads: 1 })).prepare(SCALE);
+    assert.ok(executable.reserve({ rows: 1e10 })!.workBytes > 8e13);
+  },
+);
 
 Deno.test("Recent keeps what was asked for last", () => {
   const made: string[] = [];
