@@ -17,7 +17,7 @@ export function parseTicks(line: string): Ticks {
 }
 
 async function ticks(): Promise<Ticks> {
-  const { stdout } = await new Deno.Command("grep", { args: ["^cpu ", "/proc/stat"] }).output();
+  const { stdout } = await new Deno.Command("head", { args: ["-n", "1", "/proc/stat"] }).output();
   return parseTicks(new TextDecoder().decode(stdout));
 }
 

@@ -65,14 +65,18 @@ export async function newRunPath(folder: string, machine: Machine, now: Date): P
 }
 
 async function git(...args: readonly string[]): Promise<string> {
-  const command = new Deno.Command("git", {
-    args: [...args],
-    cwd: ROOT,
-    stdin: "null",
-    stderr: "null",
-  });
-  const output = await command.output().catch(() => undefined);
-  return output?.success ? new TextDecoder().decode(output.stdout).trim() : "";
+  try {
+    const { success, stdout } = await new Deno.Command("git", {
+      args: [...args],
+      cwd: ROOT,
+      stdin: "null",
+      stderr: "null",
+    }).output();
+    return success ? new TextDecoder().decode(stdout).trim() : "";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
 }
 
 /** Which code was measured: the commit, and whether files differ from it. */

@@ -20,6 +20,7 @@ import { openShards } from "../../lib/data/mod.ts";
 import { Failure } from "../../lib/failure.ts";
 import { withFolder } from "../folder.ts";
 import { ROOT } from "../run_stage.ts";
+import { tool } from "../tools.ts";
 
 const read = (path: string) => Deno.readTextFile(path).catch(() => undefined);
 /** An environment of other packages would not do. */
@@ -220,7 +221,8 @@ Deno.test("bench step --quick --alone prints a line per case and keeps all that 
     const record = JSON.parse(await Deno.readTextFile(out));
     assert.deepEqual([record.format, record.version], ["ijepa-bench", 1]);
     assert.equal(record.command, ["deno task bench", ...flags].join(" "));
-    assert.match(record.commit, /^[0-9a-f]{40}$/);
+    const commit = await tool("git", ["-C", ROOT, "rev-parse", "HEAD"]);
+    assert.equal(record.commit, commit?.trim() ?? null);
     assert.deepEqual(Object.keys(record.machine), ["processor", "cores", "memory_bytes", "system"]);
     const [{ result, runs, details }] = record.measures;
     assert.deepEqual(result, line);

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { WALL_CLOCK_FIELDS } from "../../lib/run/mod.ts";
 import { pictureFile, writeShards } from "../data/small_shards.ts";
 import { runStage, spawnStage, type StageResult } from "../run_stage.ts";
+import { withSmallDisk } from "../small_disk.ts";
+import { tool } from "../tools.ts";
 
 const IMAGES = 40;
 const STEPS = 60;
@@ -397,30 +399,13 @@ Deno.test("pretrain says that the place of the run is not writable", async () =>
   );
 });
 
-/** A file system of a few hundred kilobytes, or why there is none. */
-async function mountSmallDisk(path: string, kilobytes: number): Promise<string | undefined> {
-  await Deno.mkdir(path);
-  const args = ["-t", "tmpfs", "-o", `size=${kilobytes}k`, "tmpfs", path];
-  try {
-    const { code, stderr } = await new Deno.Command("mount", { args }).output();
-    return code === 0 ? undefined : new TextDecoder().decode(stderr).trim();
-  } catch (error) {
-    return String(error);
-  }
-}
-
 Deno.test("pretrain on a full disk keeps the checkpoints it has, and goes on when there is space", async () => {
   const wanted = await uninterrupted();
   const disk = join(root, "disk");
   const { size } = await Deno.stat(join(root, "uninterrupted", FINAL));
   const kilobytes = Math.ceil(2.6 * size / 1024); // Two checkpoints and the start of a third.
-  const trouble = await mountSmallDisk(disk, kilobytes);
-  if (trouble !== undefined) {
-    console.log(`skipped: no small disk to be had (${trouble})`);
-    return;
-  }
-  const run = join(disk, "run");
-  try {
+  await withSmallDisk(disk, kilobytes, async () => {
+    const run = join(disk, "run");
     const { code, stderr } = await pretrain(run);
     assert.equal(code, 73, stderr);
     assert.match(
@@ -429,11 +414,9 @@ Deno.test("pretrain on a full disk keeps the checkpoints it has, and goes on whe
     );
     const names = [...Deno.readDirSync(join(run, "checkpoints"))].map(({ name }) => name).sort();
     assert.deepEqual(names, ["step-00000004", "step-00000008"]);
-    await new Deno.Command("mount", { args: ["-o", "remount,size=100m", disk] }).output();
+    await tool("mount", ["-o", "remount,size=100m", disk]);
     const again = await pretrain(run);
     assert.equal(again.code, 0, again.stderr);
     assert.deepEqual(await outcomeOf(run), wanted);
-  } finally {
-    await new Deno.Command("umount", { args: [disk] }).output();
-  }
+  });
 });
