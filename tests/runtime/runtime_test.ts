@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
+import { parseFlags } from "../../lib/cli/flags.ts";
 import type { Program } from "../../lib/compile/mod.ts";
 import { Failure } from "../../lib/failure.ts";
-import { createRuntime } from "../../lib/runtime/mod.ts";
+import { createRuntime, RUNTIME_FLAGS } from "../../lib/runtime/mod.ts";
 import { OnnxRuntimeLibrary } from "../../lib/runtime/onnxruntime.ts";
 import { floatTensor } from "../../lib/tensor.ts";
 import { runtimesNamed, testOn } from "../runtimes.ts";
@@ -70,6 +71,16 @@ Deno.test("onnx: denormal numbers stay, in this thread and in each that may run 
     await Promise.all(others);
   }
   executable.dispose();
+});
+
+Deno.test("more threads than any machine has are refused", () => {
+  assert.equal(parseFlags(RUNTIME_FLAGS, ["--threads", "1024"]).threads, 1024);
+  for (const threads of ["1025", "100000", "2147483648", "0"]) {
+    assert.throws(() => parseFlags(RUNTIME_FLAGS, ["--threads", threads]), {
+      kind: "usage",
+      message: `Cannot read the command line: --threads must be from 1 to 1024, got ${threads}`,
+    });
+  }
 });
 
 Deno.test("createRuntime() suggests the nearest known runtime", async () => {

@@ -3,12 +3,13 @@
  * user and root could have written it.
  */
 
-import { dirname, isAbsolute, join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../../failure.ts";
 import { sha256 } from "../../files/hash.ts";
 import { systemReason } from "../../files/system_error.ts";
 import { syncEntry } from "../../files/write.ts";
+import { expectOwn, expectOwnFolder } from "./trust.ts";
 
 /** A folder for libraries. */
 export interface Place {
@@ -48,51 +49,18 @@ export function placesOfLibraries(): readonly Place[] {
   ];
 }
 
-/** The user that this process runs as; `undefined` where it may not know. */
-function userId(): number | null | undefined {
-  try {
-    return Deno.uid();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return undefined;
-    throw error;
-  }
-}
-
-const GROUP_OR_OTHERS = 0o022, OTHERS = 0o002, STICKY = 0o1000;
-
-/**
- * Fails unless only this user and root can write a file or directory. Of the folders above, which others may have opened
- * to their own group, only those are refused that everybody may write.
- */
-async function expectOwn(path: string, writable = GROUP_OR_OTHERS): Promise<void> {
-  const user = userId();
-  if (user === null) return; // Windows
-  const { uid, mode, isSymlink } = await Deno.lstat(path);
-  if (user === undefined) {
-    throw new Error(`wanted to know the own user, Deno denies --allow-sys=uid`);
-  }
-  if (isSymlink || (uid !== user && uid !== 0)) {
-    throw new Error(`"${path}" belongs to another user`);
-  }
-  if ((mode! & writable) !== 0 && (writable !== OTHERS || (mode! & STICKY) === 0)) {
-    throw new Error(`others may write "${path}"`);
-  }
-}
-
-async function expectOwnFolder(folder: string): Promise<void> {
-  await expectOwn(folder);
-  for (let above = dirname(folder);; above = dirname(above)) {
-    await expectOwn(above, OTHERS);
-    if (above === dirname(above)) return;
-  }
-}
-
 /** Temporary folders that are there at the moment. */
 const present = new Set<string>();
 
 // Also when a signal ends the process.
 globalThis.addEventListener("unload", () => {
-  for (const path of present) Deno.removeSync(path, { recursive: true });
+  for (const path of present) {
+    try {
+      Deno.removeSync(path, { recursive: true });
+    } catch {
+      // It stays, which is no reason to end otherwise.
+    }
+  }
 });
 
 /** A folder that is removed at its end. */
@@ -109,8 +77,9 @@ class TemporaryFolder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.path, { recursive: true });
-    present.delete(this.path);
+    // What cannot be removed now, because a compiler's child still writes there, is at the end of the process.
+    await Deno.remove(this.path, { recursive: true })
+      .then(() => present.delete(this.path), () => {});
   }
 }
 

@@ -104,17 +104,19 @@ async function run(
   let late = false;
   const timer = setTimeout(() => {
     late = true;
-    process.kill("SIGKILL");
+    try {
+      process.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
     // What it has started may go on, and holds the other end.
     for (const reader of outputs) reader.cancel();
   }, 1000 * timeoutSeconds);
   try {
-    const [{ success }, stdout, stderr] = await Promise.all(
-      [
-        process.status,
-        ...outputs.map(textOf),
-      ] as const,
-    );
+    const [{ success }, [stdout, stderr]] = await Promise.all([
+      process.status,
+      Promise.all(outputs.map(textOf)),
+    ]);
     if (late) {
       throw cannotCompile(`"${command}" gave no answer within ${timeoutSeconds} seconds`);
     }

@@ -28,6 +28,7 @@ static inline void fetch_part(struct tile *t, const struct rows needed[2], word 
 /* Steps of depth that a panel, which is in the second-level cache, is brought into the first one ahead of its use. */
 enum { NEAR = 8 };
 
+/* Before a loop of constant length. */
 #if defined(__clang__)
 #define UNROLL(most) _Pragma("clang loop unroll(full)")
 #else
@@ -41,8 +42,8 @@ enum { NEAR = 8 };
     const struct tile t = *given;                                                                  \
     vector sum[ROWS][VECTORS];                                                                     \
     const float *a = t.a, *b = t.b;                                                                \
-    UNROLL(16) for (int i = 0; i < ROWS; i++) {                                      \
-      UNROLL(2) for (int j = 0; j < VECTORS; j++) {                                  \
+    UNROLL(16) for (int i = 0; i < ROWS; i++) {                                                    \
+      UNROLL(2) for (int j = 0; j < VECTORS; j++) {                                                \
         __builtin_prefetch(t.c + i * t.c_row + j * LANES, 1);                                      \
         sum[i][j] = (vector){0};                                                                   \
       }                                                                                            \
@@ -57,26 +58,26 @@ enum { NEAR = 8 };
       vector right[VECTORS];                                                                       \
       __builtin_prefetch(b + NEAR * TILE_COLUMNS);                                                 \
       __builtin_prefetch(b + NEAR * TILE_COLUMNS + LANES);                                         \
-      UNROLL(2) for (int j = 0; j < VECTORS; j++) right[j] = *(const vector *)(b + j * LANES); \
+      UNROLL(2) for (int j = 0; j < VECTORS; j++) right[j] = *(const vector *)(b + j * LANES);     \
       b += TILE_COLUMNS;                                                                           \
-      UNROLL(16) for (int i = 0; i < ROWS; i++) {                                    \
-        vector left = a[i * PANEL_DEPTH] - (vector){0};                                              \
-        UNROLL(2) for (int j = 0; j < VECTORS; j++) sum[i][j] = multiply_add_vectors(left, right[j], sum[i][j]); \
+      UNROLL(16) for (int i = 0; i < ROWS; i++) {                                                  \
+        vector left = a[i * PANEL_DEPTH] - (vector){0};                                            \
+        UNROLL(2) for (int j = 0; j < VECTORS; j++) sum[i][j] = multiply_add_vectors(left, right[j], sum[i][j]);\
       }                                                                                            \
       a++;                                                                                         \
     }                                                                                              \
     vector scale = (t.last ? t.scale : 1.0f) - (vector){0};                                        \
-    UNROLL(2) for (int j = 0; j < VECTORS; j++) {                                    \
+    UNROLL(2) for (int j = 0; j < VECTORS; j++) {                                                  \
       word count = t.columns - j * LANES;                                                          \
       vector bias = t.last && t.bias ? load_some(t.bias + j * LANES, count) : (vector){0};         \
-      UNROLL(16) for (int i = 0; i < ROWS; i++) {                                    \
+      UNROLL(16) for (int i = 0; i < ROWS; i++) {                                                  \
         float *c = t.c + i * t.c_row + j * LANES;                                                  \
         if (count >= LANES) {                                                                      \
           vector total = t.first ? sum[i][j] : *(vector *)c + sum[i][j];                           \
-          *(vector *)c = multiply_add_vectors(total, scale, bias);                                                     \
+          *(vector *)c = multiply_add_vectors(total, scale, bias);                                 \
         } else {                                                                                   \
           vector total = t.first ? sum[i][j] : load_some(c, count) + sum[i][j];                    \
-          store_some(c, multiply_add_vectors(total, scale, bias), count);                                              \
+          store_some(c, multiply_add_vectors(total, scale, bias), count);                          \
         }                                                                                          \
       }                                                                                            \
     }                                                                                              \

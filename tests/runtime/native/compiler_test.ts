@@ -47,6 +47,8 @@ Deno.test("findCompiler() does not wait for ever, also where a child holds what 
       await troubleWith(slow, { timeoutSeconds: 0.2 }),
       `"${slow}" gave no answer within 0.2 seconds`,
     );
+    const child = await program(folder, "sleep 20 &");
+    assert.match(await troubleWith(child, { timeoutSeconds: 0.2 }), /no answer/);
     assert.ok(performance.now() - begin < 15_000);
   }));
 
