@@ -31,7 +31,7 @@ import {
 } from "../lib/features/mod.ts";
 import { sha256, sha256File } from "../lib/files/mod.ts";
 import { FeatureWriter } from "../lib/formats/arrow.ts";
-import { sha256OfWeights } from "../lib/formats/safetensors.ts";
+import { hashWeights, sha256OfHashed } from "../lib/formats/safetensors.ts";
 import { createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
 
 const FLAGS = {
@@ -180,17 +180,11 @@ async function encoderSource(
         `"${directory}" has ${config.depth}, use --layers last`,
     );
   }
-  if (settings.assumed) {
-    const { mean, std } = settings.preprocessing;
-    console.error(
-      `features: "${directory}" has no ${ENCODER_FILES.preprocessor}: assuming the statistics of ImageNet ` +
-        `(mean ${mean.join(", ")}, standard deviation ${std.join(", ")}) and images of ` +
-        `${config.imageSize.join("x")} pixels, bicubic`,
-    );
-  }
+  if (settings.assumed !== undefined) console.error(`features: ${settings.assumed}`);
   const inputs: FileRecord[] = [];
-  for (const path of settings.files) inputs.push({ path, sha256: await sha256File(path) });
-  const encoderSha256 = await sha256OfWeights(settings.weightsFile);
+  for (const path of settings.settingsFiles) inputs.push({ path, sha256: await sha256File(path) });
+  const weights = await hashWeights(settings.weightsFile);
+  inputs.push(...weights);
   return {
     inputs,
     async open() {
@@ -204,7 +198,7 @@ async function encoderSource(
         embedder: await encoderEmbedder(encoder, { runtime, layers: LAYERS[layers] }),
         metadata: {
           "ijepa.encoder": encoder.network,
-          "ijepa.encoder_sha256": encoderSha256,
+          "ijepa.encoder_sha256": sha256OfHashed(weights),
           ...(encoder.step === undefined ? {} : { "ijepa.step": String(encoder.step) }),
           "ijepa.layers": layers,
           "ijepa.pool": pool,

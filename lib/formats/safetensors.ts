@@ -6,10 +6,12 @@
  * @module
  */
 export {
-  filesOfWeights,
   findWeightsFile,
+  type HashedFile,
+  hashWeights,
   listWeightsFile,
   readWeightsFile,
+  sha256OfHashed,
   sha256OfWeights,
 } from "./safetensors/parts.ts";
 export {

@@ -6,6 +6,7 @@ import {
   modelCard,
   onnxModelOf,
   readEncoder,
+  settingsAt,
   writeEncoder,
   writeOnnx,
 } from "../../lib/encoder/mod.ts";
@@ -159,4 +160,12 @@ Deno.test("modelCard() says where the encoder comes from", () => {
       '"seed": 4',
     ]
   ) assert.ok(card.includes(wanted), `"${wanted}" is not in the card`);
+});
+
+Deno.test("settingsAt() refuses sizes of more patches than attention can compare", () => {
+  assert.throws(() => settingsAt(madeEncoder(), [16384, 16384]), {
+    kind: "usage",
+    message:
+      /^Cannot change the resolution: 16384x16384 pixels are \d+ patches, wanted at most 32768$/,
+  });
 });

@@ -24,6 +24,12 @@ const partName = v.pipe(
 );
 const indexSchema = v.object({ weight_map: v.record(v.string(), partName) });
 
+/** A file and its SHA-256. */
+export interface HashedFile {
+  readonly path: string;
+  readonly sha256: string;
+}
+
 async function isFile(path: string): Promise<boolean> {
   return await Deno.stat(path).then((info) => info.isFile, () => false);
 }
@@ -79,22 +85,34 @@ function expectNames(
   }
 }
 
-/** The files that weights consist of: the file itself, or the index and its parts. @throws {Failure} a damaged index */
-export async function filesOfWeights(path: string): Promise<readonly string[]> {
+/** The files that weights consist of: the file itself, or the index and its parts. */
+async function filesOfWeights(path: string): Promise<readonly string[]> {
   if (!path.endsWith(INDEX_ENDING)) return [path];
   return [path, ...[...(await partsOf(path)).keys()].sort()];
+}
+
+/** The files that weights consist of, each with its hash; several take long. @throws {Failure} a damaged index */
+export async function hashWeights(path: string): Promise<readonly HashedFile[]> {
+  const hashed: HashedFile[] = [];
+  for (const file of await filesOfWeights(path)) {
+    hashed.push({ path: file, sha256: await sha256File(file) });
+  }
+  return hashed;
 }
 
 /**
  * The hash of weights: of a single file its own, of several that of the list of hashes, as
  * `sha256sum INDEX PARTS... | sha256sum` makes it in their directory.
  */
+export function sha256OfHashed(files: readonly HashedFile[]): string {
+  const [first, ...others] = files;
+  if (others.length === 0) return first!.sha256;
+  return sha256(files.map(({ path, sha256 }) => `${sha256}  ${basename(path)}\n`).join(""));
+}
+
+/** The hash of weights, see {@link sha256OfHashed}. @throws {Failure} a damaged index */
 export async function sha256OfWeights(path: string): Promise<string> {
-  const files = await filesOfWeights(path);
-  if (files.length === 1) return await sha256File(path);
-  const lines: string[] = [];
-  for (const file of files) lines.push(`${await sha256File(file)}  ${basename(file)}\n`);
-  return sha256(lines.join(""));
+  return sha256OfHashed(await hashWeights(path));
 }
 
 /**
