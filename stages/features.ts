@@ -14,7 +14,6 @@ import {
 } from "../lib/cli/mod.ts";
 import { MANIFEST_FILE, openShards, type Shards, verifyShards } from "../lib/data/mod.ts";
 import {
-  ENCODER_FILES,
   encoderAt,
   IMAGE_SIZE_FLAG,
   parseImageSize,
