@@ -13,7 +13,6 @@ import {
 } from "../lib/cli/mod.ts";
 import { MANIFEST_FILE, openShards, type Shards, verifyShards } from "../lib/data/mod.ts";
 import {
-  ENCODER_FILES,
   encoderAt,
   IMAGE_SIZE_FLAG,
   parseImageSize,
@@ -167,11 +166,11 @@ async function encoderSource(
   const { encoder: directory, layers, pool, threads } = options;
   await expectInput(directory, "open the encoder", ENCODER_HINT);
   const settings = await readEncoderSettings(directory);
+  const weights = await filesOfWeights(settings.weightsFile);
   const inputs: FileRecord[] = [];
-  for (const path of settings.files) {
+  for (const path of [...settings.settingsFiles, ...weights]) {
     inputs.push(await hashInput(path, `open the encoder "${directory}"`));
   }
-  const weights = await filesOfWeights(settings.weightsFile);
   const encoderSha256 = sha256OfWeights(inputs.slice(-weights.length));
   const { config } = imageSize === undefined ? settings : settingsAt(settings, imageSize);
   if (config.depth < LAYERS[layers]) {
@@ -180,15 +179,7 @@ async function encoderSource(
         `"${directory}" has ${config.depth}, use --layers last`,
     );
   }
-  if (settings.assumed) {
-    const { mean, std } = settings.preprocessing;
-    printMessage(
-      "features",
-      `"${directory}" has no ${ENCODER_FILES.preprocessor}: assuming the statistics of ImageNet ` +
-        `(mean ${mean.join(", ")}, standard deviation ${std.join(", ")}) and images of ` +
-        `${config.imageSize.join("x")} pixels, bicubic`,
-    );
-  }
+  if (settings.assumed !== undefined) printMessage("features", settings.assumed);
   return {
     inputs,
     async open() {

@@ -13,7 +13,6 @@ import {
   toHuggingFace,
 } from "../formats/huggingface.ts";
 import {
-  filesOfWeights,
   findWeightsFile,
   listWeightsFile,
   readWeightsFile,
@@ -109,12 +108,12 @@ function expectTensors(
 
 /** What an encoder's directory says, without the weights. */
 export interface EncoderSettings extends Pick<Encoder, "config" | "preprocessing"> {
-  /** Whether the preprocessing is the usual one, because the directory states none. */
-  readonly assumed: boolean;
+  /** What is assumed about the preprocessing, in a sentence, because the directory states none. */
+  readonly assumed?: string;
   /** The weights: one file, or the index of several. */
   readonly weightsFile: string;
-  /** All files that decide what the encoder does, the weights last. */
-  readonly files: readonly string[];
+  /** The files that all this was read from. */
+  readonly settingsFiles: readonly string[];
 }
 
 async function readPreprocessing(
@@ -130,6 +129,12 @@ async function readPreprocessing(
     `Cannot read "${path}": it makes images of ${preprocessing.size.join("x")} pixels, but ` +
       `${ENCODER_FILES.config} beside it wants ${imageSize.join("x")}, export the encoder again`,
   );
+}
+
+function assumptionOf(directory: string, { mean, std, size, filter }: Preprocessing): string {
+  return `"${directory}" has no ${ENCODER_FILES.preprocessor}: assuming the statistics of ImageNet ` +
+    `(mean ${mean.join(", ")}, standard deviation ${std.join(", ")}) and images of ` +
+    `${size.join("x")} pixels, ${filter}`;
 }
 
 /**
@@ -151,13 +156,13 @@ export async function readEncoderSettings(directory: string): Promise<EncoderSet
         "does not exist, export the encoder again",
     );
   }
-  const settings = stated === undefined ? [configPath] : [configPath, preprocessorPath];
+  const preprocessing = stated ?? defaultPreprocessing(config.imageSize);
   return {
     config,
-    preprocessing: stated ?? defaultPreprocessing(config.imageSize),
-    assumed: stated === undefined,
+    preprocessing,
+    ...stated === undefined ? { assumed: assumptionOf(directory, preprocessing) } : {},
     weightsFile,
-    files: [...settings, ...await filesOfWeights(weightsFile)],
+    settingsFiles: stated === undefined ? [configPath] : [configPath, preprocessorPath],
   };
 }
 

@@ -48,7 +48,11 @@ export async function openInput(
   } catch (error) {
     throw error instanceof Deno.errors.NotFound
       ? refuse("missing", `does not exist, ${advice}`, error)
-      : refuse("missing", `is not readable (${systemReason(path, error) ?? messageOf(error)})`);
+      : refuse(
+        "missing",
+        `is not readable (${systemReason(path, error) ?? messageOf(error)})`,
+        error,
+      );
   }
   if (!await isLfsPointer(file)) return file;
   file.close();

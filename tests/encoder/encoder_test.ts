@@ -6,6 +6,7 @@ import {
   modelCard,
   onnxModelOf,
   readEncoder,
+  settingsAt,
   writeEncoder,
   writeOnnx,
 } from "../../lib/encoder/mod.ts";

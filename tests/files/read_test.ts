@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { readFully } from "../../lib/files/mod.ts";
+import { openInput, readFully, readInputText } from "../../lib/files/mod.ts";
 import { withFolder } from "../folder.ts";
 
 Deno.test("readFully() fills a buffer from anywhere in a file, or says that the file ends before", () =>
@@ -18,4 +18,49 @@ Deno.test("readFully() fills a buffer from anywhere in a file, or says that the 
     assert.equal(await readFully(file, buffer, 8), false);
     assert.equal(await readFully(file, buffer, 20), false);
     assert.equal(await readFully(file, new Uint8Array(0), 10), true);
+  }));
+
+Deno.test("openInput() refuses what is no file before it is opened, and says what it is", () =>
+  withFolder(async (folder) => {
+    const refused = async (path: string, kind: string, why: string) =>
+      await assert.rejects(openInput(path), {
+        name: "Failure",
+        kind,
+        message: `Cannot read "${path}": it ${why}`,
+      });
+    await refused(join(folder, "none"), "missing", "does not exist, check the path");
+    await refused(folder, "missing", "is not readable (it is a directory)");
+    // A pipe that nobody writes to would never open.
+    const pipe = join(folder, "pipe");
+    const made = await new Deno.Command("mkfifo", { args: [pipe] }).output().catch(() => undefined);
+    if (made?.success) {
+      await refused(pipe, "missing", "is not readable (it is a pipe or a device, wanted a file)");
+    } else console.log("not tried with a pipe: there is no mkfifo");
+    const pointer = join(folder, "model.safetensors");
+    await Deno.writeTextFile(
+      pointer,
+      "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 1\n",
+    );
+    await refused(
+      pointer,
+      "data",
+      "is a pointer of Git LFS, not the file, fetch it with git lfs pull",
+    );
+    await Deno.writeTextFile(pointer, "version https");
+    using file = await openInput(pointer);
+    const start = new Uint8Array(7);
+    assert.ok(await readFully(file, start), "stands at the beginning");
+    assert.equal(new TextDecoder().decode(start), "version");
+  }));
+
+Deno.test("readInputText() reads settings, and no file of a million bytes", () =>
+  withFolder(async (folder) => {
+    const path = join(folder, "config.json");
+    await Deno.writeTextFile(path, "{}\n");
+    assert.equal(await readInputText(path), "{}\n");
+    await Deno.truncate(path, 1e9);
+    await assert.rejects(readInputText(path), {
+      kind: "data",
+      message: `Cannot read "${path}": it has 1000000000 bytes, wanted at most 1000000`,
+    });
   }));

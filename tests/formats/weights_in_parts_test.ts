@@ -38,7 +38,10 @@ Deno.test("readWeightsFile() reads all parts that an index names", async () => {
     assert.deepEqual(some.tensors, { b: B });
     const { entries } = await listWeightsFile(path);
     assert.deepEqual(entries.map(({ name, shape }) => [name, shape]), [["a", [2]], ["b", [1]]]);
-    assert.deepEqual(await filesOfWeights(path), [path, join(folder, FIRST), join(folder, SECOND)]);
+    assert.deepEqual(
+      await filesOfWeights(path),
+      [path, join(folder, FIRST), join(folder, SECOND)],
+    );
   });
 });
 

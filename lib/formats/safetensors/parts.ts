@@ -79,7 +79,7 @@ function expectNames(
   }
 }
 
-/** The files that weights consist of: the file itself, or the index and its parts. @throws {Failure} a damaged index */
+/** The files that weights consist of: the file itself, or the index and its parts. */
 export async function filesOfWeights(path: string): Promise<readonly string[]> {
   if (!path.endsWith(INDEX_ENDING)) return [path];
   return [path, ...[...(await partsOf(path)).keys()].sort()];
