@@ -15,6 +15,7 @@ import {
   collectLabels,
   compareText,
   expectFewBad,
+  type FaintImage,
   formatManifest,
   formatQuarantine,
   formatTimmInfo,
@@ -98,7 +99,7 @@ const COMMAND = {
     "deno task shard --images photos --out shards --holdout 0.1 --shorter-side 256",
   ],
   details:
-    `Reads JPEG, PNG, WebP, AVIF, GIF (first frame) and TIFF. Two or more folders at the first level become
+    `Reads JPEG, PNG, WebP, AVIF, GIF and TIFF (first frame or page). Two or more folders at the first level become
 the label column "class". In a table of labels, a column of decimal numbers is a number, any other a class;
 a header such as "digit:class" or "count:number" decides otherwise.
 Writes train-000000.tar ... (test-000000.tar ... with --holdout), manifest.json, _info.json (timm),
@@ -178,6 +179,18 @@ function reportListing(listing: ImageListing, labels: Labels, csv: string | unde
   }
 }
 
+/** Samples of 12 bits in 16 are nearly black, and nobody sees it before training fails. */
+function reportFaint(faint: readonly FaintImage[]): void {
+  if (faint.length === 0) return;
+  const examples = someOf(
+    faint.map(({ path, range: [lowest, highest] }) => `${path}: ${lowest} to ${highest} of 255`),
+  );
+  say(
+    `${faint.length} image${faint.length === 1 ? " uses" : "s use"} hardly any of the 256 levels ` +
+      `(${examples}): where that is not the subject, scale the samples to the full range first`,
+  );
+}
+
 /** Readers of WebDataset expect one class index per sample: the folders', else the table's first class. */
 function clsColumnOf({ columns }: Labels): string | undefined {
   const classes = columns.filter(({ type }) => type === "class");
@@ -224,6 +237,7 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
       onProgress: (done, bad) => progress.update(done, bad > 0 ? `${bad} bad` : ""),
     });
     progress.close();
+    reportFaint(packed.faint);
     const bad = [...listing.unreadable, ...packed.bad].sort((a, b) => compareText(a.path, b.path));
     await expectFewBad(bad, { total, out, maxBadFraction });
     const train = packed.splits["train"]!.images;

@@ -4,7 +4,7 @@
  * @module
  */
 export { type Crop, type CropConfig, randomCrop, resizeCenterCrop } from "./crop.ts";
-export { decodeImage, type RgbImage } from "./decode.ts";
+export { decodeImage, freeData, type RgbImage, useImage } from "./decode.ts";
 export {
   type BadFile,
   compareText,
@@ -27,7 +27,7 @@ export {
   type SplitManifest,
 } from "./manifest.ts";
 export { mapInOrder } from "./ordered.ts";
-export { isHeldOut, type Packed, packImages, type PackOptions } from "./pack.ts";
+export { type FaintImage, isHeldOut, type Packed, packImages, type PackOptions } from "./pack.ts";
 export { type Box, type ResampleFilter, Resampler, type ResampleSpec } from "./resample.ts";
 export { expectFewBad, formatQuarantine, QUARANTINE_FILE, someOf } from "./quarantine.ts";
 export { HAS_TURBOJPEG } from "./turbojpeg.ts";
