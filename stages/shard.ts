@@ -20,6 +20,7 @@ import {
 import {
   collectLabels,
   compareText,
+  describeFaint,
   describeLabels,
   describeListing,
   expectFewBad,
@@ -119,7 +120,7 @@ const COMMAND = {
     "deno task shard --images photos --out shards --holdout 0.1 --shorter-side 256",
   ],
   details:
-    `Reads JPEG, PNG, WebP, AVIF, GIF (first frame) and TIFF. Two or more folders at the first level become
+    `Reads JPEG, PNG, WebP, AVIF, GIF and TIFF (first frame or page). Two or more folders at the first level become
 the label column "class". In a table of labels, a column of decimal numbers is a number, any other a class;
 a header such as "digit:class" or "count:number" decides otherwise. A labels.csv that was not asked for and
 cannot be used is passed over with a line.
@@ -248,6 +249,7 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
       onProgress: (done, bad) => progress.update(done, bad > 0 ? `${bad} bad` : ""),
     });
     progress.close();
+    for (const line of describeFaint(packed.faint)) say(line);
     const bad = [...listing.unreadable, ...packed.bad].sort((a, b) => compareText(a.path, b.path));
     await expectFewBad(bad, { total, out, maxBadFraction });
     const train = packed.splits["train"]!.images;

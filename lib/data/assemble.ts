@@ -1,10 +1,24 @@
-import { Failure, messageOf } from "../failure.ts";
+import { Failure } from "../failure.ts";
 import { RandomStream } from "../random/mod.ts";
 import { randomCrop } from "./crop.ts";
-import { decodeImage, type RgbImage } from "./decode.ts";
+import { freeData, type RgbImage, useImage } from "./decode.ts";
+import type { DecodeBudget } from "./decode_budget.ts";
 import type { BatchRequest, BatchSpec } from "./loader_messages.ts";
 import { Resampler } from "./resample.ts";
 import { openShards, type Shards, type ShardSplit } from "./shards.ts";
+
+/** What a worker may use, and how it is to be shared. */
+export interface AssemblerMemory {
+  /** Decoded images are kept for the next epoch up to this size, bytes. */
+  readonly cacheBytes: number;
+  /** For decoding, of all workers. */
+  readonly budget: DecodeBudget;
+}
+
+/** Where a crop goes. */
+interface Place extends Pick<BatchRequest, "step" | "images"> {
+  readonly row: number;
+}
 
 /** Images that are read and decoded at the same time; more bring nothing (sharp's pool has four threads). */
 const IN_FLIGHT = 8;
@@ -19,31 +33,29 @@ export class BatchAssembler implements AsyncDisposable {
   readonly #split: ShardSplit;
   readonly #resampler: Resampler;
   readonly #decoded = new Map<number, RgbImage>();
+  readonly #budget: DecodeBudget;
   #freeBytes: number;
   #stopped = false;
 
   private constructor(
     spec: BatchSpec,
-    { shards, cacheBytes }: { readonly shards: Shards; readonly cacheBytes: number },
+    { shards, cacheBytes, budget }: AssemblerMemory & { readonly shards: Shards },
   ) {
     this.#spec = spec;
     this.#shards = shards;
     this.#split = shards.split(spec.split);
     this.#resampler = new Resampler(spec);
+    this.#budget = budget;
     this.#freeBytes = cacheBytes;
   }
 
   /**
    * Opens the shards.
    *
-   * @param options `cacheBytes`: decoded images are kept for the next epoch up to this size
    * @throws {Failure} as `openShards`
    */
-  static async open(
-    spec: BatchSpec,
-    { cacheBytes }: { readonly cacheBytes: number },
-  ): Promise<BatchAssembler> {
-    return new BatchAssembler(spec, { shards: await openShards(spec.shards), cacheBytes });
+  static async open(spec: BatchSpec, memory: AssemblerMemory): Promise<BatchAssembler> {
+    return new BatchAssembler(spec, { shards: await openShards(spec.shards), ...memory });
   }
 
   /**
@@ -57,7 +69,7 @@ export class BatchAssembler implements AsyncDisposable {
       while (next < samples.length && !failed && !this.#stopped) {
         const row = next++;
         try {
-          this.#crop(await this.#decode(samples[row]!), { step, row, images });
+          await this.#fillRow(samples[row]!, { step, row, images });
         } catch (error) {
           failed = true;
           throw error;
@@ -75,32 +87,29 @@ export class BatchAssembler implements AsyncDisposable {
     this.#stopped = true;
   }
 
-  async #decode(sample: number): Promise<RgbImage> {
+  async #fillRow(sample: number, place: Place): Promise<void> {
     const known = this.#decoded.get(sample);
-    if (known !== undefined) return known;
+    if (known !== undefined) return this.#crop(known, place);
     const bytes = await this.#split.readImage(sample);
-    let image: RgbImage;
     try {
-      image = await decodeImage(bytes);
+      await useImage(bytes, (image) => {
+        this.#crop(image, place);
+        this.#keepOrFree(sample, image);
+      }, this.#budget);
     } catch (error) {
-      throw new Failure("data", await this.#describe(sample, messageOf(error)), { cause: error });
+      if (!(error instanceof Failure)) throw error;
+      throw new Failure("data", await this.#describe(sample, error.message), { cause: error });
     }
-    if (image.data.byteLength <= this.#freeBytes && !this.#decoded.has(sample)) {
-      this.#freeBytes -= image.data.byteLength;
-      this.#decoded.set(sample, image);
-    }
-    return image;
   }
 
-  #crop(
-    image: RgbImage,
-    { step, row, images }:
-      & { readonly step: number; readonly row: number }
-      & Pick<
-        BatchRequest,
-        "images"
-      >,
-  ): void {
+  #keepOrFree(sample: number, image: RgbImage): void {
+    const bytes = image.data.byteLength;
+    if (bytes > this.#freeBytes || this.#decoded.has(sample)) return freeData(image);
+    this.#freeBytes -= bytes;
+    this.#decoded.set(sample, image);
+  }
+
+  #crop(image: RgbImage, { step, row, images }: Place): void {
     const { seed, crop, size: [height, width] } = this.#spec;
     const stream = new RandomStream({ seed, purpose: "crop", step, sample: row });
     const { box, flip } = randomCrop(image, crop, stream);

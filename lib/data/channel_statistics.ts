@@ -5,24 +5,36 @@ import type { Channels } from "./manifest.ts";
 export interface ChannelMoments {
   readonly mean: Channels;
   readonly meanSquare: Channels;
+  /** Lowest and highest value in any channel, 0 to 255. */
+  readonly range: readonly [lowest: number, highest: number];
 }
+
+const LEVELS = 256;
 
 /** The moments of one image; the sums are exact integers, so the order of pixels does not matter. */
 export function channelMoments({ data, width, height }: RgbImage): ChannelMoments {
-  let r = 0, g = 0, b = 0, rr = 0, gg = 0, bb = 0;
+  const counts = new Uint32Array(3 * LEVELS);
   for (let i = 0; i < data.length; i += 3) {
-    const red = data[i]!, green = data[i + 1]!, blue = data[i + 2]!;
-    r += red;
-    g += green;
-    b += blue;
-    rr += red * red;
-    gg += green * green;
-    bb += blue * blue;
+    counts[data[i]!]!++;
+    counts[LEVELS + data[i + 1]!]!++;
+    counts[2 * LEVELS + data[i + 2]!]!++;
   }
-  const pixels = width * height, scale = 255 * pixels, square = 255 * scale;
+  const sums = new Float64Array(6);
+  let lowest = LEVELS - 1, highest = 0;
+  for (let i = 0; i < counts.length; i++) {
+    const count = counts[i]!, channel = Math.floor(i / LEVELS), value = i % LEVELS;
+    if (count === 0) continue;
+    sums[channel]! += count * value;
+    sums[channel + 3]! += count * value * value;
+    lowest = Math.min(lowest, value);
+    highest = Math.max(highest, value);
+  }
+  const scale = 255 * width * height, square = 255 * scale;
+  const [r, g, b, rr, gg, bb] = sums as unknown as [number, number, number, number, number, number];
   return {
     mean: [r / scale, g / scale, b / scale],
     meanSquare: [rr / square, gg / square, bb / square],
+    range: [lowest, highest],
   };
 }
 

@@ -1,15 +1,31 @@
 import sharp from "sharp";
-import { Failure } from "../failure.ts";
+import { Failure, messageOf } from "../failure.ts";
+import { DECODE_BYTES, DecodeBudget } from "./decode_budget.ts";
+import { areHarmless, failureOf, linesOf } from "./decode_failures.ts";
+import { type DecodePlan, plainJpegBytes, planDecode, planSmall } from "./decode_plan.ts";
 import { type ImageFormat, sniffFormat, SUPPORTED_FORMATS } from "./image_format.ts";
-import type { RgbImage } from "./rgb_image.ts";
-import { decodePlainJpeg } from "./turbojpeg.ts";
+import { readPlainJpeg } from "./jpeg_markers.ts";
+import { repairedJpeg } from "./jpeg_repair.ts";
+import { freeData, type RgbImage } from "./rgb_image.ts";
+import { decodePlainJpeg, HAS_TURBOJPEG } from "./turbojpeg.ts";
 
-export type { RgbImage } from "./rgb_image.ts";
+export { freeData, type RgbImage } from "./rgb_image.ts";
 
 // One libvips thread per image and no cache: callers keep several images in flight, which is faster on the
 // same cores, and memory stays flat (measured: 1976 against 960 images/s).
 sharp.concurrency(1);
 sharp.cache(false);
+
+/** Of all images that this thread decodes, unless a budget is given. */
+const OWN_BUDGET = new DecodeBudget();
+
+/** What reading a header takes. */
+const HEADER_BYTES = 2 ** 20;
+
+const FIRST_PICTURE = { page: 0, pixels: DECODE_BYTES / 3, dropsLastBand: false };
+
+/** Works with an image while its memory is accounted for. */
+type Work<T> = (image: RgbImage) => T | Promise<T>;
 
 /**
  * The format of a file that can be decoded.
@@ -25,20 +41,28 @@ export function expectFormat(bytes: Uint8Array): ImageFormat {
   if (!format.supported) {
     throw new Failure(
       "data",
-      `Cannot decode: wanted ${SUPPORTED_FORMATS}, got ${format.name}, convert it first`,
+      `Cannot decode: wanted ${SUPPORTED_FORMATS}, got ${format.name}, ${format.advice}`,
     );
   }
   return format;
+}
+
+/** How libvips decodes; `onWarning` hears of each warning, which may be those of other images too. */
+interface PixelOptions extends Omit<DecodePlan, "bytes"> {
+  readonly onWarning?: (text: string) => void;
 }
 
 /** Decodes with the given tolerance; the error is that of libvips. */
 export async function decodePixels(
   bytes: Uint8Array,
   failOn: "warning" | "error",
+  { page, pixels, dropsLastBand, onWarning }: PixelOptions = FIRST_PICTURE,
 ): Promise<RgbImage> {
-  const { data, info } = await sharp(bytes, { failOn })
-    .autoOrient()
-    .flatten({ background: "#ffffff" })
+  const picture = sharp(bytes, { failOn, page, limitInputPixels: pixels });
+  if (onWarning !== undefined) picture.on("warning", onWarning);
+  picture.autoOrient();
+  const opaque = dropsLastBand ? picture.removeAlpha() : picture.flatten({ background: "#ffffff" });
+  const { data, info } = await opaque
     .toColourspace("srgb")
     .raw({ depth: "uchar" })
     .toBuffer({ resolveWithObject: true });
@@ -46,24 +70,109 @@ export async function decodePixels(
   return { height: info.height, width: info.width, data };
 }
 
+/** One image on its way through libvips. */
+interface Source {
+  readonly bytes: Uint8Array;
+  readonly format: ImageFormat;
+  readonly budget: DecodeBudget;
+}
+
+/** Decodes and works, unless there is the slightest warning: then `undefined`. */
+async function useFlawless<T>({ bytes, format, budget }: Source, work: Work<T>) {
+  const plan = planSmall(bytes, format) ??
+    await budget.use(HEADER_BYTES, () => planDecode(bytes, format)).catch((error: unknown) => {
+      if (error instanceof Failure) throw error;
+    });
+  if (plan === undefined) return undefined;
+  return await budget.use(plan.bytes, async () => {
+    const image = await decodePixels(bytes, "warning", plan).catch(() => undefined);
+    return image && { result: await work(image) };
+  });
+}
+
 /**
- * Decodes the first frame of a JPEG, PNG, WebP, AVIF, GIF or TIFF file to 8-bit sRGB: EXIF rotation is applied,
- * embedded colour profiles, CMYK, grey and 16-bit samples are converted, transparency is laid on white.
+ * Decodes in spite of warnings if all of them are harmless. libvips has one error text and one list of warnings for the
+ * whole process, so nothing else is decoded meanwhile, and a first attempt takes along what others have left there: the
+ * verdict on an image and its reason never depend on the company.
+ */
+async function judgeAlone({ bytes, format }: Source): Promise<RgbImage> {
+  const warnings: string[] = [];
+  const attempt = async (failOn: "warning" | "error") => {
+    warnings.length = 0;
+    const plan = await planDecode(bytes, format);
+    return await decodePixels(bytes, failOn, { ...plan, onWarning: (text) => warnings.push(text) });
+  };
+  await attempt("warning").then(freeData, () => {});
+  try {
+    const image = await attempt("error");
+    if (areHarmless(linesOf(warnings.join("\n")))) return image;
+    freeData(image);
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    warnings.unshift(messageOf(error));
+  }
+  throw failureOf(format, linesOf(warnings.join("\n")));
+}
+
+/** Decodes by libvips and works. */
+async function useByLibvips<T>(source: Source, work: Work<T>): Promise<T> {
+  const { bytes, format, budget } = source;
+  const flawless = await useFlawless(source, work);
+  if (flawless !== undefined) return flawless.result;
+  const repaired = format.extension === "jpg" ? repairedJpeg(bytes) : undefined;
+  const again = repaired && { ...source, bytes: repaired };
+  const done = again && await useFlawless(again, work);
+  if (done !== undefined) return done.result;
+  return await budget.alone(async () => await work(await judgeAlone(again ?? source)));
+}
+
+/**
+ * Decodes an image as {@link decodeImage} does, and works with its pixels. Their memory counts against the budget until
+ * the work is done: then nobody should need them any more, or they should be few.
  *
- * @throws {Failure} `data`: empty, not an image of these formats, truncated or damaged; never a partial picture
+ * @throws {Failure} `data`: as `decodeImage`
+ */
+export async function useImage<T>(
+  bytes: Uint8Array,
+  work: Work<T>,
+  budget: DecodeBudget = OWN_BUDGET,
+): Promise<T> {
+  const format = expectFormat(bytes);
+  const plain = HAS_TURBOJPEG ? readPlainJpeg(bytes) : undefined;
+  const plainBytes = plain === undefined ? 0 : plainJpegBytes(plain);
+  if (plain !== undefined && plainBytes <= DECODE_BYTES) {
+    const done = await budget.use(plainBytes, async () => {
+      const image = await decodePlainJpeg(bytes, plain);
+      return image && { result: await work(image) };
+    });
+    if (done !== undefined) return done.result;
+  }
+  return await useByLibvips({ bytes, format, budget }, work);
+}
+
+/**
+ * Decodes the first frame or page of a JPEG, PNG, WebP, AVIF, GIF or TIFF file to 8-bit sRGB: EXIF rotation is applied,
+ * embedded colour profiles, CMYK, grey and 16-bit samples are converted, transparency is laid on white. Images in
+ * flight wait for each other when together they would take more than {@link DECODE_BYTES}.
+ *
+ * @throws {Failure} `data`: empty, not an image of these formats, of a kind that is not supported, over the limit,
+ * truncated or damaged, with the reason of the decoder; never a partial picture
  */
 export async function decodeImage(bytes: Uint8Array): Promise<RgbImage> {
-  const format = expectFormat(bytes);
-  const plain = await decodePlainJpeg(bytes);
-  if (plain !== undefined) return plain;
-  try {
-    return await decodePixels(bytes, "error");
-  } catch (error) {
-    // The text of libvips may be that of another image, so it is not repeated here: see image_checker.ts.
-    throw new Failure("data", `Cannot decode: the ${format.name} is truncated or damaged`, {
-      cause: error,
-    });
-  }
+  return await useImage(bytes, (image) => image);
+}
+
+/** The longest side of a JPEG file that libjpeg writes and reads. */
+const MOST_JPEG_SIDE = 65_500;
+
+/** Whether an image becomes a smaller JPEG; it stays as it is where even that would be longer than a JPEG can be. */
+export function isShrunk(
+  { width, height }: { readonly width: number; readonly height: number },
+  shorterSide: number,
+): boolean {
+  const shorter = Math.min(width, height);
+  const longer = Math.max(width, height) * shorterSide / shorter;
+  return shorter > shorterSide && Math.ceil(longer) <= MOST_JPEG_SIDE;
 }
 
 /**
@@ -76,7 +185,8 @@ export async function encodeShorterSide(
 ): Promise<{ readonly width: number; readonly height: number; readonly data: Uint8Array }> {
   const { width, height } = image;
   const side = width < height ? { width: shorterSide } : { height: shorterSide };
-  const { data, info } = await sharp(image.data, { raw: { width, height, channels: 3 } })
+  const raw = { width, height, channels: 3 } as const;
+  const { data, info } = await sharp(image.data, { raw, limitInputPixels: false })
     .resize({ ...side, kernel: "lanczos3" })
     .jpeg({ quality: 95, chromaSubsampling: "4:4:4" })
     .toBuffer({ resolveWithObject: true });

@@ -2,10 +2,12 @@
 export interface ImageFormat {
   /** Name for people. */
   readonly name: string;
-  /** Extension of the format's files, lower case, without a dot. */
+  /** Extension of files that are decoded, lower case, without a dot. */
   readonly extension: string;
   /** Whether this project decodes it. */
   readonly supported: boolean;
+  /** What to do with a file that is not decoded. */
+  readonly advice: string;
 }
 
 /** What a message says we can read. */
@@ -14,17 +16,22 @@ export const SUPPORTED_FORMATS = "JPEG, PNG, WebP, AVIF, GIF or TIFF";
 /** How many leading bytes {@link sniffFormat} looks at. */
 export const SNIFF_BYTES = 64;
 
-const JPEG = { name: "JPEG", extension: "jpg", supported: true };
-const PNG = { name: "PNG", extension: "png", supported: true };
-const WEBP = { name: "WebP", extension: "webp", supported: true };
-const AVIF = { name: "AVIF", extension: "avif", supported: true };
-const GIF = { name: "GIF", extension: "gif", supported: true };
-const TIFF = { name: "TIFF", extension: "tif", supported: true };
-const BMP = { name: "BMP", extension: "bmp", supported: false };
-const HEIC = { name: "HEIC", extension: "heic", supported: false };
-const JXL = { name: "JPEG XL", extension: "jxl", supported: false };
-const JP2 = { name: "JPEG 2000", extension: "jp2", supported: false };
-const PSD = { name: "Photoshop", extension: "psd", supported: false };
+function supported(name: string, extension: string): ImageFormat {
+  return { name, extension, supported: true, advice: "" };
+}
+
+function other(name: string, advice = "convert it first"): ImageFormat {
+  return { name, extension: "", supported: false, advice };
+}
+
+const JPEG = supported("JPEG", "jpg");
+const PNG = supported("PNG", "png");
+const WEBP = supported("WebP", "webp");
+const AVIF = supported("AVIF", "avif");
+const GIF = supported("GIF", "gif");
+const TIFF = supported("TIFF", "tif");
+const HEIC = other("HEIC");
+const HTML = other("an HTML page", "download the image again");
 
 /** First bytes in Latin-1, at offset 0. */
 const SIGNATURES: readonly (readonly [string, ImageFormat])[] = [
@@ -36,11 +43,20 @@ const SIGNATURES: readonly (readonly [string, ImageFormat])[] = [
   ["MM\0*", TIFF],
   ["II+\0", TIFF],
   ["MM\0+", TIFF],
-  ["BM", BMP],
-  ["\xff\x0a", JXL],
-  ["\0\0\0\x0cJXL ", JXL],
-  ["\0\0\0\x0cjP  ", JP2],
-  ["8BPS", PSD],
+  ["BM", other("BMP")],
+  ["\xff\x0a", other("JPEG XL")],
+  ["\0\0\0\x0cJXL ", other("JPEG XL")],
+  ["\0\0\0\x0cjP  ", other("JPEG 2000")],
+  ["\xff\x4f\xff\x51", other("JPEG 2000")],
+  ["II\xbc\x01", other("JPEG XR")],
+  ["8BPS", other("Photoshop")],
+  ["v/1\x01", other("OpenEXR")],
+  ["#?RADIANCE", other("Radiance HDR")],
+  ["SIMPLE  =", other("FITS")],
+  ["%PDF-", other("PDF")],
+  ["version https://git-lfs.github.com/spec/", other("a Git LFS pointer", "run git lfs pull")],
+  ["version https://hawser.github.com/spec/", other("a Git LFS pointer", "run git lfs pull")],
+  ["/annex/objects/", other("a git-annex pointer", "run git annex get")],
 ];
 
 // The second half we cannot decode: such files are named in the quarantine list, not passed over in silence.
@@ -78,6 +94,7 @@ function sniffIsoMedia(text: string): ImageFormat | undefined {
 export function sniffFormat(bytes: Uint8Array): ImageFormat | undefined {
   const text = String.fromCharCode(...bytes.subarray(0, SNIFF_BYTES));
   if (text.startsWith("RIFF") && text.slice(8, 12) === "WEBP") return WEBP;
+  if (/^\s*<(!doctype html|html|head|body)\b/i.test(text)) return HTML;
   const found = SIGNATURES.find(([signature]) => text.startsWith(signature));
   return found?.[1] ?? sniffIsoMedia(text);
 }

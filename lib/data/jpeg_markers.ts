@@ -5,6 +5,9 @@
  * @module
  */
 
+import { DECODE_BYTES } from "./decode_budget.ts";
+import { EOI, MOST_SCANS, type Segment, segmentsOf, SOS } from "./jpeg_segments.ts";
+
 /** Pixels. */
 export interface JpegSize {
   readonly height: number;
@@ -12,50 +15,17 @@ export interface JpegSize {
 }
 
 /** Markers, the byte behind 0xff. */
-const SOF0 = 0xc0, SOF2 = 0xc2, DHT = 0xc4, EOI = 0xd9, SOS = 0xda, DQT = 0xdb, DRI = 0xdd;
+const SOF0 = 0xc0, SOF2 = 0xc2, DHT = 0xc4, DQT = 0xdb, DRI = 0xdd;
 const APP0 = 0xe0, APP1 = 0xe1, APP2 = 0xe2, APP14 = 0xee, APP15 = 0xef, COM = 0xfe;
 
 /** Bits of a coefficient that no scan has told anything about. */
 const UNKNOWN = 255;
-
-/** sharp refuses images of more pixels. */
-const MOST_PIXELS = 0x3fff * 0x3fff;
 
 /**
  * Sampling of Y, Cb, Cr, width in the upper half of a byte: 4:4:4, 4:2:2, 4:2:0. Not 4:4:0, whose chroma is rounded
  * in another way since libjpeg-turbo 2.0.4, and none that is rare.
  */
 const SAMPLINGS = [[0x11, 0x11, 0x11], [0x21, 0x11, 0x11], [0x22, 0x11, 0x11]];
-
-/** A part of the file that begins with a marker; `body` follows its length. */
-interface Segment {
-  readonly marker: number;
-  readonly body: Uint8Array;
-}
-
-/** The place behind the entropy-coded data at `at`: where the next marker is, restart markers aside. */
-function endOfScan(bytes: Uint8Array, at: number): number {
-  for (;;) {
-    at = bytes.indexOf(0xff, at);
-    if (at < 0) return bytes.length;
-    const next = bytes[at + 1]!;
-    if (next !== 0 && (next & 0xf8) !== 0xd0) return at;
-    at += 2;
-  }
-}
-
-/** All segments up to the end of the image, or to where the file is not as it should be. */
-function* segmentsOf(bytes: Uint8Array): Generator<Segment> {
-  let at = 2;
-  while (bytes[at] === 0xff && at + 2 <= bytes.length) {
-    const marker = bytes[at + 1]!;
-    if (marker === EOI) return yield { marker, body: bytes.subarray(at, at) };
-    const end = at + 2 + (bytes[at + 2]! << 8 | bytes[at + 3]!);
-    if (!(end >= at + 4 && end <= bytes.length)) return;
-    yield { marker, body: bytes.subarray(at + 4, end) };
-    at = marker === SOS ? endOfScan(bytes, end) : end;
-  }
-}
 
 /** What the frame header says, and how much of it the scans have told. */
 class Frame {
@@ -74,7 +44,8 @@ class Frame {
     const view = new DataView(body.buffer, body.byteOffset, body.length);
     if (body.length < 9 || view.getUint8(0) !== 8) return undefined;
     const height = view.getUint16(1), width = view.getUint16(3), components = view.getUint8(5);
-    if (height === 0 || width === 0 || height * width > MOST_PIXELS) return undefined;
+    if (height === 0 || width === 0) return undefined;
+    if (3 * height * width > DECODE_BYTES) return undefined;
     if (body.length !== 6 + 3 * components) return undefined;
     // Other numbers than 1, 2, 3 may mean other colours.
     for (let c = 0; c < components; c++) if (body[6 + 3 * c] !== c + 1) return undefined;
@@ -150,23 +121,32 @@ function isHarmless({ marker, body }: Segment): boolean {
   }
 }
 
-/** The size of a plain JPEG file, `undefined` for any other file. */
-export function plainJpegSize(bytes: Uint8Array): JpegSize | undefined {
+/** What a plain JPEG file says about itself. */
+export interface PlainJpeg {
+  readonly size: JpegSize;
+  /** 1: the pixels come out row by row; more: after all scans. */
+  readonly scans: number;
+}
+
+/** Reads the markers of a plain JPEG file, `undefined` for any other file. */
+export function readPlainJpeg(bytes: Uint8Array): PlainJpeg | undefined {
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return undefined;
   let frame: Frame | undefined;
+  let scans = 0;
   for (const segment of segmentsOf(bytes)) {
-    const { marker, body } = segment;
+    const { marker, body, isPadded } = segment;
+    if (isPadded) return undefined;
     if (marker === SOF0 || marker === SOF2) {
       if (frame !== undefined) return undefined;
       frame = Frame.read(segment);
       if (frame === undefined) return undefined;
     } else if (marker === SOS) {
-      if (!frame?.add(body)) return undefined;
+      if (!frame?.add(body) || ++scans > MOST_SCANS) return undefined;
       // The data is as long as it must be, or the decoder complains.
-      if (!frame.isProgressive) return frame.size;
+      if (!frame.isProgressive) return { size: frame.size, scans };
     } else if (marker === EOI) {
       // Blocks of which bits are missing are smoothed: in other ways since libjpeg-turbo 2.1 and 3.0.1.
-      return frame?.isComplete ? frame.size : undefined;
+      return frame?.isComplete ? { size: frame.size, scans } : undefined;
     } else if (!isHarmless(segment)) return undefined;
   }
   return undefined;

@@ -1,5 +1,12 @@
 import { Failure } from "../failure.ts";
-import type { BatchRequest, BatchSpec, LoaderAnswer, LoaderMessage } from "./loader_messages.ts";
+import { DecodeBudget } from "./decode_budget.ts";
+import type {
+  BatchRequest,
+  BatchSpec,
+  LoaderAnswer,
+  LoaderMessage,
+  StartMessage,
+} from "./loader_messages.ts";
 
 export type { BatchSpec } from "./loader_messages.ts";
 
@@ -57,7 +64,12 @@ export class BatchLoader implements AsyncDisposable {
     this.#closed = Array.from({ length: threads }, () => Promise.withResolvers<void>());
     this.#workers = this.#closed.map((closed) => this.#startWorker(closed));
     const cacheBytes = (options.cacheBytes ?? GIBIBYTE) / threads;
-    for (const worker of this.#workers) this.#send(worker, { spec: options.spec, cacheBytes });
+    const start: StartMessage = {
+      spec: options.spec,
+      cacheBytes,
+      budget: new DecodeBudget().shared,
+    };
+    for (const worker of this.#workers) this.#send(worker, start);
     this.#askAhead();
   }
 

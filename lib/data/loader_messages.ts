@@ -21,6 +21,8 @@ export interface StartMessage {
   readonly spec: BatchSpec;
   /** Decoded images that the worker may keep, bytes. */
   readonly cacheBytes: number;
+  /** The numbers of the `DecodeBudget` of all workers. */
+  readonly budget: SharedArrayBuffer;
 }
 
 /** Asks a loader worker for one batch. */

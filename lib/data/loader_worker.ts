@@ -6,6 +6,7 @@
 import { Failure, messageOf } from "../failure.ts";
 import { workerScope } from "../worker_scope.ts";
 import { BatchAssembler } from "./assemble.ts";
+import { DecodeBudget } from "./decode_budget.ts";
 import type { BatchRequest, LoaderAnswer, LoaderMessage, StartMessage } from "./loader_messages.ts";
 
 const scope = workerScope<LoaderMessage, LoaderAnswer>();
@@ -13,8 +14,8 @@ let assembler: Promise<BatchAssembler> | undefined;
 let last: Promise<void> = Promise.resolve();
 let closing = false;
 
-function start({ spec, cacheBytes }: StartMessage): void {
-  assembler = BatchAssembler.open(spec, { cacheBytes });
+function start({ spec, cacheBytes, budget }: StartMessage): void {
+  assembler = BatchAssembler.open(spec, { cacheBytes, budget: new DecodeBudget(budget) });
   assembler.catch(() => {}); // Every request reports it.
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 export { type Crop, type CropConfig, randomCrop, resizeCenterCrop } from "./crop.ts";
-export { decodeImage, type RgbImage } from "./decode.ts";
+export { decodeImage, freeData, type RgbImage, useImage } from "./decode.ts";
 export {
   type BadFile,
   compareText,
@@ -19,7 +19,7 @@ export {
   ImageContents,
   recallContents,
 } from "./images/content.ts";
-export { describeListing, expectWholeListing } from "./images/report.ts";
+export { describeFaint, describeListing, expectWholeListing } from "./images/report.ts";
 export { collectLabels, type Labels, type LabelValues } from "./labels.ts";
 export { describeLabels } from "./labels/report.ts";
 export { BatchLoader, type BatchSpec, type LoadedBatch, type LoaderOptions } from "./loader.ts";
@@ -35,7 +35,7 @@ export {
   type SplitManifest,
 } from "./manifest.ts";
 export { mapInOrder } from "./ordered.ts";
-export { isHeldOut, type Packed, packImages, type PackOptions } from "./pack.ts";
+export { type FaintImage, isHeldOut, type Packed, packImages, type PackOptions } from "./pack.ts";
 export { type Box, type ResampleFilter, Resampler, type ResampleSpec } from "./resample.ts";
 export { expectFewBad, formatQuarantine, QUARANTINE_FILE, someOf } from "./quarantine.ts";
 export { HAS_TURBOJPEG } from "./turbojpeg.ts";

@@ -3,8 +3,8 @@ import { Failure, messageOf } from "../failure.ts";
 import type { TarMember } from "../formats/tar.ts";
 import { RandomStream } from "../random/mod.ts";
 import { type ChannelMoments, channelMoments, ChannelStatistics } from "./channel_statistics.ts";
-import { encodeShorterSide } from "./decode.ts";
-import { ImageChecker } from "./image_checker.ts";
+import { encodeShorterSide, freeData, isShrunk, type RgbImage, useImage } from "./decode.ts";
+import { DECODE_BYTES } from "./decode_budget.ts";
 import { sniffFormat } from "./image_format.ts";
 import { type BadFile, compareText } from "./images.ts";
 import type { Labels } from "./labels.ts";
@@ -41,7 +41,22 @@ export interface Packed {
   readonly channelStd: Channels;
   /** Sorted by path. */
   readonly bad: readonly BadFile[];
+  /** Good images that use hardly any of their levels, sorted by path. */
+  readonly faint: readonly FaintImage[];
 }
+
+/** An image whose values lie close together: often samples of 12 bits in 16, or a picture of one colour. */
+export interface FaintImage {
+  readonly path: string;
+  /** Lowest and highest value in any channel, 0 to 255. */
+  readonly range: ChannelMoments["range"];
+}
+
+/** An image that spans fewer of the 256 levels is faint: 12 bits in 16 are 16 levels. */
+const FAINT_LEVELS = 32;
+
+/** Files that are in memory at once, bytes, unless a single one has more. */
+const FILE_BYTES_IN_FLIGHT = 96 * 2 ** 20;
 
 /** Whether an image is held out for testing: a function of the seed and the path, whatever else is there. */
 export function isHeldOut(path: string, at: { seed: number; holdoutFraction: number }): boolean {
@@ -54,18 +69,42 @@ interface CheckedImage {
   readonly moments: ChannelMoments;
 }
 
+/** @throws {Failure} `data`: the file alone is larger than what decoding may take */
+async function readImageFile(path: string): Promise<Uint8Array> {
+  const { size } = await Deno.stat(path);
+  if (size > DECODE_BYTES) {
+    const [got, wanted] = [size, DECODE_BYTES].map((bytes) => `${Math.ceil(bytes / 1e6)} MB`);
+    throw new Failure(
+      "data",
+      `Cannot decode: the file is over the limit: ${got}, wanted at most ${wanted}, make it smaller`,
+    );
+  }
+  return await Deno.readFile(path);
+}
+
+/** What goes into the shard: the file as it is, or a smaller JPEG. */
+async function storedImage(image: RgbImage, original: Uint8Array, { shorterSide }: PackOptions) {
+  const { width, height } = image;
+  if (shorterSide === undefined || !isShrunk(image, shorterSide)) {
+    return { width, height, data: original, extension: sniffFormat(original)!.extension };
+  }
+  return { ...await encodeShorterSide(image, shorterSide), extension: "jpg" };
+}
+
 async function checkImage(
-  { path, key, checker }: { readonly path: string; readonly key: string; checker: ImageChecker },
-  { root, labels, clsColumn, shorterSide, onRead }: PackOptions,
+  { path, key }: { readonly path: string; readonly key: string },
+  options: PackOptions,
 ): Promise<CheckedImage> {
-  const original = await Deno.readFile(join(root, path));
+  const { root, labels, clsColumn, onRead } = options;
+  const original = await readImageFile(join(root, path));
   onRead?.(path, original);
-  const image = await checker.decode(original);
-  const shrink = shorterSide !== undefined && Math.min(image.width, image.height) > shorterSide;
-  const { width, height, data } = shrink
-    ? await encodeShorterSide(image, shorterSide)
-    : { ...image, data: original };
-  const extension = shrink ? "jpg" : sniffFormat(original)!.extension;
+  const { stored, moments } = await useImage(original, async (image) => {
+    const moments = channelMoments(image), stored = await storedImage(image, original, options);
+    freeData(image);
+    return { moments, stored };
+  });
+  const { width, height, data, extension } = stored;
+  if (data !== original) freeData({ data: original });
   const values = labels.valuesOf(path);
   const json = JSON.stringify({ key, path, width, height, labels: values });
   const members = [
@@ -78,7 +117,7 @@ async function checkImage(
     const index = String(classes.indexOf(String(name)));
     members.push({ name: `${key}.cls`, data: new TextEncoder().encode(index) });
   }
-  return { members, moments: channelMoments(image) };
+  return { members, moments };
 }
 
 /** Why a file is left out; an error that is not about the file is a bug and is thrown on. */
@@ -99,31 +138,38 @@ function reasonOf(error: unknown): string {
  * @param paths relative paths of the images, sorted
  */
 export async function packImages(paths: readonly string[], options: PackOptions): Promise<Packed> {
-  const { directory, shardImages, seed, holdoutFraction, inFlight, onProgress } = options;
+  const { root, directory, shardImages, seed, holdoutFraction, inFlight, onProgress } = options;
   const keys = sampleKeys(paths);
   const order = new RandomStream({ seed, purpose: "shard order" }).permutation(paths.length);
   const statistics = new ChannelStatistics();
-  const bad: BadFile[] = [];
+  const bad: BadFile[] = [], faint: FaintImage[] = [];
   using train = new ShardWriter(directory, "train", { shardImages });
   using test = new ShardWriter(directory, "test", { shardImages });
-  const checker = new ImageChecker();
   const checked = mapInOrder(order, async (index) => {
     const path = paths[index]!, key = keys[index]!;
     try {
-      return { path, image: await checkImage({ path, key, checker }, options) };
+      return { path, image: await checkImage({ path, key }, options) };
     } catch (error) {
       return { path, reason: reasonOf(error) };
     }
-  }, { inFlight });
+  }, {
+    inFlight,
+    mostWeight: FILE_BYTES_IN_FLIGHT,
+    weigh: (index) => Deno.stat(join(root, paths[index]!)).then(({ size }) => size, () => 0),
+  });
   let done = 0;
   for await (const { path, image, reason } of checked) {
-    if (image === undefined) bad.push({ path, reason });
-    else if (isHeldOut(path, { seed, holdoutFraction })) await test.add(image.members);
-    else {
-      statistics.add(image.moments);
-      await train.add(image.members);
+    onProgress?.(++done, bad.length + (image === undefined ? 1 : 0));
+    if (image === undefined) {
+      bad.push({ path, reason });
+      continue;
     }
-    onProgress?.(++done, bad.length);
+    const { members, moments, moments: { range } } = image;
+    if (range[1] - range[0] < FAINT_LEVELS) faint.push({ path, range });
+    const isTest = isHeldOut(path, { seed, holdoutFraction });
+    if (!isTest) statistics.add(moments);
+    await (isTest ? test : train).add(members);
+    members.forEach(freeData);
   }
   const splits: Record<string, SplitManifest> = {};
   for (const [name, writer] of [["train", train], ["test", test]] as const) {
@@ -131,6 +177,6 @@ export async function packImages(paths: readonly string[], options: PackOptions)
     if (name === "test" && holdoutFraction === 0) continue;
     splits[name] = { images: shards.reduce((sum, shard) => sum + shard.images, 0), shards };
   }
-  bad.sort((a, b) => compareText(a.path, b.path));
-  return { splits, ...statistics.result(), bad };
+  for (const list of [bad, faint]) list.sort((a, b) => compareText(a.path, b.path));
+  return { splits, ...statistics.result(), bad, faint };
 }

@@ -38,8 +38,14 @@ async function isOurList(path: string, info: Deno.FileInfo): Promise<boolean> {
   }
 }
 
-/** Writes the list, or none; never over anything else. @returns where it is, or why it is not, for the message */
-async function replaceList(path: string, bad: readonly BadFile[]): Promise<string> {
+/**
+ * Writes the list where there are no shards to hold it, beside the output, or removes one that is there; never touches a
+ * file that is no such list.
+ *
+ * @returns where it is, or why it is not, for the message
+ */
+export async function listBeside(out: string, bad: readonly BadFile[]): Promise<string> {
+  const path = `${out.replace(/\/+$/, "")}.${QUARANTINE_FILE}`;
   try {
     const info = await Deno.lstat(path).catch((error) => {
       if (systemCode(error) !== "ENOENT") throw error;
@@ -56,11 +62,6 @@ async function replaceList(path: string, bad: readonly BadFile[]): Promise<strin
   }
 }
 
-/** Where the list goes when there are no shards to hold it: beside the output. */
-export function quarantineBeside(out: string): string {
-  return `${out.replace(/\/+$/, "")}.${QUARANTINE_FILE}`;
-}
-
 /**
  * Fails when too many images are bad. The whole list then goes beside the output that will not be made, to
  * `OUT.quarantine.jsonl`; a list from an earlier failure is removed when all is well. A file of that name that is no
@@ -73,12 +74,11 @@ export async function expectFewBad(
   limit: { readonly total: number; readonly out: string; readonly maxBadFraction: number },
 ): Promise<void> {
   const { total, out, maxBadFraction } = limit;
-  const list = quarantineBeside(out);
   if (bad.length < total && bad.length <= maxBadFraction * total) {
-    await replaceList(list, []);
+    await listBeside(out, []);
     return;
   }
-  const listed = await replaceList(list, bad);
+  const listed = await listBeside(out, bad);
   const examples = someOf(bad.map(({ path, reason }) => `"${path}" (${reason})`));
   const percent = Number((100 * maxBadFraction).toPrecision(6));
   const trouble = bad.length === total

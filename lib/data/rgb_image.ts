@@ -5,3 +5,16 @@ export interface RgbImage {
   /** [height width 3], row-major. */
   readonly data: Uint8Array;
 }
+
+/** Smaller memory is left to the garbage collector, which is faster. */
+const LARGE_BYTES = 2 ** 22;
+
+/**
+ * Gives back the memory of an image or a file that nobody needs any more, which is empty afterwards. The garbage
+ * collector would let several large ones gather before it comes by.
+ */
+export function freeData({ data }: { readonly data: Uint8Array }): void {
+  const { buffer, byteLength } = data;
+  if (byteLength < LARGE_BYTES || byteLength !== buffer.byteLength) return;
+  (buffer as ArrayBuffer).transfer(0);
+}

@@ -27,7 +27,7 @@ class OpenShard {
   }
 
   async add(members: readonly TarMember[]): Promise<void> {
-    const { bytes, starts } = await packMembers(members);
+    const { parts, starts } = await packMembers(members);
     const [image, json] = members;
     this.#offsets.push([
       this.#bytes + starts[0]!,
@@ -35,7 +35,7 @@ class OpenShard {
       this.#bytes + starts[1]!,
       json!.data.length,
     ]);
-    await this.#write(bytes);
+    for (const part of parts) await this.#write(part);
   }
 
   async finish(): Promise<ShardFile> {

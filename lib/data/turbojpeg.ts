@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { plainJpegSize } from "./jpeg_markers.ts";
+import { type PlainJpeg, readPlainJpeg } from "./jpeg_markers.ts";
 import type { RgbImage } from "./rgb_image.ts";
 
 const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
@@ -56,14 +56,16 @@ const inUse = new Set<readonly Uint8Array[]>();
  *
  * @returns `undefined`: another file, no library, or its slightest complaint; then sharp decides
  */
-export async function decodePlainJpeg(bytes: Uint8Array): Promise<RgbImage | undefined> {
-  const size = library === undefined ? undefined : plainJpegSize(bytes);
-  if (size === undefined) return undefined;
-  const { tjInitDecompress, tjDecompress2, tjDestroy } = library!.symbols;
+export async function decodePlainJpeg(
+  bytes: Uint8Array,
+  plain: PlainJpeg | undefined = readPlainJpeg(bytes),
+): Promise<RgbImage | undefined> {
+  if (library === undefined || plain === undefined) return undefined;
+  const { tjInitDecompress, tjDecompress2, tjDestroy } = library.symbols;
   // One for each file, which costs a microsecond: it would lend its tables to the next file that lacks some.
   const decompressor = tjInitDecompress();
   if (decompressor === null) return undefined;
-  const { height, width } = size;
+  const { height, width } = plain.size;
   const file = bytes as Uint8Array<ArrayBuffer>, data = new Uint8Array(3 * height * width);
   const memory = [file, data];
   inUse.add(memory);

@@ -1,9 +1,11 @@
 import {
-  decodeImage,
+  freeData,
   mapInOrder,
   Resampler,
   resizeCenterCrop,
+  type RgbImage,
   type ShardSplit,
+  useImage,
 } from "../data/mod.ts";
 import { Failure, messageOf } from "../failure.ts";
 import type { Preprocessing } from "../formats/huggingface.ts";
@@ -23,7 +25,7 @@ const IN_FLIGHT = 8;
 
 /** Prepares one image as the encoder's preprocessing says. */
 function prepare(
-  image: Awaited<ReturnType<typeof decodeImage>>,
+  image: RgbImage,
   { resampler, preprocessing, output }: {
     readonly resampler: Resampler;
     readonly preprocessing: Preprocessing;
@@ -54,7 +56,10 @@ export async function* preparedBatches(
     const { key, path, image, labels } = await split.readSample(index);
     const output = new Float32Array(length);
     try {
-      prepare(await decodeImage(image), { resampler, preprocessing, output });
+      await useImage(image, (pixels) => {
+        prepare(pixels, { resampler, preprocessing, output });
+        freeData(pixels);
+      });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       throw new Failure(

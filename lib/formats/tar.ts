@@ -1,4 +1,4 @@
-import { packTar } from "modern-tar";
+import { createTarPacker, type TarHeader } from "modern-tar";
 
 const BLOCK_BYTES = 512;
 
@@ -11,10 +11,14 @@ export interface TarMember {
 
 /** Members as they lie in an archive: headers, data and padding, without the end mark. */
 export interface PackedMembers {
-  readonly bytes: Uint8Array;
-  /** Where the data of each member begins in `bytes`. */
+  /** To be written one after the other; large data of a member is not copied for it. */
+  readonly parts: readonly Uint8Array[];
+  /** Where the data of each member begins in the parts together. */
   readonly starts: readonly number[];
 }
+
+/** Smaller archives are one part. */
+const LARGE_BYTES = 2 ** 20;
 
 /** The two empty blocks that end an archive. */
 export const TAR_END: Uint8Array = new Uint8Array(2 * BLOCK_BYTES);
@@ -37,12 +41,45 @@ export async function packMembers(members: readonly TarMember[]): Promise<Packed
     starts.push(end + BLOCK_BYTES);
     end += BLOCK_BYTES + Math.ceil(data.length / BLOCK_BYTES) * BLOCK_BYTES;
   }
-  const archive = await packTar(members.map(({ name, data }) => ({
-    header: { name, size: data.length, type: "file", mode: 0o644, uid: 0, gid: 0, mtime: EPOCH },
-    body: data,
-  })));
-  if (archive.length < end) throw new Error(`packed ${archive.length} bytes, expected ${end}`);
-  return { bytes: archive.subarray(0, end), starts };
+  const parts = cutTo(end, await packedParts(members));
+  return { parts: end < LARGE_BYTES ? [joined(parts)] : parts, starts };
 }
 
 const EPOCH = new Date(0);
+
+/** The archive with its end mark, as the packer gives it. */
+async function packedParts(members: readonly TarMember[]): Promise<readonly Uint8Array[]> {
+  const { readable, controller } = createTarPacker();
+  const parts = Array.fromAsync(readable);
+  for (const { name, data } of members) {
+    const owner = { uid: 0, gid: 0, mtime: EPOCH };
+    const header: TarHeader = { name, size: data.length, type: "file", mode: 0o644, ...owner };
+    const body = controller.add(header).getWriter();
+    if (data.length > 0) await body.write(data);
+    await body.close();
+  }
+  controller.finalize();
+  return await parts;
+}
+
+/** The parts up to so many bytes. */
+function cutTo(length: number, parts: readonly Uint8Array[]): readonly Uint8Array[] {
+  let rest = length;
+  const kept = parts.map((part) => {
+    const taken = part.subarray(0, rest);
+    rest -= taken.length;
+    return taken;
+  }).filter((part) => part.length > 0);
+  if (rest > 0) throw new Error(`packed ${length - rest} bytes, expected ${length}`);
+  return kept;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const part of parts) {
+    bytes.set(part, end);
+    end += part.length;
+  }
+  return bytes;
+}

@@ -38,10 +38,6 @@ function refuse(path: string, what: string): Failure {
   );
 }
 
-async function isFile(path: string): Promise<boolean> {
-  return await Deno.stat(path).then((info) => info.isFile, () => false);
-}
-
 function gridOfRun({ data, model: { patchSize } }: PretrainConfig): Grid {
   const [height, width] = imageSizeOf(data);
   return [height / patchSize, width / patchSize];

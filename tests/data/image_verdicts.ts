@@ -1,9 +1,8 @@
 /**
- * Prints what `ImageChecker` says about sound and damaged pictures, as JSON. A process of its own for
- * image_checker_test.ts: libvips has one error text per process, and other test modules decode pictures in this one.
+ * Prints what `decodeImage()` says about sound and damaged pictures, as JSON. A process of its own for
+ * decode_failures_test.ts: libvips has one error text per process, and other test modules decode pictures in this one.
  */
 import { decodeImage } from "../../lib/data/decode.ts";
-import { ImageChecker } from "../../lib/data/image_checker.ts";
 import { messageOf } from "../../lib/failure.ts";
 import { speckled } from "./pictures.ts";
 
@@ -17,15 +16,13 @@ const PADDED = new Uint8Array([...WHOLE.subarray(0, SCAN), 0, 1, 2, ...WHOLE.sub
 const DAMAGED = Uint8Array.from(WHOLE);
 DAMAGED.set([0xff, 0xd5], SCAN + 2000);
 
-const checker = new ImageChecker();
-
 async function verdict(bytes: Uint8Array): Promise<string> {
-  return await checker.decode(bytes).then(() => "good", messageOf);
+  return await decodeImage(bytes).then(() => "good", messageOf);
 }
 
 /** Padding changes no pixel. */
 async function paddedIsWhole(): Promise<boolean> {
-  const [padded, whole] = [await checker.decode(PADDED), await decodeImage(WHOLE)];
+  const [padded, whole] = [await decodeImage(PADDED), await decodeImage(WHOLE)];
   return padded.data.length > 0 && padded.data.every((value, i) => value === whole.data[i]);
 }
 

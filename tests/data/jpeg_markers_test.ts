@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { plainJpegSize } from "../../lib/data/jpeg_markers.ts";
+import { readPlainJpeg } from "../../lib/data/jpeg_markers.ts";
 import {
   APP1,
   APP14,
@@ -17,6 +17,8 @@ import {
   withSegment,
 } from "./jpeg_files.ts";
 
+const plainJpegSize = (file: Uint8Array) => readPlainJpeg(file)?.size;
+
 const SIZE = { height: 34, width: 45 };
 const SOF2 = 0xc2, COM = 0xfe, DRI = 0xdd, DAC = 0xcc, DNL = 0xdc, EOI = 0xd9;
 const ORIENTATION = 0x0112, SHORT = 3, LONG = 4;
@@ -28,7 +30,7 @@ function changed(file: Uint8Array, marker: number, { at, to }: { at: number; to:
   return copy;
 }
 
-Deno.test("plainJpegSize() tells the size of plain files", async () => {
+Deno.test("readPlainJpeg() tells the size of plain files", async () => {
   for (const progressive of [false, true]) {
     assert.deepEqual(plainJpegSize(await plainFile({ progressive })), SIZE);
   }
@@ -39,7 +41,7 @@ Deno.test("plainJpegSize() tells the size of plain files", async () => {
   }
 });
 
-Deno.test("plainJpegSize() passes over segments that change no pixel", async () => {
+Deno.test("readPlainJpeg() passes over segments that change no pixel", async () => {
   const file = await plainFile();
   const harmless = [
     segment(COM, latin1("made by hand")),
@@ -58,7 +60,7 @@ Deno.test("plainJpegSize() passes over segments that change no pixel", async () 
   assert.deepEqual(plainJpegSize(withSegment(file, concatenated(...harmless))), SIZE);
 });
 
-Deno.test("plainJpegSize() refuses segments that may change pixels", async () => {
+Deno.test("readPlainJpeg() refuses segments that may change pixels", async () => {
   const file = await plainFile();
   const exif = exifSegment([{ tag: ORIENTATION, type: SHORT, count: 1, value: 1 }]);
   const suspicious: Readonly<Record<string, Uint8Array>> = {
@@ -86,7 +88,7 @@ Deno.test("plainJpegSize() refuses segments that may change pixels", async () =>
   }
 });
 
-Deno.test("plainJpegSize() refuses frames of other kinds", async () => {
+Deno.test("readPlainJpeg() refuses frames of other kinds", async () => {
   const file = await plainFile();
   const frames: Readonly<Record<string, { at: number; to: number }>> = {
     "12 bits": { at: 0, to: 12 },
@@ -113,7 +115,7 @@ Deno.test("plainJpegSize() refuses frames of other kinds", async () => {
   assert.equal(plainJpegSize(arithmetic), undefined, "another kind of frame");
 });
 
-Deno.test("plainJpegSize() refuses scans that leave out something", async () => {
+Deno.test("readPlainJpeg() refuses scans that leave out something", async () => {
   const file = await plainFile();
   const scan = placeOf(file, SOS);
   const one = concatenated(file.subarray(0, scan), segment(SOS, [1, 1, 0, 0, 63, 0]));
@@ -130,7 +132,7 @@ Deno.test("plainJpegSize() refuses scans that leave out something", async () => 
   assert.equal(plainJpegSize(withoutEnd), undefined);
 });
 
-Deno.test("plainJpegSize() refuses what is no JPEG file and stays inside of what is cut short", async () => {
+Deno.test("readPlainJpeg() refuses what is no JPEG file and stays inside of what is cut short", async () => {
   assert.equal(plainJpegSize(new Uint8Array()), undefined);
   assert.equal(plainJpegSize(Uint8Array.from(latin1("\x89PNG\r\n"))), undefined);
   for (const progressive of [false, true]) {

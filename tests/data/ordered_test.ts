@@ -30,3 +30,25 @@ Deno.test("mapInOrder() throws an error when its turn comes", async () => {
   }, { message: "two" });
   assert.deepEqual(seen, [0, 1]);
 });
+
+Deno.test("mapInOrder() keeps the weight, and lets a heavier item go alone", async () => {
+  const weights = [1, 2, 9, 1, 1, 1, 1];
+  let weight = 0, running = 0;
+  const seen: (readonly [number, number])[] = [];
+  const results = mapInOrder(weights, async (item) => {
+    weight += item;
+    running++;
+    assert.ok(weight <= 3 || running === 1, `${weight} in ${running}`);
+    await turns(item);
+    return item;
+  }, { inFlight: 8, mostWeight: 3, weigh: (item) => Promise.resolve(item) });
+  for await (const item of results) {
+    // A result that is being used is still in memory.
+    await turns(1);
+    seen.push([item, running]);
+    weight -= item;
+    running--;
+  }
+  assert.deepEqual(seen.map(([item]) => item), weights);
+  assert.equal(Math.max(...seen.map(([, count]) => count)), 3);
+});

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { unpackTar } from "modern-tar";
+import sharp from "sharp";
 import { collectLabels } from "../../lib/data/labels.ts";
 import { isHeldOut, type Packed, packImages, type PackOptions } from "../../lib/data/pack.ts";
 import { plain, speckled, temporaryFolder, writePicture } from "./pictures.ts";
@@ -88,4 +90,64 @@ Deno.test("isHeldOut() takes about the share asked for, and depends on seed and 
   assert.ok([...few].every((path) => held(0, 0.25).includes(path)));
   assert.equal(held(0, 0).length, 0);
   assert.equal(held(0, 1).length, 1000);
+});
+
+Deno.test("packImages() names images that use hardly any of their levels", async () => {
+  await using folder = await temporaryFolder();
+  const root = join(folder.path, "images");
+  const raw = { width: 64, height: 64, channels: 1 } as const;
+  const samples = (bits: number) => Uint16Array.from({ length: 64 * 64 }, (_, i) => i % 2 ** bits);
+  const deep = (bits: number) => sharp(samples(bits), { raw }).toColourspace("grey16").png();
+  await writePicture(join(root, "b/12-bits.png"), await deep(12).toBuffer());
+  await writePicture(join(root, "a/10-bits.png"), await deep(10).toBuffer());
+  await writePicture(
+    join(root, "c.png"),
+    await plain({ color: { r: 9, g: 40, b: 12 } }).png().toBuffer(),
+  );
+  await writePicture(
+    join(root, "d.png"),
+    await plain({ color: { r: 9, g: 41, b: 12 } }).png().toBuffer(),
+  );
+  await writePicture(join(root, "e.jpg"), await speckled().jpeg().toBuffer());
+  const paths = ["a/10-bits.png", "b/12-bits.png", "c.png", "d.png", "e.jpg"];
+  const directory = join(folder.path, "out");
+  const packed = await pack(root, paths, { directory, holdoutFraction: 0.5 });
+  assert.deepEqual(packed.faint, [
+    { path: "a/10-bits.png", range: [0, 3] },
+    { path: "b/12-bits.png", range: [0, 15] },
+    { path: "c.png", range: [9, 40] },
+  ]);
+});
+
+Deno.test("packImages() keeps an image as it is whose JPEG would be too long", async () => {
+  await using folder = await temporaryFolder();
+  const root = join(folder.path, "images");
+  const long = (height: number) =>
+    sharp({ create: { width: 40, height, channels: 3, background: "#fff" } }).png().toBuffer();
+  const files = { "long.png": await long(40_000), "longer.png": await long(80_000) };
+  for (const [path, bytes] of Object.entries(files)) await writePicture(join(root, path), bytes);
+  const directory = join(folder.path, "out");
+  const packed = await pack(root, Object.keys(files), { directory, shorterSide: 36 });
+  assert.deepEqual(packed.bad, []);
+  const members = await unpackTar(await Deno.readFile(join(directory, "train-000000.tar")));
+  const data = new Map(members.map(({ header, data }) => [header.name, data!]));
+  const { width, height } = await sharp(data.get("long.jpg")).metadata();
+  assert.deepEqual([width, height], [36, 36_000]);
+  assert.ok(Buffer.compare(data.get("longer.png")!, files["longer.png"]) === 0);
+  const known = JSON.parse(new TextDecoder().decode(data.get("longer.json")));
+  assert.deepEqual([known.width, known.height], [40, 80_000]);
+});
+
+Deno.test("packImages() does not read a file that is larger than what decoding may take", async () => {
+  await using folder = await temporaryFolder();
+  const root = join(folder.path, "images");
+  const bytes = await plain({ color: { r: 1, g: 2, b: 3 } }).tiff().toBuffer();
+  await writePicture(join(root, "sparse.tif"), bytes);
+  await Deno.truncate(join(root, "sparse.tif"), 3_000_000_001);
+  await writePicture(join(root, "small.tif"), bytes);
+  const directory = join(folder.path, "out");
+  const packed = await pack(root, ["small.tif", "sparse.tif"], { directory });
+  const reason =
+    "Cannot decode: the file is over the limit: 3001 MB, wanted at most 504 MB, make it smaller";
+  assert.deepEqual(packed.bad, [{ path: "sparse.tif", reason }]);
 });

@@ -6,7 +6,6 @@ import {
   modelCard,
   onnxModelOf,
   readEncoder,
-  settingsAt,
   writeEncoder,
   writeOnnx,
 } from "../../lib/encoder/mod.ts";

@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { unpackTar } from "modern-tar";
-import { packMembers, TAR_END } from "../../lib/formats/tar.ts";
+import { packMembers, TAR_END, type TarMember } from "../../lib/formats/tar.ts";
 import { sha256 } from "../../lib/files/mod.ts";
+
+async function packed(members: readonly TarMember[]) {
+  const { parts, starts } = await packMembers(members);
+  return { bytes: Uint8Array.from(parts.flatMap((part) => [...part])), starts };
+}
 
 const text = (value: string) => new TextEncoder().encode(value);
 
 Deno.test("packMembers() writes plain ustar without time or owner", async () => {
-  const { bytes, starts } = await packMembers([{ name: "a/b.txt", data: text("hello") }]);
+  const { bytes, starts } = await packed([{ name: "a/b.txt", data: text("hello") }]);
   assert.deepEqual(starts, [512]);
   assert.equal(bytes.length, 1024);
   const field = (start: number, length: number) =>
@@ -35,7 +40,7 @@ Deno.test("packMembers() gives places that hold the data, and archives that unpa
   const member = fc.record({ name, data: fc.uint8Array({ maxLength: 1100 }) });
   await fc.assert(
     fc.asyncProperty(fc.array(member, { minLength: 1, maxLength: 4 }), async (members) => {
-      const { bytes, starts } = await packMembers(members);
+      const { bytes, starts } = await packed(members);
       members.forEach(({ data }, i) =>
         assert.deepEqual(bytes.subarray(starts[i]!, starts[i]! + data.length), data)
       );
@@ -52,4 +57,17 @@ Deno.test("packMembers() refuses names that need more than plain ustar", async (
   for (const name of ["", "é.jpg", "a b.jpg", "x".repeat(101)]) {
     await assert.rejects(packMembers([{ name, data: text("") }]), RangeError);
   }
+});
+
+Deno.test("packMembers() packs large data without a copy, as it packs small data", async () => {
+  const large = new Uint8Array(2 ** 20 + 100).fill(7);
+  const members = [{ name: "a", data: large }, { name: "b", data: text("small") }];
+  const { parts } = await packMembers(members);
+  assert.ok(parts.some(({ buffer }) => buffer === large.buffer));
+  const { bytes } = await packed(members);
+  const entries = await unpackTar(new Uint8Array([...bytes, ...TAR_END]));
+  assert.deepEqual(
+    entries.map(({ data }) => sha256(data!)),
+    members.map(({ data }) => sha256(data)),
+  );
 });

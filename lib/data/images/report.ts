@@ -1,8 +1,8 @@
 /** A listing of images in lines for people, and the failures that no fraction of bad files allows. */
 import { Failure } from "../../failure.ts";
-import { writeFileAtomically } from "../../files/mod.ts";
 import type { ImageListing } from "../images.ts";
-import { formatQuarantine, quarantineBeside, someOf } from "../quarantine.ts";
+import type { FaintImage } from "../pack.ts";
+import { listBeside, someOf } from "../quarantine.ts";
 import type { Tally } from "./lister.ts";
 
 function counted(count: number, one: string, many = `${one}s`): string {
@@ -21,10 +21,7 @@ export async function expectWholeListing(
 ): Promise<void> {
   const { images, unreadable, unreadableFolders, ignored, hidden, ofSystems } = listing;
   if (unreadableFolders.length > 0) {
-    const list = quarantineBeside(out);
-    const text = formatQuarantine([...unreadableFolders, ...unreadable]);
-    // The place of the output may not be there yet; that is no reason to hide the folders.
-    const written = await writeFileAtomically(list, text).then(() => true, () => false);
+    const listed = await listBeside(out, [...unreadableFolders, ...unreadable]);
     const examples = unreadableFolders.map(({ path, reason }) => `"${path}" (${reason})`);
     throw new Failure(
       "data",
@@ -32,8 +29,7 @@ export async function expectWholeListing(
         counted(unreadableFolders.length, "folder")
       } in "${root}" cannot be looked into, ` +
         "so the number of missing images is unknown and no --max-bad-fraction allows it: " +
-        `${someOf(examples)}; mend that, or move it out of the images folder` +
-        (written ? `; all are listed in "${list}"` : ""),
+        `${someOf(examples)}; mend that, or move it out of the images folder; ${listed}`,
     );
   }
   if (images.length + unreadable.length > 0) return;
@@ -68,4 +64,16 @@ export function describeListing(listing: ImageListing): string[] {
 
 function listed(paths: readonly string[]): Tally {
   return { count: paths.length, examples: paths };
+}
+
+/** A line where images use hardly any levels: samples of 12 bits in 16 are nearly black. */
+export function describeFaint(faint: readonly FaintImage[]): string[] {
+  if (faint.length === 0) return [];
+  const examples = someOf(
+    faint.map(({ path, range: [lowest, highest] }) => `${path}: ${lowest} to ${highest} of 255`),
+  );
+  return [
+    `${counted(faint.length, "image uses", "images use")} hardly any of the 256 levels ` +
+    `(${examples}): where that is not the subject, scale the samples to the full range first`,
+  ];
 }

@@ -1,0 +1,89 @@
+/**
+ * What the texts of libvips and the libraries below it mean: harmless, damaged, not supported, or over a limit.
+ *
+ * @module
+ */
+import { Failure } from "../failure.ts";
+import type { ImageFormat } from "./image_format.ts";
+
+/** Says nothing. */
+const EMPTY = /^(Unknown error|Input buffer has corrupt header:|error in tile .*)$/;
+
+/** Lines of libjpeg; it tells the first of its warnings only, and how many there were. */
+const IS_JPEG = /^VipsJpeg: /, JPEG_WARNINGS = /^read gave (\d+) warnings$/;
+/** What is left over behind the last block: nothing is missing before it. */
+const HARMLESS_IN_JPEG = /extraneous bytes before marker 0xd9/;
+
+/** Warnings that are about pixels, of the codecs in libtiff; the others are about tags that no picture depends on. */
+const HARMFUL_WARNING =
+  /corrupt|Premature|Line length mismatch|Please check result|Bad code word|avoid buffer overrun|lack of data|Not enough data|IO error|not read|"(Strip|Tile)(Offsets|ByteCounts)"; tag ignored|strip\/tile size/i;
+
+const NOT_SUPPORTED =
+  /not (configured|implemented|supported)|unsupported (?!image format)|no known route|samples out of range|not a whole number of bytes/i;
+/** Any other marker than that of JPEG-LS comes from damage. */
+const DAMAGED_MARKER = /Unsupported marker type 0x(?!f7)/;
+const COMPRESSION = /(\w+) compression support is not configured|Compression scheme (\d+)/;
+const OVER_LIMIT =
+  /(pixel|security) limit|too (large|big|wide)|out of memory|Maximum supported|bad image dimensions|size out of range|width\/height out of range/i;
+
+/** Numbers of TIFF compressions that libtiff has no decoder for, or none here. */
+const COMPRESSION_NAMES: Readonly<Record<string, string>> = {
+  33003: "JPEG 2000",
+  33005: "JPEG 2000",
+  34712: "JPEG 2000",
+  34887: "LERC",
+  34892: "lossy JPEG of DNG",
+  34925: "LZMA",
+  34933: "PNG",
+  50000: "ZSTD",
+  50002: "JPEG XL",
+  52546: "JPEG XL",
+};
+
+/** What libvips has to say, each line once. */
+export function linesOf(text: string): readonly string[] {
+  const lines = text.split("\n")
+    .map((line) => line.trim().replace(/^Input buffer has corrupt header: /, ""))
+    .filter(Boolean);
+  const told = lines.filter((line) => !line.startsWith("source: bad seek"));
+  return [...new Set(told.length > 0 ? told : lines)];
+}
+
+/** Whether warnings beside an image that decodes mean nothing: its pixels are those that it was made of. */
+export function areHarmless(warnings: readonly string[]): boolean {
+  return warnings.every((line) => {
+    const count = JPEG_WARNINGS.exec(line)?.[1];
+    if (count !== undefined) return count === "1";
+    return IS_JPEG.test(line) ? HARMLESS_IN_JPEG.test(line) : !HARMFUL_WARNING.test(line);
+  });
+}
+
+/** An image of a kind that is not decoded; `what` names the kind and what to do. */
+export function notSupported(format: ImageFormat, what: string): Failure {
+  return new Failure("data", `Cannot decode: the ${format.name} is not supported: ${what}`);
+}
+
+/** An image that takes too much; `what` says how much, the limit, and what to do. */
+export function overLimit(format: ImageFormat, what: string): Failure {
+  return new Failure("data", `Cannot decode: the ${format.name} is over the limit: ${what}`);
+}
+
+/** The failure that the lines of a decoder mean. */
+export function failureOf(format: ImageFormat, lines: readonly string[]): Failure {
+  const told = lines.filter((line) => !JPEG_WARNINGS.test(line) && !EMPTY.test(line));
+  const compression = told.map((line) => COMPRESSION.exec(line)).find((found) => found !== null);
+  if (compression !== undefined) {
+    const [, name, number] = compression;
+    const shown = name ?? COMPRESSION_NAMES[number!] ?? `number ${number}`;
+    return notSupported(
+      format,
+      `${shown}, a compression that is not supported, save it with LZW, Deflate or none`,
+    );
+  }
+  const shown = told.slice(0, 2).join("; ");
+  const isOf = (kind: RegExp) => told.some((line) => kind.test(line));
+  if (isOf(NOT_SUPPORTED) && !isOf(DAMAGED_MARKER)) return notSupported(format, shown);
+  if (isOf(OVER_LIMIT)) return overLimit(format, shown);
+  const reason = shown === "" ? "" : ` (${shown})`;
+  return new Failure("data", `Cannot decode: the ${format.name} is truncated or damaged${reason}`);
+}

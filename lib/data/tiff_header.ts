@@ -1,0 +1,125 @@
+/**
+ * What the directories of a TIFF file say about the samples of its pictures: libtiff and libvips turn kinds that they do
+ * not know into other pictures without a word. TIFF 6.0, sections 2 and 8; BigTIFF.
+ *
+ * @module
+ */
+
+/** One picture of a TIFF file. Numbers as in the file, with the defaults of the standard. */
+export interface TiffHeader {
+  /** Which of the pictures in the file, from 0. */
+  readonly page: number;
+  /** Pixels. */
+  readonly width: number;
+  readonly height: number;
+  readonly photometric: number | undefined;
+  readonly bitsPerSample: number;
+  /** 1: without sign, 2: with sign, 3: float, 4: unknown, 5 and 6: complex. */
+  readonly sampleFormat: number;
+  readonly samples: number;
+  /** What the first sample beyond the colours is: 0 unknown, 1 and 2 alpha. */
+  readonly extraSample: number | undefined;
+  /** Colours lie in planes of their own. */
+  readonly isPlanar: boolean;
+  /** Rows of a tile, pixels; 0 in a file of strips. */
+  readonly tileHeight: number;
+}
+
+const SUBFILE_TYPE = 254, WIDTH = 256, HEIGHT = 257, BITS = 258, PHOTOMETRIC = 262, SAMPLES = 277;
+const PLANAR = 284, TILE_HEIGHT = 323, EXTRA_SAMPLES = 338, SAMPLE_FORMAT = 339;
+
+/** The tags that are read; the values of others may lie anywhere. */
+const TAGS = new Set([
+  ...[SUBFILE_TYPE, WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES],
+  ...[PLANAR, TILE_HEIGHT, EXTRA_SAMPLES, SAMPLE_FORMAT],
+]);
+
+/** Bits of the subfile type: a smaller copy of another picture, a mask for another picture. */
+const NOT_A_PICTURE = 1 | 4;
+
+/** Directories that are looked at; a file may have any number, and they may form a circle. */
+const MOST_DIRECTORIES = 64;
+
+const BYTES_OF_TYPE: Readonly<Record<number, number>> = { 1: 1, 3: 2, 4: 4, 16: 8 };
+
+/** Reads numbers of one of the four flavours; outside of the file, `RangeError`. */
+class Reader {
+  readonly isBig: boolean;
+  readonly #view: DataView;
+  readonly #little: boolean;
+
+  constructor(bytes: Uint8Array) {
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#little = bytes[0] === 0x49;
+    this.isBig = this.number(2, 2) === 43;
+  }
+
+  number(at: number, bytes: number): number {
+    switch (bytes) {
+      case 1:
+        return this.#view.getUint8(at);
+      case 2:
+        return this.#view.getUint16(at, this.#little);
+      case 4:
+        return this.#view.getUint32(at, this.#little);
+      default:
+        return Number(this.#view.getBigUint64(at, this.#little));
+    }
+  }
+}
+
+/** The first number of each tag of the directory at `at`, and where the next directory is: 0, nowhere. */
+function readDirectory(reader: Reader, at: number) {
+  const wide = reader.isBig ? 8 : 4;
+  const count = reader.number(at, reader.isBig ? 8 : 2);
+  const first = at + (reader.isBig ? 8 : 2), entryBytes = 4 + 2 * wide;
+  const values = new Map<number, number>();
+  for (let i = 0; i < Math.min(count, 0xffff); i++) {
+    const entry = first + i * entryBytes, tag = reader.number(entry, 2);
+    if (!TAGS.has(tag)) continue;
+    const bytes = BYTES_OF_TYPE[reader.number(entry + 2, 2)];
+    const length = reader.number(entry + 4, wide);
+    if (bytes === undefined || length === 0) continue;
+    const inline = entry + 4 + wide;
+    const place = bytes * length <= wide ? inline : reader.number(inline, wide);
+    values.set(tag, reader.number(place, bytes));
+  }
+  return { values, next: reader.number(first + count * entryBytes, wide) };
+}
+
+function headerOf(values: ReadonlyMap<number, number>, page: number): TiffHeader {
+  return {
+    page,
+    width: values.get(WIDTH) ?? 0,
+    height: values.get(HEIGHT) ?? 0,
+    photometric: values.get(PHOTOMETRIC),
+    bitsPerSample: values.get(BITS) ?? 1,
+    sampleFormat: values.get(SAMPLE_FORMAT) ?? 1,
+    samples: values.get(SAMPLES) ?? 1,
+    extraSample: values.get(EXTRA_SAMPLES),
+    isPlanar: values.get(PLANAR) === 2,
+    tileHeight: values.get(TILE_HEIGHT) ?? 0,
+  };
+}
+
+/**
+ * The first picture of a TIFF file that is neither a thumbnail nor a mask, or else the very first.
+ *
+ * @returns `undefined`: the file ends before its first directory does
+ */
+export function readTiffHeader(bytes: Uint8Array): TiffHeader | undefined {
+  let header: TiffHeader | undefined;
+  try {
+    const reader = new Reader(bytes);
+    let at = reader.isBig ? reader.number(8, 8) : reader.number(4, 4);
+    for (let page = 0; page < MOST_DIRECTORIES && at !== 0; page++) {
+      const { values, next } = readDirectory(reader, at);
+      if (((values.get(SUBFILE_TYPE) ?? 0) & NOT_A_PICTURE) === 0) return headerOf(values, page);
+      header ??= headerOf(values, page);
+      at = next;
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  return header;
+}
