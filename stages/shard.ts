@@ -18,6 +18,7 @@ import {
   VERSION,
 } from "../lib/cli/mod.ts";
 import {
+  clsColumnOf,
   collectLabels,
   compareText,
   describeFaint,
@@ -33,7 +34,6 @@ import {
   ImageContents,
   isHeldOut,
   isInside,
-  type Labels,
   listImages,
   type Manifest,
   MANIFEST_FILE,
@@ -183,12 +183,6 @@ function expectBothSides(
     } images with --holdout ${holdout}: got ${train} for train and ${test} ` +
       `for test, wanted at least one each, change --holdout or --seed or add images`,
   );
-}
-
-/** Readers of WebDataset expect one class index per sample: the folders', else the table's first class. */
-function clsColumnOf({ columns }: Labels): string | undefined {
-  const classes = columns.filter(({ type }) => type === "class");
-  return (classes.find(({ name }) => name === "class") ?? classes[0])?.name;
 }
 
 /** Packs a folder of images; see the file formats in `lib/data/manifest.ts`. */

@@ -54,6 +54,12 @@ async function readUnasked(
   }
 }
 
+/** Readers of WebDataset expect one class index per sample: the folders', else the table's first class. */
+export function clsColumnOf({ columns }: Labels): string | undefined {
+  const classes = columns.filter(({ type }) => type === "class");
+  return (classes.find(({ name }) => name === "class") ?? classes[0])?.name;
+}
+
 /**
  * Collects labels of images: a column `class` from the first-level folders where there are at least two, and
  * the columns of a CSV table by image. A column is `number` when all its cells are decimal numbers or words for a

@@ -20,7 +20,7 @@ export {
   recallContents,
 } from "./images/content.ts";
 export { describeFaint, describeListing, expectWholeListing } from "./images/report.ts";
-export { collectLabels, type Labels, type LabelValues } from "./labels.ts";
+export { clsColumnOf, collectLabels, type Labels, type LabelValues } from "./labels.ts";
 export { describeLabels } from "./labels/report.ts";
 export { BatchLoader, type BatchSpec, type LoadedBatch, type LoaderOptions } from "./loader.ts";
 export {

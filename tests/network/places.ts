@@ -65,7 +65,7 @@ export function isAllowed({ path, writes }: Access, around: Surroundings): boole
   const caches = [
     around.denoCache,
     join(ROOT, "node_modules/.cache/ijepa-native"),
-    join(around.home, ".cache/ijepa-native"),
+    join(around.home, ".cache/ijepa/native"),
   ];
   if (NOWHERE.test(path) || [around.work, ...caches].some((folder) => isBelow(path, folder))) {
     return !isBelow(path, around.home) || caches.some((folder) => isBelow(path, folder));
