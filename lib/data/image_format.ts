@@ -54,9 +54,6 @@ const SIGNATURES: readonly (readonly [string, ImageFormat])[] = [
   ["#?RADIANCE", other("Radiance HDR")],
   ["SIMPLE  =", other("FITS")],
   ["%PDF-", other("PDF")],
-  ["version https://git-lfs.github.com/spec/", other("a Git LFS pointer", "run git lfs pull")],
-  ["version https://hawser.github.com/spec/", other("a Git LFS pointer", "run git lfs pull")],
-  ["/annex/objects/", other("a git-annex pointer", "run git annex get")],
 ];
 
 // The second half we cannot decode: such files are named in the quarantine list, not passed over in silence.

@@ -1,9 +1,6 @@
 import { Failure, messageOf } from "../failure.ts";
+import { LARGEST_STAND_IN, standInReason } from "./stand_in.ts";
 import { systemReason } from "./system_error.ts";
-
-/** How a file begins that `git lfs pull` would replace, and the most bytes it has. */
-const LFS_POINTER = "version https://git-lfs.github.com/spec/";
-const LARGEST_POINTER_BYTES = 1024;
 
 const LARGEST_SETTINGS_BYTES = 1e6;
 
@@ -15,12 +12,14 @@ interface Opening {
   readonly advice?: string;
 }
 
-async function isLfsPointer(file: Deno.FsFile): Promise<boolean> {
-  if ((await file.stat()).size > LARGEST_POINTER_BYTES) return false;
-  const start = new Uint8Array(LFS_POINTER.length);
-  const whole = await readFully(file, start, 0);
+/** Whether something else stands in the place of a file, and what; see {@link standInReason}. */
+async function standInOf(file: Deno.FsFile): Promise<string | undefined> {
+  const { size } = await file.stat();
+  if (size > LARGEST_STAND_IN) return undefined;
+  const bytes = new Uint8Array(size);
+  const whole = await readFully(file, bytes, 0);
   await file.seek(0, Deno.SeekMode.Start);
-  return whole && new TextDecoder().decode(start) === LFS_POINTER;
+  return whole ? standInReason(bytes) : undefined;
 }
 
 /** A pipe would wait for somebody to write, and a directory fails only when it is read. */
@@ -34,7 +33,8 @@ async function openPlain(path: string): Promise<Deno.FsFile> {
 /**
  * Opens a file that somebody gave, for reading.
  *
- * @throws {Failure} `missing`: not there, not readable, or no file; `data`: a pointer of Git LFS in its place
+ * @throws {Failure} `missing`: not there, not readable, or no file; `data`: a pointer of Git LFS or git-annex in its
+ * place
  */
 export async function openInput(
   path: string,
@@ -54,9 +54,10 @@ export async function openInput(
         error,
       );
   }
-  if (!await isLfsPointer(file)) return file;
+  const standIn = await standInOf(file);
+  if (standIn === undefined) return file;
   file.close();
-  throw refuse("data", "is a pointer of Git LFS, not the file, fetch it with git lfs pull");
+  throw refuse("data", `is ${standIn}`);
 }
 
 /**

@@ -5,9 +5,6 @@ import { latin1 } from "./jpeg_files.ts";
 
 Deno.test("expectFormat() says what a file is that is no image, and what to do", () => {
   const files: Readonly<Record<string, string>> = {
-    "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n":
-      "a Git LFS pointer, run git lfs pull",
-    "/annex/objects/SHA256E-s12345--0.jpg\n": "a git-annex pointer, run git annex get",
     "<!DOCTYPE html>\n<html>": "an HTML page, download the image again",
     "\n <HTML lang=en>": "an HTML page, download the image again",
     "%PDF-1.7": "PDF, convert it first",

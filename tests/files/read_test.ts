@@ -44,7 +44,7 @@ Deno.test("openInput() refuses what is no file before it is opened, and says wha
     await refused(
       pointer,
       "data",
-      "is a pointer of Git LFS, not the file, fetch it with git lfs pull",
+      "is a Git LFS pointer, run git lfs pull",
     );
     await Deno.writeTextFile(pointer, "version https");
     using file = await openInput(pointer);

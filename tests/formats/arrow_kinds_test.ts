@@ -107,7 +107,7 @@ Deno.test("readFeatures() recognises other formats", async () => {
         ["PAR1....", "is a Parquet file, write it as Arrow IPC (pyarrow.feather.write_feather)"],
         [
           "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
-          "is a pointer of Git LFS, not the file, fetch it with git lfs pull",
+          "is a Git LFS pointer, run git lfs pull",
         ],
         ["", 'is not an Arrow IPC file, give a file that "deno task features" wrote'],
       ] as const

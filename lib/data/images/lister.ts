@@ -6,7 +6,7 @@ import { hasImageExtension, hasRawExtension, SNIFF_BYTES, sniffFormat } from "..
 import { type Entry, readEntries } from "./entries.ts";
 import { isHidden, isOfSystem, saysOtherFile } from "./names.ts";
 import { compareText, isInside } from "./paths.ts";
-import { LARGEST_STAND_IN, standInReason } from "./stand_ins.ts";
+import { LARGEST_STAND_IN, standInReason } from "../../files/mod.ts";
 
 /** A file that claims to be an image, by its extension or its first bytes. */
 export interface ImageFile {

@@ -1,7 +1,7 @@
 /** The text of a table of labels. */
 import { Failure, messageOf } from "../../failure.ts";
 import { systemCode, systemReason } from "../../files/mod.ts";
-import { standInReason } from "../images/stand_ins.ts";
+import { standInReason } from "../../files/mod.ts";
 
 /** 4 million rows of 50 characters; more than this does not fit beside the images' own lists. */
 const LARGEST_BYTES = 200e6;

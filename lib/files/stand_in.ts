@@ -1,4 +1,4 @@
-/** Small text files that stand where an image should be. */
+/** Small text files that stand where another file should be, until a command fetches it. */
 
 /** No stand-in is larger, in bytes. */
 export const LARGEST_STAND_IN = 1024;
