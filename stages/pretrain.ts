@@ -20,6 +20,7 @@ import {
 } from "../lib/data/mod.ts";
 import { Failure } from "../lib/failure.ts";
 import {
+  clearUpRun,
   finishedRun,
   finishRun,
   metricsLineOf,
@@ -265,7 +266,10 @@ export async function pretrain(options: PretrainOptions, context: Context): Prom
   } as const;
   const outcome = { stage: "pretrain", out } as const;
   const finished = await unlessStopped(finishedRun(out, { identity: begun, steps }), context);
-  if (finished !== undefined) return { ...outcome, status: "up to date", ...finished };
+  if (finished !== undefined) {
+    await clearUpRun(out);
+    return { ...outcome, status: "up to date", ...finished };
+  }
   const runtime = await createRuntime(options.runtime, threads === undefined ? {} : { threads });
   const { name, description } = runtime;
   const record: RunRecord = { ...begun, runtime: { name, description } };

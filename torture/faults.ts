@@ -109,10 +109,12 @@ async function runFault(
   const wanted = await contentsOf(baseOf(arena, work.out));
   const ended = await arena.processes.run(fault.wrap(arena.commandOf(work), random), watch);
   const place = onDisk ? join(folder, "left") : folder;
+  // What cannot be removed stays.
+  const stays = fault.name === "nothing removed";
+  const different = differences(await contentsOf(join(place, work.out)), wanted);
   const verdict = judge(work.stage, ended, {
-    different: differences(await contentsOf(join(place, work.out)), wanted),
-    // What cannot be removed stays.
-    left: fault.name === "nothing removed" ? [] : await leftIn(place).catch(() => []),
+    different: stays ? different.filter((path) => !/(^|\/)\./.test(path)) : different,
+    left: stays ? [] : await leftIn(place).catch(() => []),
     free: false,
     told: [],
   });

@@ -8,9 +8,15 @@ import {
   writeFileAtomically,
 } from "../files/mod.ts";
 import type { TensorRecord } from "../tensor.ts";
-import { type OnStuck, removeOldCheckpoints, type Retention } from "./checkpoint_removal.ts";
+import {
+  LEFTOVER,
+  type OnStuck,
+  removeLeftovers,
+  removeOldCheckpoints,
+  type Retention,
+} from "./checkpoint_removal.ts";
 import { setAside, tryToWrite, writeCheckpoint } from "./checkpoint_writing.ts";
-import { type Checkpoint, latestCheckpoint } from "./checkpoints.ts";
+import { type Checkpoint, checkpointsPath, latestCheckpoint, namesIn } from "./checkpoints.ts";
 import { expectOwnEntries, expectRunOrNone, LOCK_FILE, removeTemporaries } from "./entries.ts";
 import { EventsFile } from "./events.ts";
 import { hasReceipt } from "./finish.ts";
@@ -185,8 +191,12 @@ export class RunDirectory implements AsyncDisposable {
   async writeCheckpoint(
     state: { readonly step: number; readonly tensors: TensorRecord },
   ): Promise<Checkpoint> {
-    await this.#metrics.sync();
-    await this.#events.sync();
+    try {
+      await this.#metrics.sync();
+      await this.#events.sync();
+    } catch (error) {
+      throw outputFailure(this.path, error);
+    }
     const checkpoint = await writeCheckpoint(this.path, state);
     await removeOldCheckpoints(this.path, this.#retention, this.#onStuck);
     return checkpoint;
@@ -196,6 +206,23 @@ export class RunDirectory implements AsyncDisposable {
     this.#metrics[Symbol.dispose]();
     this.#events[Symbol.dispose]();
     await this.#lock[Symbol.asyncDispose]();
+  }
+}
+
+/**
+ * Clears up in a finished run after a process that was killed, or could not remove something, when all but that was
+ * done. What cannot be removed stays: nothing depends on it.
+ */
+export async function clearUpRun(path: string): Promise<void> {
+  const isLocked = await Deno.lstat(join(path, LOCK_FILE)).then(() => true, () => false);
+  const names = await namesIn(checkpointsPath(path)).catch(() => []);
+  if (!isLocked && !names.some((name) => LEFTOVER.test(name))) return;
+  try {
+    await expectOwnEntries(path);
+    await using _lock = await lockRun(path, () => {});
+    await removeLeftovers(path, () => {});
+  } catch {
+    // Read-only, or in use.
   }
 }
 

@@ -12,7 +12,7 @@ export {
   type ShapeRecord,
   stateFile,
 } from "./checkpoints.ts";
-export { RunDirectory, type RunOptions } from "./directory.ts";
+export { clearUpRun, RunDirectory, type RunOptions } from "./directory.ts";
 export { EVENTS_FOLDER } from "./events.ts";
 export { finishedRun, finishRun, type RunSummary } from "./finish.ts";
 export { METRICS_FILE, type MetricsLine, metricsLineOf, WALL_CLOCK_FIELDS } from "./metrics.ts";

@@ -6,6 +6,7 @@ import {
   stepsToKeep,
 } from "../../lib/run/checkpoint_removal.ts";
 import { writeCheckpoint } from "../../lib/run/checkpoint_writing.ts";
+import { clearUpRun } from "../../lib/run/mod.ts";
 import { floatTensor } from "../../lib/tensor.ts";
 import { withFolder } from "../folder.ts";
 
@@ -124,3 +125,22 @@ Deno.test("writeCheckpoint() finds another name where a leftover cannot be remov
     assert.deepEqual(namesIn(join(run, "checkpoints")), [".step-00000010.tmp", "step-00000010"]);
   });
 });
+
+Deno.test("clearUpRun() removes what was left behind a finished run, and nothing else", () =>
+  withFolder(async (run) => {
+    await writeSteps(run, [10, 20]);
+    const checkpoints = join(run, "checkpoints");
+    await Deno.rename(join(checkpoints, "step-00000010"), join(checkpoints, ".step-00000010.old"));
+    await Deno.mkdir(join(checkpoints, ".step-00000005.old"));
+    await Deno.writeTextFile(join(checkpoints, ".step-00000005.old/thesis"), "mine");
+    await Deno.mkdir(join(checkpoints, ".step-mine.old"));
+    await Deno.writeTextFile(join(run, ".lock"), "process 77\n");
+    await clearUpRun(run);
+    assert.deepEqual(namesIn(run), ["checkpoints"]);
+    assert.deepEqual(namesIn(checkpoints), [
+      ".step-00000005.old",
+      ".step-mine.old",
+      "step-00000020",
+    ]);
+    assert.deepEqual(namesIn(join(checkpoints, ".step-00000005.old")), ["thesis"]);
+  }));
