@@ -168,7 +168,9 @@ async function labelsPath(options: ShardOptions): Promise<string | undefined> {
 
 /** What an earlier run of this stage has recorded of its images, where it is to be compared. */
 async function recordedFolder({ out, force }: ShardOptions): Promise<FolderRecord | undefined> {
-  const earlier = force ? undefined : await readReceipt(out, "directory");
+  if (force) return undefined;
+  // What is wrong with the place is said where it is written to.
+  const earlier = await readReceipt(out, "directory").catch(() => undefined);
   return earlier?.stage === "shard" ? earlier.inputs?.[0] : undefined;
 }
 
