@@ -67,17 +67,32 @@ async function removeLeftovers({ directory, base }: Workplace, notes: string): P
   }
 }
 
-/** What is to be removed when the process is told to end. */
-const temporaries = new Set<string>();
+/** Directories of this process that are there, and the lock file that names each. */
+const temporaries = new Map<string, string>();
 
-/** Removes what unfinished artefacts have written; called when the process is told to end. */
+/** Writes that are under way on other threads may put a file into a directory while it is being removed. */
+const REMOVALS = 50;
+const WAIT_MILLISECONDS = 20;
+
+/** @returns whether nothing is left */
+function removeNow(directory: string): boolean {
+  try {
+    Deno.removeSync(directory, { recursive: true });
+    return true;
+  } catch (error) {
+    return systemCode(error) === "ENOENT";
+  }
+}
+
+/**
+ * Removes what unfinished artefacts have written; called when the process is told to end. Where something is left, the
+ * lock file stays as well: it tells the next process what to remove.
+ */
 export function removeTemporaries(): void {
-  for (const path of temporaries) {
-    try {
-      Deno.removeSync(path, { recursive: true });
-    } catch {
-      // Already gone.
-    }
+  for (const [directory, lock] of temporaries) {
+    let isGone = removeNow(directory);
+    for (let i = 1; i < REMOVALS && !isGone; i++) isGone = removeNow(directory);
+    if (isGone) removeNow(lock);
   }
 }
 
@@ -95,7 +110,7 @@ export async function clearUp(target: Target): Promise<void> {
       await removeLeftovers(place, former);
       return "";
     };
-    const options = { removeAfter: true, prepare, say: () => {} };
+    const options = { removeAfter: () => true, prepare, say: () => {} };
     const lock = await holdLock(lockOf(place), target.shown, options).catch(() => undefined);
     await lock?.[Symbol.asyncDispose]();
   }
@@ -106,15 +121,12 @@ export class Staging implements AsyncDisposable {
   readonly directory: string;
   /** Where the artefact is to be made: a name without anything there. */
   readonly payload: string;
-  readonly #lock: string;
   readonly #held: AsyncDisposable;
 
-  private constructor(directory: string, lock: string, held: AsyncDisposable) {
+  private constructor(directory: string, held: AsyncDisposable) {
     this.directory = directory;
     this.payload = join(directory, "out");
-    this.#lock = lock;
     this.#held = held;
-    temporaries.add(directory).add(lock);
   }
 
   /** @throws {Failure} `output`: the place is not writable, or another process is writing there */
@@ -126,11 +138,15 @@ export class Staging implements AsyncDisposable {
       name = await freeName(place);
       return `temporary ${name}\n`;
     };
-    const held = await holdLock(lockOf(place), target.shown, { removeAfter: true, prepare, say });
-    const directory = join(place.directory, name);
+    const lock = lockOf(place), pathOf = () => join(place.directory, name);
+    // A directory that could not be removed is named in the lock file, for the next process.
+    const removeAfter = () => !temporaries.has(pathOf());
+    const held = await holdLock(lock, target.shown, { removeAfter, prepare, say });
+    const directory = pathOf();
     try {
       await Deno.mkdir(directory);
-      return new Staging(directory, lockOf(place), held);
+      temporaries.set(directory, lock);
+      return new Staging(directory, held);
     } catch (error) {
       await held[Symbol.asyncDispose]();
       throw outputFailure(target.shown, error, place.directory);
@@ -138,9 +154,11 @@ export class Staging implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.directory, { recursive: true }).catch(() => {});
+    for (let i = 0; i < REMOVALS && temporaries.has(this.directory); i++) {
+      if (i > 0) await new Promise((resolve) => setTimeout(resolve, WAIT_MILLISECONDS));
+      if (removeNow(this.directory)) temporaries.delete(this.directory);
+    }
     await this.#held[Symbol.asyncDispose]();
     temporaries.delete(this.directory);
-    temporaries.delete(this.#lock);
   }
 }

@@ -5,7 +5,8 @@ import { outputFailure } from "./write.ts";
 
 /** How a lock is taken. */
 export interface LockOptions {
-  readonly removeAfter: boolean;
+  /** Whether the file goes with the lock; asked at the end. */
+  readonly removeAfter: () => boolean;
   /**
    * Called with the lock and before this process signs: clears up after a process that was killed while it held the
    * lock, and says what is to be noted in the file besides the number of the process.
@@ -144,7 +145,7 @@ async function takeLock(
   }
   const note = await prepare?.(locked && former !== "" ? former : undefined) ?? "";
   const remove = async () => {
-    if (removeAfter) await Deno.remove(path).catch(() => {});
+    if (removeAfter()) await Deno.remove(path).catch(() => {});
   };
   try {
     await file.truncate();

@@ -72,7 +72,7 @@ async function lockRun(
 ): Promise<AsyncDisposable> {
   try {
     return await holdLock(join(path, LOCK_FILE), path, {
-      removeAfter: true,
+      removeAfter: () => true,
       say,
       async prepare(former = "") {
         await removeTemporaries(path, former);

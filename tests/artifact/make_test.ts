@@ -9,6 +9,7 @@ import {
 import { Failure } from "../../lib/failure.ts";
 import { sha256 } from "../../lib/files/mod.ts";
 import { withFolder } from "../folder.ts";
+import { tool } from "../tools.ts";
 import { directorySpec, fileSpec, neverBuild, writeText } from "./pressed.ts";
 
 async function writePages(path: string): Promise<object> {
@@ -248,4 +249,41 @@ Deno.test("makeArtifact() says in words that the disk is full", () =>
       ),
     );
     assert.deepEqual(namesIn(folder), []);
+  }));
+
+Deno.test("makeArtifact() leaves no temporary when the work fails while files are still being written", () =>
+  withFolder(async (folder) => {
+    const writes: Promise<void>[] = [];
+    let writing = true;
+    const build = async (path: string): Promise<object> => {
+      const keepWriting = async (name: string) => {
+        while (writing) await Deno.writeTextFile(join(path, name), name).catch(() => {});
+      };
+      for (let i = 0; i < 8; i++) writes.push(keepWriting(`${i}`));
+      setTimeout(() => writing = false, 200);
+      await Deno.writeTextFile(join(path, "first"), "");
+      throw new Failure("data", "Cannot go on");
+    };
+    const attempt = makeArtifact(directorySpec(folder), build);
+    await assert.rejects(attempt, new Failure("data", "Cannot go on"));
+    await Promise.all(writes);
+    assert.deepEqual(namesIn(folder), []);
+  }));
+
+Deno.test("a temporary that cannot be removed is named in its lock, and removed by the next call", () =>
+  withFolder(async (folder) => {
+    const spec = directorySpec(folder);
+    let mounted: string | undefined;
+    const build = async (path: string): Promise<object> => {
+      await Deno.mkdir(join(path, "busy"));
+      mounted = await tool("mount", ["-t", "tmpfs", "tmpfs", join(path, "busy")]);
+      throw new Failure("data", "Cannot go on");
+    };
+    await assert.rejects(makeArtifact(spec, build), new Failure("data", "Cannot go on"));
+    if (mounted === undefined) return;
+    const temporary = `.out.tmp-${Deno.pid}`;
+    assert.deepEqual(namesIn(folder), [".out.lock", temporary]);
+    await tool("umount", [join(folder, temporary, "out/busy")]);
+    await makeArtifact(spec, writePages);
+    assert.deepEqual(namesIn(folder), ["out"]);
   }));

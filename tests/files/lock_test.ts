@@ -7,9 +7,9 @@ import { withFolder } from "../folder.ts";
 Deno.test("holdLock() refuses a second holder and names the first", () =>
   withFolder(async (folder) => {
     const path = join(folder, ".out.lock");
-    await using _held = await holdLock(path, "out", { removeAfter: true, say: () => {} });
+    await using _held = await holdLock(path, "out", { removeAfter: () => true, say: () => {} });
     await assert.rejects(
-      holdLock(path, "out", { removeAfter: true, say: () => {} }),
+      holdLock(path, "out", { removeAfter: () => true, say: () => {} }),
       new Failure(
         "output",
         `Cannot write "out": another process (process ${Deno.pid}) is working on it, ` +
@@ -23,7 +23,10 @@ Deno.test("holdLock() frees the lock when it is disposed, and removes the file o
     const path = join(folder, "lock");
     for (const removeAfter of [false, true]) {
       {
-        await using _held = await holdLock(path, "out", { removeAfter, say: () => {} });
+        await using _held = await holdLock(path, "out", {
+          removeAfter: () => removeAfter,
+          say: () => {},
+        });
       }
       assert.equal(await Deno.stat(path).then(() => true, () => false), !removeAfter);
     }
@@ -33,7 +36,7 @@ Deno.test("holdLock() takes over the file of a process that is gone", () =>
   withFolder(async (folder) => {
     const path = join(folder, "lock");
     await Deno.writeTextFile(path, "process 999999999 and a longer text than the new one\n");
-    await using _held = await holdLock(path, "out", { removeAfter: true, say: () => {} });
+    await using _held = await holdLock(path, "out", { removeAfter: () => true, say: () => {} });
     assert.equal(await Deno.readTextFile(path), `process ${Deno.pid}\n`);
   }));
 
@@ -44,7 +47,10 @@ Deno.test("holdLock() lets one of many callers in at a time", () =>
     async function enter(): Promise<void> {
       for (;;) {
         try {
-          await using _held = await holdLock(path, "out", { removeAfter: true, say: () => {} });
+          await using _held = await holdLock(path, "out", {
+            removeAfter: () => true,
+            say: () => {},
+          });
           assert.equal(++inside, 1);
           entered++;
           await new Promise((resolve) => setTimeout(resolve, 1));
@@ -65,7 +71,7 @@ Deno.test("holdLock() names a folder that does not exist or is not writable", ()
     await Deno.writeTextFile(join(folder, "file"), "");
     const file = join(folder, "file");
     await assert.rejects(
-      holdLock(join(file, "lock"), "out", { removeAfter: true, say: () => {} }),
+      holdLock(join(file, "lock"), "out", { removeAfter: () => true, say: () => {} }),
       {
         name: "Failure",
         message:

@@ -252,7 +252,7 @@ Deno.test("shard names an output that cannot be written or is being written", as
   const out = join(folder.path, "out");
   {
     await using _lock = await holdLock(join(folder.path, ".out.lock"), out, {
-      removeAfter: true,
+      removeAfter: () => true,
       say: () => {},
     });
     const locked = await shard(folder.path, []);
