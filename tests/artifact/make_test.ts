@@ -253,15 +253,11 @@ Deno.test("makeArtifact() says in words that the disk is full", () =>
 
 Deno.test("makeArtifact() leaves no temporary when the work fails while files are still being written", () =>
   withFolder(async (folder) => {
-    const writes: Promise<void>[] = [];
-    let writing = true;
-    const build = async (path: string): Promise<object> => {
-      const keepWriting = async (name: string) => {
-        while (writing) await Deno.writeTextFile(join(path, name), name).catch(() => {});
-      };
-      for (let i = 0; i < 8; i++) writes.push(keepWriting(`${i}`));
-      setTimeout(() => writing = false, 200);
-      await Deno.writeTextFile(join(path, "first"), "");
+    let writes: Promise<void>[] = [];
+    const build = (path: string): Promise<object> => {
+      // They are on their way on other threads while this one removes what is there.
+      const names = Array.from({ length: 2000 }, (_, i) => join(path, `${i}`));
+      writes = names.map((name) => Deno.writeTextFile(name, "").catch(() => {}));
       throw new Failure("data", "Cannot go on");
     };
     const attempt = makeArtifact(directorySpec(folder), build);
