@@ -120,10 +120,11 @@ async function expectFile(path: string): Promise<void> {
 
 /** A progress display for searches that take long enough to need one. */
 function showProgress(): (doneQueries: number, totalQueries: number) => void {
-  let progress: Progress | undefined, started = performance.now(), doneBefore = 0;
+  let progress: Progress | undefined, started = performance.now(), before = { done: 0, total: 0 };
   return (done, total) => {
-    if (done < doneBefore) [progress, started] = [undefined, performance.now()];
-    doneBefore = done;
+    const isNew = done < before.done || total !== before.total;
+    if (isNew) [progress, started] = [undefined, performance.now()];
+    before = { done, total };
     if (performance.now() - started < SECONDS_BEFORE_PROGRESS * 1000) return;
     progress ??= new Progress({ stage: "probe", label: "neighbours", total, unit: "rows" });
     progress.update(done);

@@ -1,5 +1,6 @@
 import sharp from "sharp";
 import { Failure, messageOf } from "../failure.ts";
+import { stillAvif } from "./avif_brand.ts";
 import { DECODE_BYTES, DecodeBudget } from "./decode_budget.ts";
 import { areHarmless, failureOf, linesOf } from "./decode_failures.ts";
 import { type DecodePlan, plainJpegBytes, planDecode, planSmall } from "./decode_plan.ts";
@@ -21,6 +22,12 @@ const OWN_BUDGET = new DecodeBudget();
 
 /** What reading a header takes. */
 const HEADER_BYTES = 2 ** 20;
+
+/** What is taken for a file that libvips refuses though viewers do not, by its extension. */
+const REPAIRS: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array | undefined>> = {
+  avif: stillAvif,
+  jpg: repairedJpeg,
+};
 
 const FIRST_PICTURE = { page: 0, pixels: DECODE_BYTES / 3, dropsLastBand: false };
 
@@ -119,7 +126,7 @@ async function useByLibvips<T>(source: Source, work: Work<T>): Promise<T> {
   const { bytes, format, budget } = source;
   const flawless = await useFlawless(source, work);
   if (flawless !== undefined) return flawless.result;
-  const repaired = format.extension === "jpg" ? repairedJpeg(bytes) : undefined;
+  const repaired = REPAIRS[format.extension]?.(bytes);
   const again = repaired && { ...source, bytes: repaired };
   const done = again && await useFlawless(again, work);
   if (done !== undefined) return done.result;

@@ -62,6 +62,9 @@ const TIFF_FORMATS: Readonly<Record<number, string>> = {
   5: "complex integer",
   6: "complex",
 };
+const YCBCR = 6;
+/** Compressions whose decoders turn YCbCr into RGB: JPEG of both kinds. libvips takes it for RGB in others. */
+const YCBCR_COMPRESSIONS = [6, 7];
 const WHOLE_BITS = [1, 2, 4, 8, 16];
 
 /** What sharp calls samples that it should not turn into 8 bits. */
@@ -91,6 +94,7 @@ function expectSides({ width, height }: Extent, format: ImageFormat): void {
 /** @throws {Failure} `data`: too long or wide, or bands or samples that libvips does not know or takes for others */
 function expectTiff(header: TiffHeader, format: ImageFormat): void {
   const { width, height, photometric, bitsPerSample, sampleFormat, samples } = header;
+  const { compression, isPlanar } = header;
   expectSides({ width, height }, format);
   const kind = TIFF_FORMATS[sampleFormat];
   if (kind !== undefined || !WHOLE_BITS.includes(bitsPerSample)) {
@@ -111,6 +115,10 @@ function expectTiff(header: TiffHeader, format: ImageFormat): void {
       format,
       `bands: ${samples}, wanted ${colors} or, with alpha, ${colors + 1} for its kind of colours`,
     );
+  }
+  if (photometric === YCBCR && (isPlanar || !YCBCR_COMPRESSIONS.includes(compression))) {
+    const how = isPlanar ? "in planes" : "without JPEG compression";
+    throw notSupported(format, `YCbCr colours ${how}, save it as RGB`);
   }
 }
 

@@ -56,7 +56,9 @@ async function readUnasked(
 
 /** Readers of WebDataset expect one class index per sample: the folders', else the table's first class. */
 export function clsColumnOf({ columns }: Labels): string | undefined {
-  const classes = columns.filter(({ type }) => type === "class");
+  const classes = columns.filter(({ type, classes = [] }) =>
+    type === "class" && classes.length > 0
+  );
   return (classes.find(({ name }) => name === "class") ?? classes[0])?.name;
 }
 

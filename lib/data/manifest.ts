@@ -143,7 +143,10 @@ const MANIFEST = v.pipe(
   v.object({
     format: v.literal("ijepa-shards"),
     version: v.literal(1),
-    splits: v.record(v.pipe(v.string(), v.regex(/^[a-z][\w-]{0,63}$/, "a name of a split")), SPLIT),
+    splits: v.pipe(
+      v.record(v.pipe(v.string(), v.regex(/^[a-z][\w-]{0,63}$/, "a name of a split")), SPLIT),
+      v.check((splits) => Object.keys(splits).length > 0, "an object with a split at least"),
+    ),
     labels: v.pipe(
       v.array(LABEL_COLUMN),
       v.maxLength(MOST_COLUMNS),

@@ -13,6 +13,7 @@ export interface TiffHeader {
   readonly width: number;
   readonly height: number;
   readonly photometric: number | undefined;
+  readonly compression: number;
   readonly bitsPerSample: number;
   /** 1: without sign, 2: with sign, 3: float, 4: unknown, 5 and 6: complex. */
   readonly sampleFormat: number;
@@ -25,13 +26,14 @@ export interface TiffHeader {
   readonly tileHeight: number;
 }
 
-const SUBFILE_TYPE = 254, WIDTH = 256, HEIGHT = 257, BITS = 258, PHOTOMETRIC = 262, SAMPLES = 277;
-const PLANAR = 284, TILE_HEIGHT = 323, EXTRA_SAMPLES = 338, SAMPLE_FORMAT = 339;
+const SUBFILE_TYPE = 254, WIDTH = 256, HEIGHT = 257, BITS = 258, COMPRESSION = 259;
+const PHOTOMETRIC = 262, SAMPLES = 277, PLANAR = 284, TILE_HEIGHT = 323;
+const EXTRA_SAMPLES = 338, SAMPLE_FORMAT = 339;
 
 /** The tags that are read; the values of others may lie anywhere. */
 const TAGS = new Set([
-  ...[SUBFILE_TYPE, WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES],
-  ...[PLANAR, TILE_HEIGHT, EXTRA_SAMPLES, SAMPLE_FORMAT],
+  ...[SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC],
+  ...[SAMPLES, PLANAR, TILE_HEIGHT, EXTRA_SAMPLES, SAMPLE_FORMAT],
 ]);
 
 /** Bits of the subfile type: a smaller copy of another picture, a mask for another picture. */
@@ -93,6 +95,7 @@ function headerOf(values: ReadonlyMap<number, number>, page: number): TiffHeader
     width: values.get(WIDTH) ?? 0,
     height: values.get(HEIGHT) ?? 0,
     photometric: values.get(PHOTOMETRIC),
+    compression: values.get(COMPRESSION) ?? 1,
     bitsPerSample: values.get(BITS) ?? 1,
     sampleFormat: values.get(SAMPLE_FORMAT) ?? 1,
     samples: values.get(SAMPLES) ?? 1,

@@ -1,29 +1,68 @@
 import type { Runtime } from "../compile/mod.ts";
 import type { Encoder } from "../encoder/mod.ts";
+import { Failure } from "../failure.ts";
+import { type EncoderConfig, gridOf } from "../model/config.ts";
 import { featureProgram, PIXELS } from "../model/inference.ts";
 import { type FloatTensor, floatTensor } from "../tensor.ts";
 import type { Embedder } from "./embedder.ts";
+
+/** Attention that is computed at once: more images than fit are embedded in parts. */
+const ATTENTION_BYTES = 2 ** 29;
+/** The attention of one image. */
+const MOST_ATTENTION_BYTES = 2 ** 30;
+
+/** Each patch of an image with each other, in every head, as float32. */
+function attentionBytes(config: EncoderConfig): number {
+  const [rows, columns] = gridOf(config);
+  return 4 * config.heads * (rows * columns) ** 2;
+}
+
+/**
+ * How many images are embedded at once.
+ *
+ * @throws {Failure} `usage`: one is too many
+ */
+function imagesAtOnce(config: EncoderConfig): number {
+  const bytes = attentionBytes(config);
+  if (bytes <= MOST_ATTENTION_BYTES) return Math.max(1, Math.floor(ATTENTION_BYTES / bytes));
+  const gigabytes = (value: number) => Number((value / 1e9).toPrecision(2));
+  throw new Failure(
+    "usage",
+    `Cannot make features: the attention in an image of ${config.imageSize.join("x")} pixels ` +
+      `takes ${gigabytes(bytes)} GB in each layer, wanted at most ` +
+      `${gigabytes(MOST_ATTENTION_BYTES)}, lower --image-size`,
+  );
+}
 
 /**
  * The features of an encoder: means over the tokens of its last layers, each through the final norm, side by side from
  * the earliest to the last (method.md section 6.1).
  *
  * @param layers how many of the last layers
+ * @throws {Failure} `usage`: images beyond memory
  */
 export async function encoderEmbedder(
   { config, preprocessing, weights }: Encoder,
   { runtime, layers }: { readonly runtime: Runtime; readonly layers: number },
 ): Promise<Embedder> {
+  const most = imagesAtOnce(config), width = layers * config.width;
+  const imageValues = 3 * config.imageSize[0] * config.imageSize[1];
   const executable = await runtime.prepare(featureProgram(config, layers));
   executable.write(weights);
   return {
-    width: layers * config.width,
+    width,
     preprocessing,
     description: runtime.description,
     async embed(images, rows) {
-      const feeds = { [PIXELS]: floatTensor([rows, 3, ...config.imageSize], images) };
-      const { features } = await executable.run(feeds);
-      return (features as FloatTensor).data;
+      const embeddings = new Float32Array(rows * width);
+      for (let start = 0; start < rows; start += most) {
+        const count = Math.min(most, rows - start);
+        const part = images.subarray(start * imageValues, (start + count) * imageValues);
+        const feeds = { [PIXELS]: floatTensor([count, 3, ...config.imageSize], part) };
+        const { features } = await executable.run(feeds);
+        embeddings.set((features as FloatTensor).data, start * width);
+      }
+      return embeddings;
     },
     [Symbol.dispose]: () => executable.dispose(),
   };

@@ -9,6 +9,9 @@ export interface NamedFeatures {
   readonly features: Features;
 }
 
+/** The sums over all pairs of features, float64, take 8 bytes for each of width x width: 2 GB for these. */
+const MOST_WIDTH = 16_384;
+
 /** Metadata that must be the same in training and test features. */
 const SAME_METADATA = [
   "ijepa.encoder_sha256",
@@ -41,7 +44,7 @@ export function expectSameKind(train: NamedFeatures, test: NamedFeatures): void 
 }
 
 /**
- * Fails on a file without rows, or with an embedding that holds NaN or an infinity.
+ * Fails on a file without rows, with very wide embeddings, or with one that holds NaN or an infinity.
  *
  * @throws {Failure} `data`, naming row, key and column
  */
@@ -51,6 +54,13 @@ export function expectUsable({ path, features }: NamedFeatures): void {
     throw new Failure(
       "data",
       `Cannot probe: "${path}" has no rows, make features of a split with images`,
+    );
+  }
+  if (width > MOST_WIDTH) {
+    throw new Failure(
+      "data",
+      `Cannot probe: "${path}" has embeddings of ${width} values, wanted at most ${MOST_WIDTH}, ` +
+        "reduce them first",
     );
   }
   let place = 0; // A loop: findIndex() takes three times as long, and there are millions of values.

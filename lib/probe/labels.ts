@@ -54,6 +54,9 @@ const MOST_COUNTS = 20;
 /** More classes than this in a number label are taken for a mistake. */
 const MOST_NUMBER_CLASSES = 1000;
 
+/** Squares of larger numbers, summed, are more than a float64 holds; those of closer ones are nothing. */
+const LARGEST_NUMBER = 1e100, SMALLEST_SPREAD = 1e-100;
+
 /** So that two rows can be held out. */
 const FEWEST_REGRESSION_ROWS = 10;
 
@@ -145,6 +148,29 @@ function rowsWithValue(
   return { rows: Uint32Array.from(rows), values };
 }
 
+/** Fails on numbers that nothing can be computed with: infinities, and what is too large or too close together. */
+function expectComputable(
+  label: string,
+  { path, features }: NamedFeatures,
+  { rows, values }: { readonly rows: Uint32Array; readonly values: readonly number[] },
+): void {
+  const place = values.findIndex((value) => !(Math.abs(value) <= LARGEST_NUMBER));
+  if (place >= 0) {
+    refuse(
+      `label "${label}" is ${values[place]} in row ${rows[place]} of "${path}" ` +
+        `(key "${
+          features.keys[rows[place]!]
+        }"), wanted at most ${LARGEST_NUMBER}, correct or scale it`,
+    );
+  }
+  const [least, most] = values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [
+    Infinity,
+    -Infinity,
+  ] as [number, number]);
+  if (most - least >= SMALLEST_SPREAD) return;
+  refuse(`label "${label}" varies by ${most - least} in "${path}", scale it`);
+}
+
 /** Class names in order: numbers by value, names by code point. */
 function sortedNames(values: readonly (string | number)[]): string[] {
   const distinct = [...new Set(values)];
@@ -190,8 +216,10 @@ export function readLabel(
           `R2 needs at least two different values`,
       );
     }
-    const train64 = Float64Array.from(fit.values as number[]);
-    return { ...shared, task, train: train64, test: Float64Array.from(scored.values as number[]) };
+    const [fitted, tested] = [fit.values as number[], scored.values as number[]];
+    expectComputable(label, train, { rows: fit.rows, values: fitted });
+    expectComputable(label, test, { rows: scored.rows, values: tested });
+    return { ...shared, task, train: Float64Array.from(fitted), test: Float64Array.from(tested) };
   }
   if (trainType === "number" && distinct > MOST_NUMBER_CLASSES) {
     refuse(`label "${label}" has ${distinct} different numbers, pass --task regress`, "usage");

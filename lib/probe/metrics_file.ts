@@ -2,6 +2,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { readJson } from "../files/mod.ts";
 import type { ProbeMetrics } from "./probe.ts";
+import type { LabelResult } from "./results.ts";
 
 /** Name of the scores inside a probe's directory. */
 export const METRICS_FILE = "metrics.json";
@@ -10,6 +11,12 @@ const TEXT = v.pipe(v.string(), v.maxLength(65536));
 const COUNT = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const NUMBER = v.pipe(v.number(), v.finite());
 const SHARE = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+/** Accuracies are shares, R² has no lower end. */
+const SCORE = v.pipe(NUMBER, v.maxValue(1));
+const INTERVAL = v.pipe(
+  v.strictTuple([SCORE, SCORE]),
+  v.check(([low, high]) => low <= high, "its lower end first"),
+);
 const METHOD = v.picklist(["logistic", "knn", "ridge"]);
 const SHA256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "a SHA-256 of 64 hexadecimal digits"));
 
@@ -26,9 +33,9 @@ const METHOD_RESULT = v.object({
     value: NUMBER,
     atGridEdge: v.boolean(),
   }),
-  validationScore: NUMBER,
-  score: NUMBER,
-  interval: v.strictTuple([NUMBER, NUMBER]),
+  validationScore: SCORE,
+  score: SCORE,
+  interval: INTERVAL,
   balancedAccuracy: v.exactOptional(SHARE),
   top5Accuracy: v.exactOptional(SHARE),
   recalls: v.exactOptional(
@@ -38,6 +45,18 @@ const METHOD_RESULT = v.object({
   grid: v.array(v.object({ strength: NUMBER, validationScore: NUMBER })),
 });
 
+type LabelScores = Pick<LabelResult, "task" | "metric" | "baseline" | "methods">;
+
+function hasSharesOnly({ metric, baseline, methods }: LabelScores): boolean {
+  if (metric === "r2") return true;
+  return [baseline, ...methods.flatMap((m) => [m.validationScore, m.score, ...m.interval])]
+    .every((score) => score >= 0);
+}
+
+function areDifferent(names: readonly string[]): boolean {
+  return new Set(names).size === names.length;
+}
+
 const LABEL_RESULT = v.pipe(
   v.object({
     label: TEXT,
@@ -45,7 +64,7 @@ const LABEL_RESULT = v.pipe(
     metric: v.picklist(["accuracy", "r2"]),
     trainRows: COUNT,
     testRows: COUNT,
-    baseline: NUMBER,
+    baseline: SCORE,
     baselineMeanAbsoluteError: v.exactOptional(NUMBER),
     classes: v.exactOptional(v.array(v.object({ name: TEXT, train: COUNT, test: COUNT }))),
     best: METHOD,
@@ -59,6 +78,18 @@ const LABEL_RESULT = v.pipe(
     ),
     ["best"],
   ),
+  v.forward(
+    v.check(
+      ({ task, metric }) => metric === (task === "classify" ? "accuracy" : "r2"),
+      "the metric of its task",
+    ),
+    ["metric"],
+  ),
+  v.forward(
+    v.check(({ methods }) => areDifferent(methods.map(({ method }) => method)), "each method once"),
+    ["methods"],
+  ),
+  v.check((label) => hasSharesOnly(label), "accuracies from 0 to 1"),
 );
 
 const METRICS = v.object({
@@ -67,9 +98,13 @@ const METRICS = v.object({
   seed: COUNT,
   width: COUNT,
   train: v.object({ file: TEXT, rows: COUNT }),
-  test: v.object({ file: TEXT, rows: COUNT, samplesSha256: SHA256 }),
+  test: v.object({ file: TEXT, rows: v.pipe(COUNT, v.minValue(1)), samplesSha256: SHA256 }),
   features: v.record(v.string(), v.string()),
-  labels: v.array(LABEL_RESULT),
+  labels: v.pipe(
+    v.array(LABEL_RESULT),
+    v.minLength(1, "a label at least"),
+    v.check((labels) => areDifferent(labels.map(({ label }) => label)), "each label once"),
+  ),
   skipped: v.array(v.object({ label: TEXT, reason: TEXT })),
   warnings: v.array(TEXT),
 });

@@ -12,7 +12,14 @@ import {
 } from "./checkpoints.ts";
 import { METRICS_FILE } from "./metrics.ts";
 import { lossOfLastStep } from "./metrics_lines.ts";
-import { CONFIG_FILE, expectSameRun, readRun, type RunIdentity, type RunRecord } from "./record.ts";
+import {
+  CONFIG_FILE,
+  expectAsFinished,
+  expectSameRun,
+  readWithDefaults,
+  type RunIdentity,
+  type RunRecord,
+} from "./record.ts";
 
 /** What a finished run comes to. */
 export interface RunSummary {
@@ -33,6 +40,34 @@ async function summaryOf(run: string, steps: number): Promise<RunSummary> {
 
 function lastCheckpoint(run: string, steps: number): Checkpoint {
   return { step: steps, path: join(checkpointsPath(run), checkpointName(steps)) };
+}
+
+/** What a receipt says about the values of its run. */
+const FINISHED = v.looseObject({
+  stage: v.literal("pretrain"),
+  config: v.record(v.string(), v.record(v.string(), v.unknown())),
+  inputs: v.array(v.looseObject({ sha256: v.string() })),
+});
+
+/**
+ * Reads what a run is. Settings that the version which began it did not know yet have their defaults. One that is
+ * finished must be as its receipt says; without one there is nothing to compare with.
+ *
+ * @throws {Failure} `missing`: no run there; `data`: the record is damaged or was changed, or has a value or setting that
+ * this version does not take
+ */
+export async function readRun(run: string): Promise<RunRecord> {
+  const { record } = await readWithDefaults(run);
+  const text = await Deno.readTextFile(join(run, RECEIPT_FILE)).catch(() => "");
+  let finished: v.InferOutput<typeof FINISHED>;
+  try {
+    finished = parseJson(text, FINISHED);
+  } catch {
+    return record;
+  }
+  const config = finished.config as unknown as RunRecord["config"];
+  expectAsFinished(run, record, { config, manifestSha256: finished.inputs[0]?.sha256 });
+  return record;
 }
 
 /**
@@ -80,7 +115,7 @@ export async function finishedRun(
 ): Promise<RunSummary | undefined> {
   const known = await Deno.stat(join(run, CONFIG_FILE)).then(() => true, () => false);
   if (!known) return undefined; // Who opens the run says what else is wrong with the place.
-  expectSameRun(run, await readRun(run), identity);
+  expectSameRun(run, (await readWithDefaults(run)).record, identity);
   if (!await hasReceipt(run, steps)) return undefined;
   if ((await listCheckpoints(run)).at(-1)?.step !== steps) return undefined;
   try {

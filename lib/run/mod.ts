@@ -14,6 +14,6 @@ export {
 } from "./checkpoints.ts";
 export { clearUpRun, RunDirectory, type RunOptions } from "./directory.ts";
 export { EVENTS_FOLDER } from "./events.ts";
-export { finishedRun, finishRun, type RunSummary } from "./finish.ts";
+export { finishedRun, finishRun, readRun, type RunSummary } from "./finish.ts";
 export { METRICS_FILE, type MetricsLine, metricsLineOf, WALL_CLOCK_FIELDS } from "./metrics.ts";
-export { readRun, type RunIdentity, type RunRecord, type WeightsOrigin } from "./record.ts";
+export { type RunIdentity, type RunRecord, type WeightsOrigin } from "./record.ts";

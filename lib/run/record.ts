@@ -88,6 +88,32 @@ export function expectSameRun(directory: string, there: RunIdentity, here: RunId
   );
 }
 
+/**
+ * Refuses a record with other values than the run was finished with. Values that either does not know are passed over.
+ *
+ * @param finished what the receipt says
+ * @throws {Failure} `data`: names the first values that differ
+ */
+export function expectAsFinished(
+  directory: string,
+  record: RunRecord,
+  finished: Pick<RunRecord, "config"> & { readonly manifestSha256: string | undefined },
+): void {
+  const { config, manifestSha256 = record.shards.manifestSha256 } = finished;
+  const now = flatten(record);
+  const then = flatten({ ...record, config, shards: { ...record.shards, manifestSha256 } });
+  const changed = [...then].filter(([name, value]) => (now.get(name) ?? value) !== value)
+    .map(([name, value]) => `${name} from ${value} to ${now.get(name)}`);
+  if (changed.length === 0) return;
+  const rest = changed.length - KEYS_SHOWN;
+  throw new Failure(
+    "data",
+    `Cannot open the run "${directory}": ${CONFIG_FILE} was changed since the run was finished: ` +
+      `${changed.slice(0, KEYS_SHOWN).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}, ` +
+      "restore the file from a copy",
+  );
+}
+
 /** What a file of another kind, or a damaged one, is refused with. Values of the settings are held against their own table. */
 const SCHEMA = v.looseObject({
   format: v.literal("ijepa-run"),
@@ -166,14 +192,4 @@ export async function readWithDefaults(directory: string): Promise<ReadRun> {
   } catch (error) {
     return refuse(messageOf(error), error);
   }
-}
-
-/**
- * Reads what a run is. Settings that the version which began it did not know yet have their defaults.
- *
- * @throws {Failure} `missing`: no run there; `data`: the record is damaged, or has a value or setting that this version
- * does not take
- */
-export async function readRun(directory: string): Promise<RunRecord> {
-  return (await readWithDefaults(directory)).record;
 }

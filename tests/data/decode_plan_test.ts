@@ -19,6 +19,7 @@ import {
   EXTRA_SAMPLES,
   HEIGHT,
   PHOTOMETRIC,
+  PLANAR,
   SAMPLE_FORMAT,
   SAMPLES,
   tiffFile,
@@ -156,6 +157,18 @@ Deno.test("decodeImage() refuses bands and colours that it would take for others
   assert.equal(await reasonOf(bands(3, 8)), not(`CIELAB colours, ${wanted}`));
   assert.equal(await reasonOf(bands(1, 32_803)), not(`a colour filter array, ${wanted}`));
   assert.equal(await reasonOf(bands(1, 99)), not(`photometric interpretation 99, ${wanted}`));
+});
+
+Deno.test("decodeImage() refuses YCbCr that it would take for RGB", async () => {
+  const colors = { [SAMPLES]: [3], [BITS]: [8, 8, 8], [PHOTOMETRIC]: [6] };
+  const refused = (how: string) =>
+    `Cannot decode: the TIFF is not supported: YCbCr colours ${how}, save it as RGB`;
+  for (const compression of [1, 5, 8]) {
+    const file = tiffOf({ ...colors, [COMPRESSION]: [compression] });
+    assert.equal(await reasonOf(file), refused("without JPEG compression"));
+  }
+  const planes = tiffOf({ ...colors, [COMPRESSION]: [7], [PLANAR]: [2] });
+  assert.equal(await reasonOf(planes), refused("in planes"));
 });
 
 Deno.test("decodeImage() gets on with directories that form a circle or lead out of the file", async () => {

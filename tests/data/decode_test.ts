@@ -120,6 +120,15 @@ Deno.test("decodeImage() takes the first frame of an animation", async () => {
   }
 });
 
+Deno.test("decodeImage() takes the still image of an AVIF animation", async () => {
+  const still = await plain({ color: COLOR }).avif().toBuffer();
+  for (const brand of ["avis", "MA1B", "miaf"]) {
+    const other = still.slice();
+    other.set(new TextEncoder().encode(brand), 8); // Its brands begin with the major one.
+    assert.deepEqual(await decodeImage(other), await decodeImage(still), brand);
+  }
+});
+
 Deno.test("encodeShorterSide() shrinks and keeps the proportions", async () => {
   const image = await decodeImage(
     await plain({ width: 90, height: 60, color: COLOR }).png().toBuffer(),

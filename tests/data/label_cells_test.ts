@@ -105,6 +105,9 @@ Deno.test("typeColumn() names the cell that makes numbers classes", () => {
   for (const text of ["50%", "$5", "1,234", "1 234", "1'234.5", "12345678901234567890"]) {
     assert.equal(typed([text, "60"]).note, because(text, 2, 2));
   }
+  for (const text of ["\u22125", "-inf", "1_000", "\uff11\uff12"]) {
+    assert.equal(typed([text, "60", text]).note, because(text, 2, 2));
+  }
   assert.equal(typed(["x", "y", "y"]).note, "label age: 2 classes");
   assert.equal(typed(["x", "y", "z"]).note, "label age: 3 classes, every value another");
 });

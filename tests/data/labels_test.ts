@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { collectLabels, type Labels } from "../../lib/data/labels.ts";
+import { clsColumnOf, collectLabels, type Labels } from "../../lib/data/labels.ts";
 import { Failure, messageOf } from "../../lib/failure.ts";
 import { temporaryFolder } from "./pictures.ts";
 
@@ -29,6 +29,13 @@ Deno.test("collectLabels() makes classes of the folders at the first level", asy
     { class: "dog" },
     { class: null },
   ]);
+});
+
+Deno.test("clsColumnOf() takes the first column that has classes", async () => {
+  const none = await labelsFrom("path,a\n1.jpg,\n", ["1.jpg"]);
+  assert.equal(clsColumnOf(none), undefined);
+  const second = await labelsFrom("path,a,b\n1.jpg,,x\n", ["1.jpg"]);
+  assert.equal(clsColumnOf(second), "b");
 });
 
 Deno.test("collectLabels() makes no class of one folder or none", async () => {

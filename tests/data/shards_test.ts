@@ -213,6 +213,11 @@ Deno.test("parseManifest() refuses manifests that do not add up", async () => {
       '"seed": 0, "clsColumn": "objects"',
       '"clsColumn" wants the name of a label of classes, got',
     ],
+    [
+      /"splits": \{.*\},(?=\s*"labels")/s,
+      '"splits": [],',
+      '"splits" wants an object with a split at least, got',
+    ],
     ['"train": {', '"../train": {', '"splits.../train" wants a name of a split, got "../train"'],
   ];
   for (const [from, to, flaw] of cases) {

@@ -63,6 +63,8 @@ Deno.test("readFeatures() refuses what it does not read, and says what to do", a
     "null-key": "has no key in row 1, leave the row out",
     ragged:
       'has no usable embedding in row 2 (key "k2"): it has 3 values, wanted 2, leave the row out',
+    "empty-lists":
+      'has no usable embedding in row 0 (key "k0"): it has 0 values, wanted at least 1, leave the row out',
     "beyond-2-53":
       'has a whole number beyond 2^53 as label "number", which a float64 does not hold, write it as text',
     timestamp: 'has a label "when" of type timestamp, wanted utf8 or a number type',

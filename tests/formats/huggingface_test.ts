@@ -302,6 +302,9 @@ Deno.test("parsePreprocessor() names what it cannot repeat", () => {
   const cases: [object, string][] = [
     [{ do_resize: false }, '"do_resize" wants true, got false'],
     [{ do_normalize: false }, '"do_normalize" wants true, got false'],
+    [{ do_flip_channel_order: true }, '"do_flip_channel_order" wants false, got true'],
+    [{ do_grayscale: true }, '"do_grayscale" wants false, got true'],
+    [{ do_pad: true }, '"do_pad" wants false, got true'],
     [{ rescale_factor: 1 }, '"rescale_factor" wants 1 / 255, got 1'],
     [{ resample: 1 }, '"resample" wants 2 (bilinear) or 3 (bicubic), got 1'],
     [{ image_mean: [0.5] }, '"image_mean.1" is missing'],

@@ -30,6 +30,26 @@ Deno.test("readProbeMetrics() reads what a probe writes, and refuses whatever ca
       ['"version":1', '"version":2', '"version" wants 1, got 2'],
       [/"score":[\d.]+/, '"score":"9"', '"labels.0.methods.0.score" wants a number, got "9"'],
       [/"score":[\d.]+/, '"score":null', '"labels.0.methods.0.score" wants a number, got null'],
+      [/"score":[\d.]+/, '"score":2', '"labels.0.methods.0.score" wants at most 1, got 2'],
+      [/"score":[\d.]+/, '"score":-1', '"labels.0" wants accuracies from 0 to 1, got {'],
+      [/"baseline":[\d.]+/, '"baseline":7', '"labels.0.baseline" wants at most 1, got 7'],
+      [
+        /"interval":\[[^\]]+\]/,
+        '"interval":[0.5,0.25]',
+        '"labels.0.methods.0.interval" wants its lower end first, got [0.5,0.25]',
+      ],
+      [
+        '"metric":"accuracy"',
+        '"metric":"r2"',
+        '"labels.0.metric" wants the metric of its task, got {',
+      ],
+      ['"method":"knn"', '"method":"logistic"', '"labels.0.methods" wants each method once, got {'],
+      ['"label":"objects"', '"label":"shape"', '"labels" wants each label once, got ['],
+      [
+        /"labels":\[.*\],"skipped"/s,
+        '"labels":[],"skipped"',
+        '"labels" wants a label at least, got []',
+      ],
       [/"interval":\[[\d.]+,/, '"interval":[', '"labels.0.methods.0.interval.1" is missing'],
       [
         /"recalls":\{"(\w+)":[\d.]+/,

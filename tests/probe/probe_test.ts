@@ -243,6 +243,35 @@ Deno.test("probeFeatures() refuses embeddings that are not finite, naming row an
   });
 });
 
+Deno.test("probeFeatures() refuses embeddings that are too wide", async () => {
+  await assertRefused(probe({ rows: 1, width: 16_385 }, { ...TEST, width: 16_385 }), {
+    text: '"train.arrow" has embeddings of 16385 values, wanted at most 16384, reduce them first',
+  });
+});
+
+Deno.test("probeFeatures() refuses numbers that cannot be computed with", async () => {
+  const wish = { label: "distance" };
+  const withValue = (value: number) =>
+    column("number", Array.from({ length: 60 }, (_, row) => row === 7 ? value : row));
+  for (const value of [Infinity, -Infinity, 1e101, -1e300]) {
+    await assertRefused(probe({ labels: { distance: withValue(value) } }, TEST, wish), {
+      text: `label "distance" is ${value} in row 7 of "train.arrow" (key "image-7"), ` +
+        "wanted at most 1e+100, correct or scale it",
+    });
+    await assertRefused(
+      probe({}, { ...TEST, rows: 60, labels: { distance: withValue(value) } }, wish),
+      {
+        text: `label "distance" is ${value} in row 7 of "test.arrow" (key "image-1007"), ` +
+          "wanted at most 1e+100, correct or scale it",
+      },
+    );
+  }
+  const close = column("number", Array.from({ length: 60 }, (_, row) => row * 1e-200));
+  await assertRefused(probe({ labels: { distance: close } }, TEST, wish), {
+    text: 'label "distance" varies by 5.9e-199 in "train.arrow", scale it',
+  });
+});
+
 Deno.test("probeFeatures() refuses files without rows or labels", async () => {
   await assertRefused(probe({}, { ...TEST, rows: 0 }), {
     text: '"test.arrow" has no rows, make features of a split with images',

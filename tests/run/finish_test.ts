@@ -98,6 +98,38 @@ Deno.test("finishRun() makes a receipt again that is no JSON, and keeps one that
   });
 });
 
+Deno.test("readRun() refuses a finished run with other values than those of its receipt", async () => {
+  await withFinished(async (run) => {
+    const path = join(run, "config.json"), text = await Deno.readTextFile(path);
+    const withChange = async (group: string, key: string, value: unknown) => {
+      const written = JSON.parse(text);
+      written.config[group][key] = value;
+      await Deno.writeTextFile(path, JSON.stringify(written));
+    };
+    const refusedWith = (what: string) => ({
+      kind: "data",
+      message:
+        `Cannot open the run "${run}": config.json was changed since the run was finished: ` +
+        `${what}, restore the file from a copy`,
+    });
+    await withChange("model", "heads", 4);
+    await assert.rejects(readRun(run), refusedWith("model.heads from 2 to 4"));
+    await withChange("data", "std", [0.5, 0.5, 0.5]);
+    await assert.rejects(
+      readRun(run),
+      refusedWith("data.std from [0.229,0.224,0.225] to [0.5,0.5,0.5]"),
+    );
+    // Where no value is, the default is meant; how many checkpoints are kept changes nothing.
+    await withChange("objective", "loss", undefined);
+    await readRun(run);
+    await withChange("run", "keepLast", 7);
+    assert.equal((await readRun(run)).config.run.keepLast, 7);
+    await withChange("model", "heads", 4);
+    await Deno.remove(join(run, "receipt.json"));
+    assert.equal((await readRun(run)).config.model.heads, 4);
+  });
+});
+
 Deno.test("RunDirectory.open() refuses the receipt of something else before the work", async () => {
   await withFinished(async (run) => {
     const path = join(run, "receipt.json");

@@ -33,7 +33,8 @@ const COMMA_NUMERAL = /^[+-]?(0|[1-9]\d*|[1-9]\d{0,2}(\.\d{3})+(?=,))?(,\d*)?(e[
 const THOUSANDS = /^[+-]?[1-9]\d{0,2}(,\d{3})+$/;
 
 /** Anything that separates thousands, and decimals: `1 234.5`, `1'234`. */
-const GROUPED = /^[+-]?\d{1,3}([ .,'\u2019\u00a0\u202f]\d{3})+([.,]\d+)?$/;
+const GROUPED = /^[+-]?\d{1,3}([ .,'\u2019_]\d{3})+([.,]\d+)?$/;
+const INFINITY = /^[+-]?inf(inity)?$/i;
 
 /** A way to write numbers. */
 interface Notation {
@@ -68,8 +69,10 @@ function isLongCode(text: string): boolean {
 
 /** Whether a person would call it a number, held exactly or not: then the cell that is none is worth a word. */
 function looksLikeNumber(text: string): boolean {
-  const plain = text.trim().replace(/^[$\u20ac\u00a3\u00a5] ?| ?[%$\u20ac\u00a3\u00a5]$/g, "");
-  return isNumeral(plain, POINTS) || isNumeral(plain, COMMAS) || GROUPED.test(plain);
+  const plain = text.normalize("NFKC").trim().replace("\u2212", "-")
+    .replace(/^[$\u20ac\u00a3\u00a5] ?| ?[%$\u20ac\u00a3\u00a5]$/g, "");
+  return isNumeral(plain, POINTS) || isNumeral(plain, COMMAS) || GROUPED.test(plain) ||
+    INFINITY.test(plain);
 }
 
 /** The notation that all cells are in, or a cell that is in none. */

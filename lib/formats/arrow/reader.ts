@@ -164,7 +164,9 @@ class Rows {
     const before = this.keys.length - rows;
     const wanted = this.#width ??= width;
     const problem = bad ??
-      (width === wanted ? undefined : { row: 0, why: `has ${width} values, wanted ${wanted}` });
+      (width === wanted && width > 0
+        ? undefined
+        : { row: 0, why: `has ${width} values, wanted ${wanted || "at least 1"}` });
     if (problem !== undefined) {
       const row = before + problem.row;
       refuse(

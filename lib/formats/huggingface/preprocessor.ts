@@ -92,6 +92,8 @@ const sidesWanted = `height and width, at most ${LARGEST_SIDE}`;
 
 /** A step that is always done here. */
 const done = v.nullish(v.literal(true));
+/** A step that is never done here. */
+const never = v.nullish(v.literal(false));
 /** On the scale 0 to 1; far beyond it nothing is normalised. */
 const LARGEST_STATISTIC = 10;
 const meanWanted = "three numbers", stdWanted = "three numbers above zero";
@@ -111,6 +113,10 @@ const preprocessorSchema = v.object({
   do_resize: done,
   do_rescale: done,
   do_normalize: done,
+  do_flip_channel_order: never,
+  do_grayscale: never,
+  do_pad: never,
+  offset: never,
   rescale_factor: v.nullish(
     v.pipe(
       v.number("1 / 255"),
