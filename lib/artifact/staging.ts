@@ -114,7 +114,6 @@ export class Staging implements AsyncDisposable {
     this.payload = join(directory, "out");
     this.#lock = lock;
     this.#held = held;
-    temporaries.add(directory).add(lock);
   }
 
   /** @throws {Failure} `output`: the place is not writable, or another process is writing there */
@@ -124,15 +123,19 @@ export class Staging implements AsyncDisposable {
     const prepare = async (former = "") => {
       await removeLeftovers(place, former);
       name = await freeName(place);
+      // From now on both are this process's own, also when it is told to end before they are complete.
+      temporaries.add(lockOf(place)).add(join(place.directory, name));
       return `temporary ${name}\n`;
     };
-    const held = await holdLock(lockOf(place), target.shown, { removeAfter: true, prepare, say });
-    const directory = join(place.directory, name);
+    let held: AsyncDisposable | undefined;
     try {
+      held = await holdLock(lockOf(place), target.shown, { removeAfter: true, prepare, say });
+      const directory = join(place.directory, name);
       await Deno.mkdir(directory);
       return new Staging(directory, lockOf(place), held);
     } catch (error) {
-      await held[Symbol.asyncDispose]();
+      await held?.[Symbol.asyncDispose]();
+      temporaries.delete(lockOf(place));
       throw outputFailure(target.shown, error, place.directory);
     }
   }
