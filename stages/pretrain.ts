@@ -247,7 +247,7 @@ export async function pretrain(options: PretrainOptions, context: Context): Prom
   const resolved = await readConfig(options);
   const { config, origins } = resolved;
   expectStateFits(config, await availableMemory());
-  const shards = await openShards(options.shards);
+  const shards = await unlessStopped(openShards(options.shards), context);
   const { length: images } = shards.split(SPLIT);
   const plan = planRun(config, stepsPerEpochOf({ images, batch: config.run.batch }));
   const { steps } = plan;

@@ -61,10 +61,9 @@ function ownershipUnderForce(
   },
 ): Ownership {
   const isOurs = receipt?.stage === stage;
-  const isForeignFile = target.kind === "file" && receipt === undefined && !target.isLinked;
-  if (force && (isOurs || isForeignFile)) {
-    const files = receipt && ownFilesOf(receipt, target);
-    const former = receipt?.former ?? [];
+  if (force && isOurs) {
+    const files = ownFilesOf(receipt, target);
+    const former = receipt.former ?? [];
     return { files: [...former, ...files ?? []], force, everything: files === undefined };
   }
   const what = isOurs
@@ -72,7 +71,7 @@ function ownershipUnderForce(
     : receipt
     ? `was made by "${receipt.stage}"`
     : "exists and was not made by this command";
-  const way = isOurs || isForeignFile
+  const way = isOurs
     ? "pass --force to replace it or give another --out"
     : "give another --out or remove it yourself";
   return refuse(target, `it ${what}, ${way}`);

@@ -132,23 +132,26 @@ export class Staging implements AsyncDisposable {
   /** @throws {Failure} `output`: the place is not writable, or another process is writing there */
   static async open(target: Target, say: (text: string) => void): Promise<Staging> {
     const place = await workplaceOf(target);
-    let name = "";
+    const lock = lockOf(place);
+    let directory = "";
     const prepare = async (former = "") => {
       await removeLeftovers(place, former);
-      name = await freeName(place);
+      const name = await freeName(place);
+      directory = join(place.directory, name);
+      // From now on both are this process's own, also when it is told to end before they are complete.
+      temporaries.set(directory, lock);
       return `temporary ${name}\n`;
     };
-    const lock = lockOf(place), pathOf = () => join(place.directory, name);
     // A directory that could not be removed is named in the lock file, for the next process.
-    const removeAfter = () => !temporaries.has(pathOf());
-    const held = await holdLock(lock, target.shown, { removeAfter, prepare, say });
-    const directory = pathOf();
+    const removeAfter = () => !temporaries.has(directory);
+    let held: AsyncDisposable | undefined;
     try {
+      held = await holdLock(lock, target.shown, { removeAfter, prepare, say });
       await Deno.mkdir(directory);
-      temporaries.set(directory, lock);
       return new Staging(directory, held);
     } catch (error) {
-      await held[Symbol.asyncDispose]();
+      temporaries.delete(directory);
+      await held?.[Symbol.asyncDispose]();
       throw outputFailure(target.shown, error, place.directory);
     }
   }

@@ -16,8 +16,6 @@ export interface Target {
   readonly root: string;
   readonly receipt: string;
   readonly isThere: boolean;
-  /** The person gave a link to it. */
-  readonly isLinked: boolean;
 }
 
 /** `undefined` when there is nothing. */
@@ -91,7 +89,6 @@ export async function findTarget(shown: string, kind: ArtifactKind): Promise<Tar
       root: kind === "directory" ? path : dirname(path),
       receipt,
       isThere: info !== undefined,
-      isLinked: info?.isSymlink ?? false,
     };
   } catch (error) {
     throw outputFailure(shown, error);

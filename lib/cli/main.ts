@@ -65,6 +65,8 @@ const END_SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 function watchSignals(command: string, stopsCleanly: boolean): AbortSignal {
   const controller = new AbortController();
+  // A file beyond `ulimit -f` ends a process that does not listen; in one that does, writing it fails and is said.
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGXFSZ", () => {});
   let asked = -Infinity;
   for (const [signal, code] of Object.entries(END_SIGNALS) as [Deno.Signal, number][]) {
     Deno.addSignalListener(signal, () => {
@@ -85,16 +87,17 @@ function watchSignals(command: string, stopsCleanly: boolean): AbortSignal {
   return controller.signal;
 }
 
-/** The JSON line for scripts. A script that reads no further (EPIPE) has what it wants. */
-function printResult(result: object): void {
+/** Prints on stdout. Who reads no further (EPIPE) has what they want. */
+function print(
+  text: string,
+  { what, note = "" }: { readonly what: string; readonly note?: string },
+) {
   try {
-    console.log(forJsonLine(result));
+    console.log(text);
   } catch (error) {
     const reason = systemReason("stdout", error);
     if (reason === undefined) throw error;
-    throw new Failure("output", `Cannot print the result: ${reason}; the work itself is done`, {
-      cause: error,
-    });
+    throw new Failure("output", `Cannot print the ${what}: ${reason}${note}`, { cause: error });
   }
 }
 
@@ -111,19 +114,20 @@ export async function main<T extends FlagTable>(
   command: Command<T>,
   run: (options: Options<T>, context: Context) => Promise<object>,
 ): Promise<never> {
-  if (Deno.args.includes("--help") || Deno.args.includes("-h")) {
-    console.log(helpText(command));
-    Deno.exit(0);
-  }
   let typed: readonly string[] = [];
   try {
+    if (Deno.args.includes("--help") || Deno.args.includes("-h")) {
+      print(helpText(command), { what: "help" });
+      Deno.exit(0);
+    }
     const options = parseFlags(command.flags, Deno.args);
     typed = relativePaths(command.flags, options);
     const signal = watchSignals(command.name, command.stopsCleanly ?? false);
     const result = await run(options, { signal });
     const { status, out } = result as Partial<Outcome>;
     if (status === "up to date") printMessage(command.name, `"${out}" is up to date`);
-    printResult(result);
+    // One JSON line, for scripts.
+    print(forJsonLine(result), { what: "result", note: "; the work itself is done" });
     Deno.exit(0);
   } catch (error) {
     if (error instanceof Failure) {

@@ -2,7 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { expectUnchanged } from "../artifact/mod.ts";
 import { Failure, messageOf } from "../failure.ts";
-import { sha256, sha256File, systemCode, systemReason } from "../files/mod.ts";
+import { expectPlain, sha256, sha256File, systemCode, systemReason } from "../files/mod.ts";
 import { suggestion } from "../nearest.ts";
 import {
   type LabelColumn,
@@ -173,7 +173,7 @@ const LARGEST_MANIFEST_BYTES = 500e6;
 async function readManifestBytes(directory: string): Promise<Uint8Array> {
   const path = join(directory, MANIFEST_FILE);
   try {
-    const { size } = await Deno.stat(path);
+    const { size } = await expectPlain(path);
     if (size <= LARGEST_MANIFEST_BYTES) return await Deno.readFile(path);
     throw new Failure(
       "data",

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { openPlain } from "./read.ts";
 
 /** SHA-256 of bytes or text, as lower-case hexadecimal. */
 export function sha256(data: Uint8Array | string): string {
@@ -19,7 +20,7 @@ export function sha256Lines(lines: Iterable<string>): string {
 /** SHA-256 of a file or of its first bytes, read in pieces: memory stays constant. */
 export async function sha256File(path: string, firstBytes = Infinity): Promise<string> {
   const hash = createHash("sha256");
-  using file = await Deno.open(path);
+  using file = await openPlain(path);
   // Small buffers for small files: there may be thousands of them.
   const buffer = new Uint8Array(Math.min(1 << 20, (await file.stat()).size + 1));
   for (let rest = firstBytes; rest > 0;) {

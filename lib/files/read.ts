@@ -22,11 +22,20 @@ async function standInOf(file: Deno.FsFile): Promise<string | undefined> {
   return whole ? standInReason(bytes) : undefined;
 }
 
-/** A pipe would wait for somebody to write, and a directory fails only when it is read. */
-async function openPlain(path: string): Promise<Deno.FsFile> {
-  const { isFile, isDirectory } = await Deno.stat(path);
-  if (isDirectory) throw new Deno.errors.IsADirectory("it is a directory");
-  if (!isFile) throw new Error("it is a pipe or a device, wanted a file");
+/**
+ * Fails unless there is a file at a path, or a link to one. A pipe would wait for somebody to write, and a directory
+ * fails only when it is read.
+ */
+export async function expectPlain(path: string): Promise<Deno.FileInfo> {
+  const info = await Deno.stat(path);
+  if (info.isDirectory) throw new Deno.errors.IsADirectory("it is a directory");
+  if (!info.isFile) throw Object.assign(new Error("it is no file"), { code: "EFTYPE" });
+  return info;
+}
+
+/** Opens a file for reading, and nothing that is none. */
+export async function openPlain(path: string): Promise<Deno.FsFile> {
+  await expectPlain(path);
   return await Deno.open(path);
 }
 

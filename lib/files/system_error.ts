@@ -8,6 +8,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EDQUOT: "the quota is used up",
   EEXIST: "something else is in its place",
   EFBIG: "the file would be larger than the system allows",
+  EFTYPE: "it is a pipe or a device, wanted a file",
   EINVAL: "the file system refuses it",
   EIO: "the disk reports an error (EIO)",
   EISDIR: "it is a directory",

@@ -8,6 +8,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   EACCES: "give another --out or change its permissions",
   EDQUOT: "free some space and run the command again",
   EEXIST: "remove that or give another --out",
+  EFBIG: "raise ulimit -f or give another --out",
   EIO: "check the disk or give another --out",
   EMFILE: "raise the limit and run the command again",
   ENAMETOOLONG: "give a shorter --out",

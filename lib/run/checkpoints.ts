@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
-import { sha256File, systemCode, systemReason } from "../files/mod.ts";
+import { expectPlain, sha256File, systemCode, systemReason } from "../files/mod.ts";
 import { readSafetensors } from "../formats/safetensors.ts";
 import { parseJson } from "../json.ts";
 import type { TensorRecord } from "../tensor.ts";
@@ -60,10 +60,12 @@ export async function namesIn(directory: string): Promise<string[]> {
   } catch (error) {
     const reason = systemReason(directory, error);
     if (reason === undefined) throw error;
-    if (systemCode(error) === "ENOENT") return [];
-    throw new Failure("missing", `Cannot read "${directory}": ${reason}, check its permissions`, {
-      cause: error,
-    });
+    const code = systemCode(error);
+    if (code === "ENOENT") return [];
+    const what = code === "ENOTDIR"
+      ? "it is no directory, move it away"
+      : `${reason}, check its permissions`;
+    throw new Failure("missing", `Cannot read "${directory}": ${what}`, { cause: error });
   }
 }
 
@@ -92,7 +94,7 @@ function invalid(path: string, what: string): Failure {
 }
 
 /** Reading fails so where a file is missing or its place on the disk is broken. Other reasons say nothing about it. */
-const DAMAGE_CODES = ["ENOENT", "ENOTDIR", "EISDIR", "EIO"];
+const DAMAGE_CODES = ["ENOENT", "ENOTDIR", "EISDIR", "EFTYPE", "EIO"];
 
 /**
  * What reading a file of a checkpoint gives.
@@ -117,7 +119,7 @@ async function readPart<T>(path: string, name: string, read: (file: string) => P
 
 async function readRecord({ step, path }: Checkpoint): Promise<v.InferOutput<typeof STATE_RECORD>> {
   const text = await readPart(path, RECORD_FILE, async (file) => {
-    const { size } = await Deno.stat(file);
+    const { size } = await expectPlain(file);
     if (size > LARGEST_RECORD_BYTES) {
       throw invalid(
         path,
@@ -149,7 +151,7 @@ async function readRecord({ step, path }: Checkpoint): Promise<v.InferOutput<typ
 export async function verifyCheckpoint(checkpoint: Checkpoint): Promise<void> {
   const { path, step } = checkpoint;
   const { bytes, sha256 } = await readRecord(checkpoint);
-  const { size } = await readPart(path, STATE_FILE, Deno.stat);
+  const { size } = await readPart(path, STATE_FILE, expectPlain);
   if (size !== bytes) {
     throw invalid(path, `${STATE_FILE} has the wrong length: wanted ${bytes} bytes, got ${size}`);
   }

@@ -1,7 +1,7 @@
 import { join, relative } from "node:path";
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
-import { outputFailure, systemCode, writeFileAtomically } from "../files/mod.ts";
+import { expectPlain, outputFailure, systemCode, writeFileAtomically } from "../files/mod.ts";
 import { parseJson } from "../json.ts";
 import {
   type Checkpoint,
@@ -83,6 +83,7 @@ export async function hasReceipt(run: string, steps: number): Promise<boolean> {
   });
   let text: string;
   try {
+    await expectPlain(path);
     text = await Deno.readTextFile(path);
     JSON.parse(text);
   } catch (error) {

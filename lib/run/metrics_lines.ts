@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { openInput } from "../files/mod.ts";
 import { parseJson } from "../json.ts";
 
 const COLUMN = v.nullish(v.number());
@@ -95,17 +96,21 @@ export function longestRise(entries: readonly MetricsEntry[]): MetricsEntry[] {
   return rise.reverse();
 }
 
-/** The loss that a file has for a step near its end; `undefined` when there is no such line, or no file. */
+/**
+ * The loss that a file has for a step near its end; `undefined` when there is no such line, or no file.
+ *
+ * @throws {Failure} `missing`: it cannot be read
+ */
 export async function lossOfLastStep(path: string, step: number): Promise<number | undefined> {
   let loss: number | undefined;
   try {
-    using file = await Deno.open(path);
+    using file = await openInput(path);
     const { size } = await file.stat();
     for await (const entry of metricsEntries(file, Math.max(0, size - LONGEST_LINE_BYTES))) {
       if (entry.step === step) loss = entry.loss;
     }
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!((error as Error).cause instanceof Deno.errors.NotFound)) throw error;
   }
   return loss;
 }

@@ -158,16 +158,17 @@ Deno.test("makeArtifact() never removes a directory that it did not make, force 
     assert.equal(await Deno.readTextFile(join(spec.path, "thesis.txt")), "precious");
   }));
 
-Deno.test("makeArtifact() replaces a file that it did not make only with force", () =>
+Deno.test("makeArtifact() never replaces a file that it did not make, force or not", () =>
   withFolder(async (folder) => {
     const spec = fileSpec(folder);
     await Deno.writeTextFile(spec.path, "other");
-    await assert.rejects(makeArtifact(spec, neverBuild), {
-      message: `Cannot write "${spec.path}": it exists and was not made by this command, ` +
-        `pass --force to replace it or give another --out`,
-    });
-    await makeArtifact({ ...spec, force: true }, writeText);
-    assert.equal(await Deno.readTextFile(spec.path), "text");
+    for (const force of [false, true]) {
+      await assert.rejects(makeArtifact({ ...spec, force }, neverBuild), {
+        message: `Cannot write "${spec.path}": it exists and was not made by this command, ` +
+          "give another --out or remove it yourself",
+      });
+    }
+    assert.equal(await Deno.readTextFile(spec.path), "other");
   }));
 
 Deno.test("makeArtifact() takes an empty directory for nothing", () =>

@@ -1,7 +1,7 @@
 /** Outputs in the places where people put them, and things in their way. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { makeArtifact } from "../../lib/artifact/mod.ts";
+import { makeArtifact, removeTemporaries } from "../../lib/artifact/mod.ts";
 import { Failure } from "../../lib/failure.ts";
 import { withFolder } from "../folder.ts";
 import { asOrdinaryUser } from "../ordinary_user.ts";
@@ -26,6 +26,23 @@ async function press(user: readonly string[], ...args: readonly string[]): Promi
   const text = new TextDecoder();
   return text.decode(ran.stdout) + text.decode(ran.stderr);
 }
+
+Deno.test("a process told to end between its lock and its temporary leaves neither", () =>
+  withFolder(async (folder) => {
+    const { mkdir } = Deno;
+    const left: string[][] = [];
+    Deno.mkdir = async (path, options) => {
+      removeTemporaries(); // As the signal does that comes now.
+      left.push([...Deno.readDirSync(folder)].map(({ name }) => name));
+      await mkdir(path, options);
+    };
+    try {
+      await makeArtifact(fileSpec(folder), writeText);
+    } finally {
+      Deno.mkdir = mkdir;
+    }
+    assert.deepEqual(left, [[], []], "the folder above, then the temporary one");
+  }));
 
 /** Calls `body` while nothing can be added to a folder. */
 async function whileClosed(folder: string, body: () => Promise<void>): Promise<void> {

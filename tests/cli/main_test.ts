@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { withFolder } from "../folder.ts";
 import { ROOT } from "../run_stage.ts";
+import { tool } from "../tools.ts";
 
 function spawn(script: "press" | "weave", ...flags: string[]): Deno.ChildProcess {
   const path = join(ROOT, `tests/cli/${script}.ts`);
@@ -206,6 +207,35 @@ Deno.test("main() says that the result could not be printed, though the work is 
         "press: Cannot print the result: the disk is full; the work itself is done\n",
     });
     assert.ok((await Deno.stat(path)).isFile);
+  }));
+
+Deno.test("main() says in one line that its help could not be printed", () =>
+  withFolder(async (folder) => {
+    assert.deepEqual(await pressWith("--help >/dev/full", join(folder, "page")), {
+      code: 73,
+      err: "press: Cannot print the help: the disk is full\n",
+    });
+  }));
+
+Deno.test("main() says that a file is larger than the limit of the shell, and leaves nothing", () =>
+  withFolder(async (folder) => {
+    const path = join(folder, "page");
+    const child = spawn("press", "--out", path, "--wait-seconds", "2");
+    const stderr = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+    assert.equal((await stderr.read()).value, "press: pressing\n");
+    // Now, as `ulimit -f` before would strike Deno's own cache.
+    const limited = await tool("prlimit", ["--pid", `${child.pid}`, "--fsize=0"]);
+    const { value } = await stderr.read();
+    const { code } = await child.status;
+    await child.stdout.cancel();
+    await stderr.cancel();
+    if (limited === undefined) return;
+    assert.deepEqual([code, value], [
+      73,
+      `press: Cannot write "${path}": the file would be larger than the system allows, ` +
+      "raise ulimit -f or give another --out\n",
+    ]);
+    assert.deepEqual([...Deno.readDirSync(folder)], []);
   }));
 
 Deno.test("main() lives on when its terminal goes away", () =>

@@ -31,6 +31,18 @@ Deno.test("mapInOrder() throws an error when its turn comes", async () => {
   assert.deepEqual(seen, [0, 1]);
 });
 
+Deno.test("mapInOrder() throws when all that has begun is over, so that nothing is written afterwards", async () => {
+  let running = 0;
+  const results = mapInOrder([0, 1, 2, 3, 4], async (item) => {
+    running++;
+    await turns(item * 3);
+    running--;
+    if (item === 1) throw new Error("one");
+  }, { inFlight: 4 });
+  await assert.rejects(Array.fromAsync(results), { message: "one" });
+  assert.equal(running, 0);
+});
+
 Deno.test("mapInOrder() keeps the weight, and lets a heavier item go alone", async () => {
   const weights = [1, 2, 9, 1, 1, 1, 1];
   let weight = 0, running = 0;

@@ -5,6 +5,7 @@ import { ShardWriter } from "../../lib/data/shard_writer.ts";
 import { parseSampleRecord } from "../../lib/data/sample_record.ts";
 import { openShards, verifyShards } from "../../lib/data/shards.ts";
 import { Failure } from "../../lib/failure.ts";
+import { tool } from "../tools.ts";
 import { temporaryFolder } from "./pictures.ts";
 
 const encoder = new TextEncoder();
@@ -100,6 +101,13 @@ Deno.test("openShards() names what is missing or cut short", async () => {
   assert.match(
     await open(),
     /^data: Cannot read the manifest "S\/manifest.json": it is not JSON \(.*\), run shard again$/,
+  );
+  await Deno.remove(join(path, "manifest.json"));
+  if (await tool("mkfifo", [join(path, "manifest.json")]) === undefined) return;
+  assert.equal(
+    await open(),
+    'missing: Cannot open the shards "S": "S/manifest.json" is not readable ' +
+      "(it is a pipe or a device, wanted a file)",
   );
 });
 

@@ -45,8 +45,8 @@ Deno.test("outputFailure() has a true sentence for every error of the system", (
     outputFailure("out", Object.assign(new Error(`${code}: failed`), { code }));
   const texts = {
     ENOSPC: 'Cannot write "out": the disk is full, free some space and run the command again',
-    EFBIG:
-      'Cannot write "out": the file would be larger than the system allows, give another --out',
+    EFBIG: 'Cannot write "out": the file would be larger than the system allows, ' +
+      "raise ulimit -f or give another --out",
     EDQUOT: 'Cannot write "out": the quota is used up, free some space and run the command again',
     EROFS: 'Cannot write "out": the file system is read-only, give another --out',
     EACCES: 'Cannot write "out": permission denied, give another --out or change its permissions',
@@ -97,4 +97,20 @@ Deno.test("forEachConcurrently() passes the first failure on", async () => {
     }),
     /item 1/,
   );
+});
+
+Deno.test("forEachConcurrently() begins nothing after a failure, and waits for what has begun", async () => {
+  const begun: number[] = [];
+  let running = 0;
+  await assert.rejects(
+    forEachConcurrently([0, 1, 2, 3, 4, 5], async (item) => {
+      begun.push(item);
+      running++;
+      await new Promise((resolve) => setTimeout(resolve, item === 0 ? 0 : 20));
+      running--;
+      if (item === 0) throw new Error("item 0");
+    }, { inFlight: 3 }),
+    /item 0/,
+  );
+  assert.deepEqual([begun, running], [[0, 1, 2], 0]);
 });

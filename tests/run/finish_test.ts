@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { finishedRun, finishRun, readRun, type RunRecord } from "../../lib/run/mod.ts";
+import { tool } from "../tools.ts";
 import { inRun, RECORD, refusal, TENSORS, withRun, withValues } from "./small_run.ts";
 
 const STEPS = 100;
@@ -70,6 +71,44 @@ Deno.test("finishedRun() reads no loss where its line is bad or gone", async () 
     assert.deepEqual(await finished(run), { ...summaryOf(run), loss: null });
     await Deno.remove(join(run, "metrics.jsonl"));
     assert.deepEqual(await finished(run), { ...summaryOf(run), loss: null });
+  });
+});
+
+Deno.test("finishedRun() never waits for a pipe in the place of a file", async () => {
+  const [metrics, receipt] = ["metrics.jsonl", "receipt.json"];
+  const cases: [name: string, outcome: RegExp | undefined][] = [
+    [metrics, /^Cannot read ".*\/metrics\.jsonl": it is not readable \(it is a pipe or a device/],
+    [receipt, /^Cannot write ".*\/receipt\.json": it is a pipe or a device, wanted a file, give/],
+    ["checkpoints/step-00000100/state.json", undefined],
+    ["checkpoints/step-00000100/state.safetensors", undefined],
+  ];
+  for (const [name, message] of cases) {
+    await withFinished(async (run) => {
+      await Deno.remove(join(run, name));
+      if (await tool("mkfifo", [join(run, name)]) === undefined) return;
+      if (message === undefined) assert.equal(await finished(run), undefined);
+      else await assert.rejects(finished(run), { name: "Failure", message });
+    });
+  }
+});
+
+Deno.test("finishedRun() says what is wrong where a file and a directory changed places", async () => {
+  await withFinished(async (run) => {
+    const metrics = join(run, "metrics.jsonl");
+    await Deno.remove(metrics);
+    await Deno.mkdir(metrics);
+    await assert.rejects(finished(run), {
+      name: "Failure",
+      message: `Cannot read "${metrics}": it is not readable (it is a directory)`,
+    });
+    await Deno.remove(metrics);
+    const checkpoints = join(run, "checkpoints");
+    await Deno.remove(checkpoints, { recursive: true });
+    await Deno.writeTextFile(checkpoints, "");
+    await assert.rejects(finished(run), {
+      name: "Failure",
+      message: `Cannot read "${checkpoints}": it is no directory, move it away`,
+    });
   });
 });
 

@@ -6,7 +6,7 @@
 import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../../failure.ts";
-import { sha256 } from "../../files/hash.ts";
+import { sha256File } from "../../files/hash.ts";
 import { systemReason } from "../../files/system_error.ts";
 import { syncEntry } from "../../files/write.ts";
 import { expectOwn, expectOwnFolder } from "./trust.ts";
@@ -116,7 +116,7 @@ export class OpenPlace implements AsyncDisposable {
       if (owner !== key || !name.endsWith(".so")) continue;
       const path = join(this.folder, name);
       await expectOwn(path);
-      if (sha256(await Deno.readFile(path)) === hash) return path;
+      if (await sha256File(path) === hash) return path;
       await Deno.remove(path);
     }
     return undefined;
@@ -130,7 +130,7 @@ export class OpenPlace implements AsyncDisposable {
   async store(key: string, make: (folder: string) => Promise<string>): Promise<string> {
     await using work = await TemporaryFolder.make({ dir: this.folder });
     const made = await make(work.path);
-    const path = join(this.folder, `${key}-${sha256(await Deno.readFile(made))}.so`);
+    const path = join(this.folder, `${key}-${await sha256File(made)}.so`);
     await Deno.chmod(made, 0o755);
     await syncEntry(made);
     await Deno.rename(made, path);
