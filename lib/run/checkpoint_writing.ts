@@ -40,9 +40,18 @@ async function makeTemporary(directory: string, step: number): Promise<string> {
   }
 }
 
+/** What a checkpoint holds. */
+export interface CheckpointContent {
+  /** Steps done. */
+  readonly step: number;
+  readonly tensors: TensorRecord;
+  /** What makes the run what it is, by name: see `decisiveValues()`. */
+  readonly values?: ReadonlyMap<string, string>;
+}
+
 async function writeFiles(
   directory: string,
-  { step, tensors }: { readonly step: number; readonly tensors: TensorRecord },
+  { step, tensors, values }: CheckpointContent,
 ): Promise<void> {
   const state = join(directory, STATE_FILE);
   const written = await writeSafetensors(state, tensors, { format: "pt", step: String(step) });
@@ -59,6 +68,7 @@ async function writeFiles(
     step,
     tensors: Object.keys(tensors).length,
     ...written,
+    ...values === undefined ? {} : { values: Object.fromEntries(values) },
   };
   await Deno.writeTextFile(join(directory, RECORD_FILE), JSON.stringify(record, null, 2) + "\n");
   await syncPath(directory);
@@ -72,7 +82,7 @@ async function writeFiles(
  */
 export async function writeCheckpoint(
   run: string,
-  state: { readonly step: number; readonly tensors: TensorRecord },
+  state: CheckpointContent,
 ): Promise<Checkpoint> {
   const { step } = state, directory = checkpointsPath(run);
   const path = join(directory, checkpointName(step));

@@ -27,6 +27,8 @@ export const STATE_RECORD = v.looseObject({
   tensors: COUNT,
   bytes: COUNT,
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits")),
+  /** What made the run what it was, by name; older versions did not note it. */
+  values: v.exactOptional(v.record(v.string(), v.string())),
 });
 
 /** Name of the folder of checkpoints inside a run directory. */
@@ -141,6 +143,14 @@ async function readRecord({ step, path }: Checkpoint): Promise<v.InferOutput<typ
     throw invalid(path, `${RECORD_FILE} wants step ${step} by its name, got ${record.step}`);
   }
   return record;
+}
+
+/** The values that the run had at a checkpoint; `undefined` where its record is damaged, or does not have them. */
+export async function savedValues(
+  checkpoint: Checkpoint,
+): Promise<ReadonlyMap<string, string> | undefined> {
+  const record = await readRecord(checkpoint).catch(() => undefined);
+  return record?.values && new Map(Object.entries(record.values));
 }
 
 /**

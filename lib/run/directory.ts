@@ -23,6 +23,8 @@ import { hasReceipt } from "./finish.ts";
 import { METRICS_FILE, MetricsFile, type MetricsLine } from "./metrics.ts";
 import {
   CONFIG_FILE,
+  type DecisiveValues,
+  decisiveValues,
   expectSameRun,
   type ReadRun,
   readWithDefaults,
@@ -98,6 +100,7 @@ export class RunDirectory implements AsyncDisposable {
   /** The newest valid checkpoint when the directory was opened; none: the run starts at step 0. */
   readonly checkpoint: Checkpoint | undefined;
   readonly #retention: Retention;
+  readonly #values: DecisiveValues;
   readonly #metrics: MetricsFile;
   readonly #events: EventsFile;
   readonly #lock: AsyncDisposable;
@@ -108,6 +111,7 @@ export class RunDirectory implements AsyncDisposable {
     parts: {
       readonly checkpoint: Checkpoint | undefined;
       readonly retention: Retention;
+      readonly values: DecisiveValues;
       readonly metrics: MetricsFile;
       readonly lock: AsyncDisposable;
       readonly onStuck: OnStuck;
@@ -116,6 +120,7 @@ export class RunDirectory implements AsyncDisposable {
     this.path = path;
     this.checkpoint = parts.checkpoint;
     this.#retention = parts.retention;
+    this.#values = parts.values;
     this.#metrics = parts.metrics;
     this.#events = new EventsFile(path);
     this.#lock = parts.lock;
@@ -166,7 +171,8 @@ export class RunDirectory implements AsyncDisposable {
     if (metrics.kept < firstStep) {
       say(`${METRICS_FILE} holds ${metrics.kept} of the ${firstStep} steps done, the rest is lost`);
     }
-    return new RunDirectory(path, { checkpoint, retention, metrics, lock, onStuck });
+    const values = decisiveValues(record);
+    return new RunDirectory(path, { checkpoint, retention, values, metrics, lock, onStuck });
   }
 
   /** Records one step, also for TensorBoard. @throws {Failure} `output`: disk full */
@@ -197,7 +203,7 @@ export class RunDirectory implements AsyncDisposable {
     } catch (error) {
       throw outputFailure(this.path, error);
     }
-    const checkpoint = await writeCheckpoint(this.path, state);
+    const checkpoint = await writeCheckpoint(this.path, { ...state, values: this.#values });
     await removeOldCheckpoints(this.path, this.#retention, this.#onStuck);
     return checkpoint;
   }

@@ -8,14 +8,17 @@ import {
   checkpointName,
   checkpointsPath,
   listCheckpoints,
+  savedValues,
   verifyCheckpoint,
 } from "./checkpoints.ts";
 import { METRICS_FILE } from "./metrics.ts";
 import { lossOfLastStep } from "./metrics_lines.ts";
 import {
   CONFIG_FILE,
-  expectAsFinished,
+  type DecisiveValues,
+  decisiveValues,
   expectSameRun,
+  expectValues,
   readWithDefaults,
   type RunIdentity,
   type RunRecord,
@@ -49,24 +52,37 @@ const FINISHED = v.looseObject({
   inputs: v.array(v.looseObject({ sha256: v.string() })),
 });
 
+/** The values that a finished run had, by its receipt; `undefined` without a receipt that can be read. */
+async function finishedValues(run: string, record: RunRecord): Promise<DecisiveValues | undefined> {
+  const text = await Deno.readTextFile(join(run, RECEIPT_FILE)).catch(() => "");
+  try {
+    const finished = parseJson(text, FINISHED);
+    const config = finished.config as unknown as RunRecord["config"];
+    const { sha256: manifestSha256 = record.shards.manifestSha256 } = finished.inputs[0] ?? {};
+    return decisiveValues({ ...record, config, shards: { ...record.shards, manifestSha256 } });
+  } catch {
+    return undefined;
+  }
+}
+
 /**
- * Reads what a run is. Settings that the version which began it did not know yet have their defaults. One that is
- * finished must be as its receipt says; without one there is nothing to compare with.
+ * Reads what a run is. Settings that the version which began it did not know yet have their defaults. The values must be
+ * those of its newest checkpoint, and of its receipt if it is finished; without them there is nothing to compare with.
  *
  * @throws {Failure} `missing`: no run there; `data`: the record is damaged or was changed, or has a value or setting that
  * this version does not take
  */
 export async function readRun(run: string): Promise<RunRecord> {
   const { record } = await readWithDefaults(run);
-  const text = await Deno.readTextFile(join(run, RECEIPT_FILE)).catch(() => "");
-  let finished: v.InferOutput<typeof FINISHED>;
-  try {
-    finished = parseJson(text, FINISHED);
-  } catch {
-    return record;
+  const finished = await finishedValues(run, record);
+  if (finished !== undefined) {
+    expectValues(run, record, { then: finished, when: "the run was finished" });
   }
-  const config = finished.config as unknown as RunRecord["config"];
-  expectAsFinished(run, record, { config, manifestSha256: finished.inputs[0]?.sha256 });
+  const checkpoint = (await listCheckpoints(run)).at(-1);
+  const saved = checkpoint && await savedValues(checkpoint);
+  if (saved !== undefined) {
+    expectValues(run, record, { then: saved, when: `the checkpoint of step ${checkpoint!.step}` });
+  }
   return record;
 }
 

@@ -48,7 +48,10 @@ const KEYS_SHOWN = 3;
 /** What makes a run another one. */
 export type RunIdentity = Pick<RunRecord, "config" | "shards" | "initFrom">;
 
-function flatten({ config, shards, initFrom }: RunIdentity): Map<string, string> {
+/** What makes a run another one, by name, as text: settings as `group.key`, and the hashes of what it is made from. */
+export type DecisiveValues = ReadonlyMap<string, string>;
+
+export function decisiveValues({ config, shards, initFrom }: RunIdentity): DecisiveValues {
   const entries = Object.entries(config).flatMap(([group, values]) =>
     Object.entries(values as Readonly<Record<string, unknown>>).map(([key, value]) =>
       [`${group}.${key}`, JSON.stringify(value)] as const
@@ -69,7 +72,7 @@ function flatten({ config, shards, initFrom }: RunIdentity): Map<string, string>
  * @throws {Failure} `output`: names the first values that differ, as they are there and here
  */
 export function expectSameRun(directory: string, there: RunIdentity, here: RunIdentity): void {
-  const [old, wanted] = [flatten(there), flatten(here)];
+  const [old, wanted] = [decisiveValues(there), decisiveValues(here)];
   const names = [...new Set([...old.keys(), ...wanted.keys()])];
   const different = names.filter((name) => old.get(name) !== wanted.get(name));
   if (different.length === 0) return;
@@ -89,26 +92,24 @@ export function expectSameRun(directory: string, there: RunIdentity, here: RunId
 }
 
 /**
- * Refuses a record with other values than the run was finished with. Values that either does not know are passed over.
+ * Refuses a record with other values than the run had. Values that either does not know are passed over.
  *
- * @param finished what the receipt says
+ * @param then the values that it had; `when`, for the message
  * @throws {Failure} `data`: names the first values that differ
  */
-export function expectAsFinished(
+export function expectValues(
   directory: string,
   record: RunRecord,
-  finished: Pick<RunRecord, "config"> & { readonly manifestSha256: string | undefined },
+  { then, when }: { readonly then: DecisiveValues; readonly when: string },
 ): void {
-  const { config, manifestSha256 = record.shards.manifestSha256 } = finished;
-  const now = flatten(record);
-  const then = flatten({ ...record, config, shards: { ...record.shards, manifestSha256 } });
+  const now = decisiveValues(record);
   const changed = [...then].filter(([name, value]) => (now.get(name) ?? value) !== value)
     .map(([name, value]) => `${name} from ${value} to ${now.get(name)}`);
   if (changed.length === 0) return;
   const rest = changed.length - KEYS_SHOWN;
   throw new Failure(
     "data",
-    `Cannot open the run "${directory}": ${CONFIG_FILE} was changed since the run was finished: ` +
+    `Cannot open the run "${directory}": ${CONFIG_FILE} was changed since ${when}: ` +
       `${changed.slice(0, KEYS_SHOWN).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}, ` +
       "restore the file from a copy",
   );

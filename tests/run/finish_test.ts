@@ -165,6 +165,14 @@ Deno.test("readRun() refuses a finished run with other values than those of its 
     assert.equal((await readRun(run)).config.run.keepLast, 7);
     await withChange("model", "heads", 4);
     await Deno.remove(join(run, "receipt.json"));
+    await assert.rejects(
+      readRun(run),
+      /since the checkpoint of step 100: model\.heads from 2 to 4/,
+    );
+    // Checkpoints of older versions do not say which values the run had.
+    const state = join(run, "checkpoints/step-00000100/state.json");
+    const { values: _values, ...older } = JSON.parse(await Deno.readTextFile(state));
+    await Deno.writeTextFile(state, JSON.stringify(older));
     assert.equal((await readRun(run)).config.model.heads, 4);
   });
 });
@@ -188,5 +196,26 @@ Deno.test("RunDirectory.open() refuses the receipt of something else before the 
       await assert.rejects(finished(run), { kind: "output" });
       assert.equal(await Deno.readTextFile(path), JSON.stringify(receipt));
     }
+  });
+});
+
+Deno.test("readRun() refuses values that an unfinished run did not have at its newest checkpoint", async () => {
+  await withRun(async (run) => {
+    await inRun(run, RECORD, (opened) => opened.writeCheckpoint({ step: 10, tensors: TENSORS }));
+    assert.deepEqual(await readRun(run), RECORD);
+    const path = join(run, "config.json"), text = await Deno.readTextFile(path);
+    const edited = JSON.parse(text);
+    edited.config.model.heads *= 2;
+    await Deno.writeTextFile(path, JSON.stringify(edited));
+    await assert.rejects(readRun(run), {
+      kind: "data",
+      message:
+        /config\.json was changed since the checkpoint of step 10: model\.heads from \d+ to /,
+    });
+    // A setting that the version which began the run did not know.
+    const older = JSON.parse(text);
+    delete older.config.objective.loss;
+    await Deno.writeTextFile(path, JSON.stringify(older));
+    assert.deepEqual((await readRun(run)).config, RECORD.config);
   });
 });
