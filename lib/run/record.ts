@@ -61,6 +61,7 @@ export function decisiveValues({ config, shards, initFrom }: RunIdentity): Decis
     ...entries.filter(([name]) => !FREE_KEYS.includes(name)),
     ["shards", shards.manifestSha256.slice(0, 12)],
     ["split", shards.split],
+    ["images", String(shards.images)],
     // By content: the same weights may lie elsewhere by now.
     ...initFrom === undefined ? [] : [["--init-from", initFrom.sha256.slice(0, 12)] as const],
   ]);

@@ -108,7 +108,10 @@ Deno.test("probe writes metrics, predictions and weights, and prints a table and
       cwd: directory,
     });
     assert.equal(over.code, 73);
-    assert.match(over.stderr, / it exists and was not made by this command, pass --force /);
+    assert.match(
+      over.stderr,
+      / it exists and was not made by this command, give another --out or remove it yourself/,
+    );
     assert.equal(await Deno.readTextFile(notes), "mine");
   });
 });
