@@ -3,7 +3,7 @@
  * inputs, outputs, caches, the temporary folder and what belongs to the system.
  */
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { withFolder } from "../folder.ts";
 import { ROOT, stageArguments, type TaskName } from "../run_stage.ts";
@@ -55,6 +55,18 @@ async function isolation(): Promise<readonly string[] | undefined> {
 async function denoCache(): Promise<string> {
   const info = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
   return (JSON.parse(new TextDecoder().decode(info.stdout)) as { denoDir: string }).denoDir;
+}
+
+/** The folders of `cc`, and what they are installed in where that is not the whole system. */
+async function compilerFolders(): Promise<readonly string[]> {
+  const folders: string[] = [];
+  for (const folder of (Deno.env.get("PATH") ?? "").split(":").filter((path) => path !== "")) {
+    const real = await Deno.realPath(join(folder, "cc")).catch(() => undefined);
+    if (real === undefined) continue;
+    const prefix = dirname(dirname(real));
+    folders.push(folder, dirname(real), ...["/", "/usr"].includes(prefix) ? [] : [prefix]);
+  }
+  return folders;
 }
 
 interface Watching {
@@ -139,7 +151,12 @@ async function watch(body: (watching: Watching) => Promise<void>): Promise<void>
   }
   await withFolder(async (folder) => {
     const work = await Deno.realPath(folder);
-    const around = { work, home: join(work, "home"), denoCache: await denoCache() };
+    const around = {
+      work,
+      home: join(work, "home"),
+      denoCache: await denoCache(),
+      compiler: await compilerFolders(),
+    };
     await Deno.mkdir(around.home);
     await writePictures(join(work, "pictures"));
     await Deno.mkdir(join(work, "temporary"));

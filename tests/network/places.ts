@@ -10,6 +10,8 @@ export interface Surroundings {
   readonly home: string;
   /** Of Deno: `DENO_DIR`. */
   readonly denoCache: string;
+  /** Where the C compiler is installed: it may read its own parts. */
+  readonly compiler: readonly string[];
 }
 
 interface Place {
@@ -72,6 +74,7 @@ export function isAllowed({ path, writes }: Access, around: Surroundings): boole
   }
   if (isBelow(path, ROOT) && LOCK_OF_DENO.test(path.slice(ROOT.length))) return true;
   if (writes) return false;
+  if (around.compiler.some((folder) => isBelow(path, folder))) return true;
   return isBelow(path, ROOT) || path === Deno.execPath() || isSettingsOfDeno(path, around.home) ||
     SYSTEM.some(({ files }) => files.test(path));
 }
