@@ -1,23 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EventsFile, TAGS } from "../../lib/run/events.ts";
-import type { MetricsLine } from "../../lib/run/metrics.ts";
 import { withFolder } from "../folder.ts";
+import { lineOf } from "./small_run.ts";
 
-const LINE: MetricsLine = {
-  step: 0,
-  loss: 0.5,
-  lr: 1e-3,
-  weight_decay: 0.04,
-  ema_momentum: 0.996,
-  context_tokens: 24,
-  target_tokens: 9,
-  target_std: 0.5,
-  target_cosine: 0.1,
-  seconds: 0.25,
-  images_per_second: 32,
-  data_wait_fraction: 0,
-};
+const LINE = { ...lineOf(0), loss: 0.5 };
 
 async function namesIn(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();

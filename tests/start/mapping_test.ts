@@ -18,6 +18,7 @@ import {
   sizeOf,
   type TensorRecord,
 } from "../../lib/tensor.ts";
+import { made } from "./made_tensors.ts";
 
 /** The model of tests/fixtures/torch/official.pth.tar. */
 const MODEL: ModelConfig = {
@@ -25,17 +26,6 @@ const MODEL: ModelConfig = {
   predictor: { width: 4, outputWidth: 8, depth: 1, heads: 1, mlpWidth: 16 },
 };
 const OFFICIAL = new URL("../fixtures/torch/official.pth.tar", import.meta.url).pathname;
-
-/** Tensors in which no two values are equal. */
-function made(shapes: Readonly<Record<string, readonly number[]>>, start: number): TensorRecord {
-  let next = start;
-  return Object.fromEntries(
-    Object.entries(shapes).map(([name, shape]) => [
-      name,
-      floatTensor(shape, Float32Array.from({ length: sizeOf(shape) }, () => next++)),
-    ]),
-  );
-}
 
 const ENCODER = made(encoderShapes(MODEL.encoder), 0);
 const TARGET = made(encoderShapes(MODEL.encoder), 10_000);

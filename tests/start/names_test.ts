@@ -4,23 +4,13 @@ import { toHuggingFace } from "../../lib/formats/huggingface.ts";
 import type { ModelConfig } from "../../lib/model/config.ts";
 import { encoderShapes, predictorShapes } from "../../lib/model/parameters.ts";
 import { mapWeights } from "../../lib/start/mapping.ts";
-import { floatTensor, prefixed, sizeOf, type TensorRecord } from "../../lib/tensor.ts";
+import { floatTensor, prefixed, type TensorRecord } from "../../lib/tensor.ts";
+import { made } from "./made_tensors.ts";
 
 const MODEL: ModelConfig = {
   encoder: { imageSize: [16, 16], patchSize: 4, width: 8, depth: 2, heads: 2, mlpWidth: 32 },
   predictor: { width: 4, outputWidth: 8, depth: 1, heads: 1, mlpWidth: 16 },
 };
-
-/** Tensors in which no two values are equal. */
-function made(shapes: Readonly<Record<string, readonly number[]>>, start: number): TensorRecord {
-  let next = start;
-  return Object.fromEntries(
-    Object.entries(shapes).map(([name, shape]) => [
-      name,
-      floatTensor(shape, Float32Array.from({ length: sizeOf(shape) }, () => next++)),
-    ]),
-  );
-}
 
 const ENCODER = made(encoderShapes(MODEL.encoder), 0);
 const TARGET = made(encoderShapes(MODEL.encoder), 10_000);
