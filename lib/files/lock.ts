@@ -113,11 +113,20 @@ export async function holdLock(
       const held = file && await takeLock(file, { path, guarded, ...options });
       if (held) return held;
     } catch (error) {
-      file?.close();
+      await release(file);
       throw outputFailure(guarded, error, dirname(path));
     }
-    file?.close();
+    await release(file);
   }
+}
+
+/**
+ * Gives the lock back, if it was taken. Closing is not enough: a process that another thread starts at this moment has
+ * the file open too, until it begins its program.
+ */
+async function release(file: Deno.FsFile | undefined): Promise<void> {
+  await file?.unlock().catch(() => {}); // The file system may have no locks.
+  file?.close();
 }
 
 /** Locks an open lock file and signs it; `undefined` when it is no longer the one of that name. */
@@ -157,7 +166,7 @@ async function takeLock(
   return {
     async [Symbol.asyncDispose]() {
       await remove();
-      file.close();
+      await release(file);
     },
   };
 }

@@ -40,6 +40,27 @@ Deno.test("holdLock() takes over the file of a process that is gone", () =>
     assert.equal(await Deno.readTextFile(path), `process ${Deno.pid}\n`);
   }));
 
+Deno.test("holdLock() takes back what it gave back, while other threads start processes", () =>
+  withFolder(async (folder) => {
+    const path = join(folder, "lock");
+    // Until a new process has begun its program, it holds what its parent has open, locks included.
+    const starting = `for (;;) new Deno.Command(${JSON.stringify(Deno.execPath())}, {
+      args: ["--version"], stdout: "null" }).outputSync();`;
+    const worker = new Worker(`data:text/javascript,${encodeURIComponent(starting)}`, {
+      type: "module",
+    });
+    try {
+      for (let time = 0; time < 400; time++) {
+        await using _held = await holdLock(path, "out", {
+          removeAfter: () => false,
+          say: () => {},
+        });
+      }
+    } finally {
+      worker.terminate();
+    }
+  }));
+
 Deno.test("holdLock() lets one of many callers in at a time", () =>
   withFolder(async (folder) => {
     const path = join(folder, "lock");
