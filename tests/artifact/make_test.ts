@@ -214,17 +214,15 @@ Deno.test("makeArtifact() writes where a link points to", () =>
 Deno.test("makeArtifact() lets one process write an output at a time", () =>
   withFolder(async (folder) => {
     const spec = fileSpec(folder);
-    const gate = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>(), gate = Promise.withResolvers<void>();
     const first = makeArtifact(spec, async (path) => {
+      begun.resolve();
       await gate.promise;
       return writeText(path);
     });
+    await begun.promise;
     await assert.rejects(
-      async () => {
-        // The first needs a moment to take the lock; until then the second would win it.
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        await makeArtifact(spec, neverBuild);
-      },
+      makeArtifact(spec, neverBuild),
       new Failure(
         "output",
         `Cannot write "${spec.path}": another process (process ${Deno.pid}) is working on it, ` +
