@@ -65,6 +65,7 @@ export {
   type PredictorConfig,
 } from "./lib/model/config.ts";
 export { encoderProgram, featureProgram } from "./lib/model/inference.ts";
+export { type Pooling, POOLINGS } from "./lib/model/pooling.ts";
 export {
   checkMaskGeometry,
   type MaskConfig,

@@ -1,6 +1,6 @@
 /** Encoder and shards → an Arrow file of embeddings. See `deno task features --help`. */
 import { join } from "node:path";
-import { type FileRecord, hashInput, makeArtifact, type Outcome } from "../lib/artifact/mod.ts";
+import { makeArtifact, type Outcome } from "../lib/artifact/mod.ts";
 import {
   type Command,
   type Context,
@@ -12,25 +12,18 @@ import {
   VERSION,
 } from "../lib/cli/mod.ts";
 import { MANIFEST_FILE, openShards, type Shards, verifyShards } from "../lib/data/mod.ts";
-import {
-  encoderAt,
-  IMAGE_SIZE_FLAG,
-  parseImageSize,
-  readEncoder,
-  readEncoderSettings,
-  settingsAt,
-} from "../lib/encoder/mod.ts";
+import { IMAGE_SIZE_FLAG, parseImageSize } from "../lib/encoder/mod.ts";
 import { Failure } from "../lib/failure.ts";
 import {
-  type Embedder,
-  encoderEmbedder,
+  encoderSource,
   extractFeatures,
-  pixelEmbedder,
+  isPixels,
+  pixelSource,
+  type Source,
 } from "../lib/features/mod.ts";
-import { sha256 } from "../lib/files/mod.ts";
-import { FeatureWriter } from "../lib/formats/arrow.ts";
-import { filesOfWeights, sha256OfWeights } from "../lib/formats/safetensors.ts";
-import { createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
+import { FeatureWriter, MOST_WIDTH } from "../lib/formats/arrow.ts";
+import { POOLINGS } from "../lib/model/pooling.ts";
+import { RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
 
 const FLAGS = {
   encoder: {
@@ -40,6 +33,12 @@ const FLAGS = {
     required: true,
     help:
       "directory that the checkpoint stage has written, or pixels:8 for the image at 8x8 pixels",
+  },
+  beside: {
+    type: "string",
+    path: true,
+    placeholder: "ENCODER",
+    help: "a second encoder of the same preprocessing, whose vectors follow those of the first",
   },
   shards: {
     type: "string",
@@ -72,8 +71,8 @@ const FLAGS = {
     type: "string",
     placeholder: "NAME",
     default: "mean",
-    choices: ["mean"],
-    help: "how the tokens of an image become one vector",
+    choices: POOLINGS,
+    help: "the mean over the tokens, means over 2x2 or 3x3 regions side by side, or all tokens",
   },
   imageSize: IMAGE_SIZE_FLAG,
   batch: {
@@ -97,110 +96,45 @@ const COMMAND = {
   examples: [
     "deno task features --encoder encoder --shards shards --out train.arrow",
     "deno task features --encoder encoder --shards shards --split test --out test.arrow",
+    "deno task features --encoder encoder --shards shards --out regions.arrow --pool 2x2",
+    "deno task features --encoder encoder --beside context --shards shards --out both.arrow",
     "deno task features --encoder pixels:8 --shards shards --out pixels.arrow",
   ],
   details:
     `Writes an Arrow IPC file with the columns key, path, the labels of the shards, and embedding
 (FixedSizeList<float32>): the mean over the tokens after the final norm. The schema metadata name encoder, layers,
-preprocessing and shards with their hashes. Images are prepared as preprocessor_config.json of the encoder says:
+pooling, preprocessing and shards, with hashes. Images are prepared as preprocessor_config.json of the encoder says:
 for our own, the shorter side is scaled to the encoder's input (bicubic) and the centre cut out.
+--pool 2x2 keeps where in the image something is, at four times the width, and is often read better by probes; with
+--layers last4 all of one layer stands before the next. Probes take at most ${MOST_WIDTH} values. --beside is for the
+target and the context encoder of a run ("deno task checkpoint --encoder context"): each image is decoded once.
 --image-size runs the encoder on images of another size than it was trained on.`,
 } as const satisfies Command<typeof FLAGS>;
-
-const LAYERS = { last: 1, last4: 4 } as const;
 
 /** Checks that are over sooner are not worth a line. */
 const QUIET_MILLISECONDS = 2000;
 
 const ENCODER_HINT = 'give a directory that "deno task checkpoint" has written';
 
-/** What the features come from. */
-interface Source {
-  readonly inputs: readonly FileRecord[];
-  /** Makes it ready, which may take long and much memory. */
-  open(): Promise<{
-    readonly embedder: Embedder;
-    /** The part of the metadata that the source decides. */
-    readonly metadata: Readonly<Record<string, string>>;
-  }>;
-}
-
-function refuse(text: string): never {
-  throw new Failure("usage", `Cannot make features: ${text}`);
-}
-
-/** The pseudo-encoder `pixels:N`, when that is asked for. */
-function pixelSource({ encoder, layers, imageSize }: FeaturesOptions): Source | undefined {
-  if (!/^pixels(:|$)/.test(encoder)) return undefined;
-  const side = Number(/^pixels:(\d+)$/.exec(encoder)?.[1]);
-  if (!(side >= 1 && side <= 64)) {
-    throw new Failure(
-      "usage",
-      `Cannot read the command line: --encoder pixels:N needs a side of 1 to 64 pixels, for example ` +
-        `pixels:8, got "${encoder}"`,
-    );
-  }
-  if (layers !== "last") refuse(`${encoder} has no layers, leave --layers out`);
-  if (imageSize !== undefined) refuse(`${encoder} says its size itself, leave --image-size out`);
-  const hash = sha256(encoder);
-  return {
-    inputs: [{ path: encoder, sha256: hash }],
-    open: () =>
-      Promise.resolve({
-        embedder: pixelEmbedder(side),
-        metadata: {
-          "ijepa.encoder": "pixels",
-          "ijepa.encoder_sha256": hash,
-          "ijepa.layers": "none",
-          "ijepa.pool": "none",
-        },
-      }),
-  };
-}
-
-/** An encoder directory. */
-async function encoderSource(
-  options: FeaturesOptions,
-  imageSize: readonly [height: number, width: number] | undefined,
-): Promise<Source> {
-  const { encoder: directory, layers, pool, threads } = options;
-  await expectInput(directory, "open the encoder", ENCODER_HINT);
-  const settings = await readEncoderSettings(directory);
-  const weights = await filesOfWeights(settings.weightsFile);
-  const inputs: FileRecord[] = [];
-  for (const path of [...settings.settingsFiles, ...weights]) {
-    inputs.push(await hashInput(path, `open the encoder "${directory}"`));
-  }
-  const encoderSha256 = sha256OfWeights(inputs.slice(-weights.length));
-  const { config } = imageSize === undefined ? settings : settingsAt(settings, imageSize);
-  if (config.depth < LAYERS[layers]) {
-    refuse(
-      `--layers ${layers} needs ${LAYERS[layers]} blocks, the encoder ` +
-        `"${directory}" has ${config.depth}, use --layers last`,
-    );
-  }
-  if (settings.assumed !== undefined) printMessage("features", settings.assumed);
-  return {
-    inputs,
-    async open() {
-      const stored = await readEncoder(directory);
-      const encoder = imageSize === undefined ? stored : encoderAt(stored, imageSize);
-      const runtime = await createRuntime(
-        options.runtime,
-        threads === undefined ? {} : { threads },
+/** What the flags say that features come from. */
+async function sourceOf(options: FeaturesOptions): Promise<Source> {
+  const { encoder, beside, layers, pool, runtime, threads } = options;
+  const imageSize = options.imageSize === undefined ? undefined : parseImageSize(options.imageSize);
+  if (isPixels(encoder)) {
+    if (beside !== undefined) {
+      throw new Failure(
+        "usage",
+        `Cannot make features: ${encoder} is no encoder, leave --beside out`,
       );
-      return {
-        embedder: await encoderEmbedder(encoder, { runtime, layers: LAYERS[layers] }),
-        metadata: {
-          "ijepa.encoder": encoder.network,
-          "ijepa.encoder_sha256": encoderSha256,
-          ...(encoder.step === undefined ? {} : { "ijepa.step": String(encoder.step) }),
-          "ijepa.layers": layers,
-          "ijepa.pool": pool,
-        },
-      };
-    },
-  };
+    }
+    return pixelSource(encoder, { layers, pool, imageSize });
+  }
+  const directories = beside === undefined ? [encoder] : [encoder, beside];
+  for (const directory of directories) {
+    await expectInput(directory, "open the encoder", ENCODER_HINT);
+  }
+  const chosen = { beside, layers, pool, imageSize, runtime, threads };
+  return await encoderSource(encoder, chosen, (text) => printMessage("features", text));
 }
 
 /** Compares the tar files with their hashes; shows progress only when that takes a while. */
@@ -219,8 +153,7 @@ async function verify(shards: Shards, split: string): Promise<void> {
 /** Embeds the images of one split; see `lib/formats/arrow.ts` for the file. */
 export async function features(options: FeaturesOptions, _context: Context): Promise<Outcome> {
   const { out, layers, pool, batch, runtime, force } = options;
-  const imageSize = options.imageSize === undefined ? undefined : parseImageSize(options.imageSize);
-  const source = pixelSource(options) ?? await encoderSource(options, imageSize);
+  const source = await sourceOf(options);
   const shards = await openShards(options.shards);
   await using split = shards.split(options.split);
   const manifest = { path: join(options.shards, MANIFEST_FILE), sha256: shards.manifestSha256 };
@@ -234,7 +167,7 @@ export async function features(options: FeaturesOptions, _context: Context): Pro
       layers,
       pool,
       runtime,
-      ...imageSize === undefined ? {} : { imageSize },
+      ...options.imageSize === undefined ? {} : { imageSize: parseImageSize(options.imageSize) },
     },
     inputs: [...source.inputs, manifest],
     force,
@@ -281,7 +214,9 @@ export async function features(options: FeaturesOptions, _context: Context): Pro
       split: split.name,
       width: embedder.width,
       encoder: metadata["ijepa.encoder"],
+      ...(metadata["ijepa.beside"] === undefined ? {} : { beside: metadata["ijepa.beside"] }),
       layers: metadata["ijepa.layers"],
+      pool: metadata["ijepa.pool"],
       imagesPerSecond: Number((split.length / seconds).toPrecision(4)),
     };
   });

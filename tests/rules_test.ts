@@ -71,11 +71,14 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   "lib/features": [
     ...BASE,
-    "lib/compile",
-    "lib/data",
-    "lib/encoder",
+    "lib/artifact",
+    "lib/files",
     "lib/formats",
+    "lib/data",
+    "lib/compile",
     "lib/model",
+    "lib/runtime",
+    "lib/encoder",
   ],
   "lib/cli": [...BASE, "lib/messages.ts", "lib/files", "lib/artifact", "deno.json"],
 };

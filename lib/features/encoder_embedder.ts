@@ -3,6 +3,7 @@ import type { Encoder } from "../encoder/mod.ts";
 import { Failure } from "../failure.ts";
 import { type EncoderConfig, gridOf } from "../model/config.ts";
 import { featureProgram, PIXELS } from "../model/inference.ts";
+import { type Pooling, vectorsOf } from "../model/pooling.ts";
 import { type FloatTensor, floatTensor } from "../tensor.ts";
 import type { Embedder } from "./embedder.ts";
 
@@ -34,20 +35,33 @@ function imagesAtOnce(config: EncoderConfig): number {
   );
 }
 
+/** What is taken of an encoder. */
+export interface Taken {
+  /** How many of the last layers. */
+  readonly layers: number;
+  /** How the tokens of a layer become one vector. @default "mean" */
+  readonly pooling?: Pooling;
+}
+
+/** Values of a vector of an image. */
+export function featureWidth(config: EncoderConfig, { layers, pooling = "mean" }: Taken): number {
+  return layers * vectorsOf(pooling, gridOf(config)) * config.width;
+}
+
 /**
- * The features of an encoder: means over the tokens of its last layers, each through the final norm, side by side from
- * the earliest to the last (method.md section 6.1).
+ * The features of an encoder: the tokens of its last layers, each through the final norm and pooled, side by side from
+ * the earliest to the last.
  *
- * @param layers how many of the last layers
  * @throws {Failure} `usage`: images beyond memory
  */
 export async function encoderEmbedder(
   { config, preprocessing, weights }: Encoder,
-  { runtime, layers }: { readonly runtime: Runtime; readonly layers: number },
+  { runtime, ...taken }: Taken & { readonly runtime: Runtime },
 ): Promise<Embedder> {
-  const most = imagesAtOnce(config), width = layers * config.width;
+  const most = imagesAtOnce(config), width = featureWidth(config, taken);
   const imageValues = 3 * config.imageSize[0] * config.imageSize[1];
-  const executable = await runtime.prepare(featureProgram(config, layers));
+  const program = featureProgram(config, taken.layers, taken.pooling);
+  const executable = await runtime.prepare(program);
   executable.write(weights);
   return {
     width,

@@ -34,14 +34,15 @@ function expectFinite({ keys }: PreparedBatch, embeddings: Float32Array): void {
   );
 }
 
-function expectBatchFits(batch: number, size: readonly [number, number]): void {
-  const bytes = batchBytes(batch, size);
+/** Fails where the images of a batch, or the vectors of them, are beyond memory. */
+function expectBatchFits(batch: number, { preprocessing: { size }, width }: Embedder): void {
+  const bytes = batchBytes(batch, size) + 4 * batch * width;
   if (bytes <= MOST_BATCH_BYTES) return;
   throw new Failure(
     "usage",
-    `Cannot make features: batches of ${batch} images of ${size.join("x")} take ` +
-      `${Number((bytes / 1e9).toPrecision(3))} GB, wanted at most ${MOST_BATCH_BYTES / 1e9}, ` +
-      "lower --batch",
+    `Cannot make features: batches of ${batch} images of ${size.join("x")}, with vectors of ` +
+      `${width} values, take ${Number((bytes / 1e9).toPrecision(3))} GB, wanted at most ` +
+      `${MOST_BATCH_BYTES / 1e9}, lower --batch`,
   );
 }
 
@@ -57,7 +58,7 @@ export async function extractFeatures(
 ): Promise<void> {
   const { preprocessing } = embedder;
   const batch = Math.min(options.batch, split.length);
-  expectBatchFits(batch, preprocessing.size);
+  expectBatchFits(batch, embedder);
   let running: Running | undefined, done = 0;
   const finish = async ({ prepared, embeddings }: Running): Promise<void> => {
     const { keys, paths, rows } = prepared;

@@ -17,3 +17,4 @@ export type {
   FeatureSchema,
   LabelValues,
 } from "./features.ts";
+export { MOST_WIDTH } from "./features.ts";

@@ -7,6 +7,12 @@ export interface FeatureLabel {
   readonly type: "class" | "number";
 }
 
+/**
+ * The widest embeddings that probes take, values: the sums over all pairs of them, float64, take 8 bytes for each of
+ * width x width, which is 2 GB for these.
+ */
+export const MOST_WIDTH = 16_384;
+
 /** What a feature file holds, apart from its rows. */
 export interface FeatureSchema {
   /** D, the length of an embedding. */

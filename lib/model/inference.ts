@@ -5,6 +5,7 @@ import type { Program, Tensors, TensorSpec } from "../compile/program.ts";
 import { type EncoderConfig, gridOf } from "./config.ts";
 import { encodeLayers, patchify, positionRows } from "./encoder.ts";
 import { finishedShapes } from "./parameters.ts";
+import { pool, type Pooling } from "./pooling.ts";
 import { POSITIONS } from "./positions.ts";
 
 /** Name of the input of all programs here, [batch 3 H W]; Hugging Face calls it so. */
@@ -60,18 +61,23 @@ export function encoderProgram(config: EncoderConfig): Program {
 }
 
 /**
- * The encoder as probes use it (method.md section 6.1): `features` [B, layers D], the mean over the tokens of each of
- * the last blocks after the final norm, side by side, earliest block first.
+ * The encoder as probes use it: `features` [B, layers V D], the tokens of each of the last blocks after the final norm,
+ * pooled to V vectors, side by side, earliest block first.
  *
  * @param layers how many of the last blocks
- * @throws {RangeError} the encoder has fewer blocks
+ * @throws {RangeError} the encoder has fewer blocks; when it is traced: fewer rows or columns of patches than regions
  */
-export function featureProgram(config: EncoderConfig, layers: number): Program {
+export function featureProgram(
+  config: EncoderConfig,
+  layers: number,
+  pooling: Pooling = "mean",
+): Program {
   if (layers > config.depth) {
     throw new RangeError(`Cannot take ${layers} layers of an encoder with ${config.depth} blocks`);
   }
   return program("features", config, (inputs) => {
-    const pooled = lastLayers(inputs, config, layers).map((tokens) => tf.mean(tokens, 1));
+    const pooled = lastLayers(inputs, config, layers)
+      .map((tokens) => pool(tokens, gridOf(config), pooling));
     return { features: layers === 1 ? pooled[0]! : tf.concat(pooled, 1) };
   });
 }

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
-import type { Features } from "../formats/arrow.ts";
+import { type Features, MOST_WIDTH } from "../formats/arrow.ts";
 import { parseJson } from "../json.ts";
 
 /** A feature file with the path that messages name. */
@@ -9,13 +9,12 @@ export interface NamedFeatures {
   readonly features: Features;
 }
 
-/** The sums over all pairs of features, float64, take 8 bytes for each of width x width: 2 GB for these. */
-const MOST_WIDTH = 16_384;
-
 /** Metadata that must be the same in training and test features. */
 const SAME_METADATA = [
   "ijepa.encoder_sha256",
   "ijepa.encoder",
+  "ijepa.beside_sha256",
+  "ijepa.beside",
   "ijepa.layers",
   "ijepa.pool",
   "ijepa.preprocessing",

@@ -192,7 +192,7 @@ Deno.test("probeFeatures() refuses features of different kinds, naming key and v
     text: 'ijepa.encoder_sha256 of "train.arrow" is ab12, of "test.arrow" it is not recorded, ' +
       "make both with the same encoder and settings",
   });
-  for (const key of ["ijepa.encoder", "ijepa.pool", "ijepa.preprocessing"]) {
+  for (const key of ["ijepa.encoder", "ijepa.beside_sha256", "ijepa.pool", "ijepa.preprocessing"]) {
     await assert.rejects(
       probe({}, { ...TEST, metadata: { [key]: "other" } }),
       (error: Error) => error.message.includes(`Cannot probe: ${key} of`),

@@ -2,105 +2,27 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import sharp from "sharp";
 import { decodeImage, openShards } from "../../lib/data/mod.ts";
-import {
-  type Encoder,
-  encoderAt,
-  type EncoderWeights,
-  readEncoder,
-  writeEncoder,
-} from "../../lib/encoder/mod.ts";
-import { type Features, readFeatures } from "../../lib/formats/arrow.ts";
+import { type Encoder, encoderAt, readEncoder, writeEncoder } from "../../lib/encoder/mod.ts";
+import { readFeatures } from "../../lib/formats/arrow.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/formats/safetensors.ts";
 import { encoderProgram } from "../../lib/model/inference.ts";
 import { createRuntime } from "../../lib/runtime/mod.ts";
-import { floatTensor, type TensorRecord, under } from "../../lib/tensor.ts";
+import { floatTensor, type TensorRecord } from "../../lib/tensor.ts";
 import { pictureFile, writeShards } from "../data/small_shards.ts";
-import { CONFIG, MODEL, stateOfStep } from "../encoder/made_run.ts";
+import { CONFIG } from "../encoder/made_run.ts";
 import { withFolder } from "../folder.ts";
 import { withSmallDisk } from "../small_disk.ts";
-import { type Report, reportOf } from "./report_of.ts";
+import { FeatureWork, IMAGES, largestDifference, madeEncoder, SIDE } from "./made_features.ts";
 
-const SIDE = 16, IMAGES = 11;
-
+let work: FeatureWork;
 let root = "";
-let encoder: Encoder;
-
-function madeEncoder(): Encoder {
-  const weights = under("target_encoder.", stateOfStep(5)) as EncoderWeights;
-  const { mean, std } = CONFIG.data;
-  return {
-    config: MODEL.encoder,
-    preprocessing: {
-      resize: "shorter-side",
-      shorterSide: SIDE,
-      size: [SIDE, SIDE],
-      filter: "bicubic",
-      mean,
-      std,
-    },
-    weights,
-    network: "context",
-    step: 5,
-  };
-}
-
-/** Eleven pictures of the encoder's size in two classes, with a number for all but one. */
-async function writeImages(folder: string): Promise<void> {
-  let table = "path,size:number\n";
-  for (let i = 0; i < IMAGES; i++) {
-    const path = `${i % 3 === 0 ? "cat" : "dog"}/${i}.png`;
-    await Deno.mkdir(join(folder, path, ".."), { recursive: true });
-    await Deno.writeFile(join(folder, path), await pictureFile(i, [SIDE, SIDE]));
-    if (i !== 4) table += `${path},${i / 2}\n`;
-  }
-  await Deno.writeTextFile(join(folder, "labels.csv"), table);
-}
+const encoder: Encoder = madeEncoder();
 
 Deno.test.beforeAll(async () => {
-  root = await Deno.makeTempDir();
-  encoder = madeEncoder();
-  await Deno.mkdir(join(root, "encoder"));
-  await writeEncoder(join(root, "encoder"), encoder);
-  await writeImages(join(root, "images"));
-  const flags = ["--images", join(root, "images"), "--out", join(root, "shards")];
-  const { code, stderr } = await reportOf("shard", [...flags, "--shard-images", "4"], {
-    hide: root,
-  });
-  assert.equal(code, 0, stderr);
+  work = await FeatureWork.make();
+  root = work.root;
 });
-Deno.test.afterAll(async () => {
-  await Deno.remove(root, { recursive: true });
-});
-
-interface Inputs {
-  readonly encoder?: string;
-  readonly shards?: string;
-}
-
-/** Makes features in file `name` below the root. */
-function embedTo(
-  name: string,
-  flags: readonly string[] = [],
-  { encoder = join(root, "encoder"), shards = join(root, "shards") }: Inputs = {},
-): Promise<Report> {
-  const all = ["--encoder", encoder, "--shards", shards, "--out", join(root, name), ...flags];
-  return reportOf("features", all, { hide: root });
-}
-
-async function featuresOf(
-  name: string,
-  flags: readonly string[] = [],
-  inputs?: Inputs,
-): Promise<Features> {
-  const { code, stderr } = await embedTo(name, flags, inputs);
-  assert.equal(code, 0, stderr);
-  return await readFeatures(join(root, name));
-}
-
-function largestDifference(got: ArrayLike<number>, wanted: ArrayLike<number>): number {
-  assert.equal(got.length, wanted.length);
-  return Math.max(...Array.from(got, (value, i) => Math.abs(value - wanted[i]!)));
-}
+Deno.test.afterAll(() => work[Symbol.asyncDispose]());
 
 /** What the encoder gives for a picture of its own size, op by op, without any of the stage's code. */
 async function pooledOnCpu(picture: Uint8Array): Promise<Float32Array> {
@@ -119,7 +41,7 @@ async function pooledOnCpu(picture: Uint8Array): Promise<Float32Array> {
 }
 
 Deno.test("features holds the mean over the tokens of each image, with key, path and labels", async () => {
-  const { code, result, stderr } = await embedTo("train.arrow", ["--batch", "4"]);
+  const { code, result, stderr } = await work.embed("train.arrow", ["--batch", "4"]);
   assert.equal(code, 0, stderr);
   const { imagesPerSecond, ...rest } = result;
   assert.ok(imagesPerSecond > 0);
@@ -132,6 +54,7 @@ Deno.test("features holds the mean over the tokens of each image, with key, path
     width: 16,
     encoder: "context",
     layers: "last",
+    pool: "mean",
   });
   const made = await readFeatures(join(root, "train.arrow"));
   assert.deepEqual([made.rows, made.width], [IMAGES, 16]);
@@ -150,12 +73,12 @@ Deno.test("features holds the mean over the tokens of each image, with key, path
   }
   assert.equal(made.labels.get("size")!.values.filter((value) => value === null).length, 1);
 
-  const again = await embedTo("train.arrow", ["--batch", "64", "--threads", "1"]);
+  const again = await work.embed("train.arrow", ["--batch", "64", "--threads", "1"]);
   assert.deepEqual(again.result, { ...result, status: "up to date" });
 });
 
 Deno.test("features says in its metadata what it was made from", async () => {
-  const { metadata } = await featuresOf("train.arrow");
+  const { metadata } = await work.features("train.arrow");
   const shards = await openShards(join(root, "shards"));
   const weights = await Deno.readFile(join(root, "encoder/model.safetensors"));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", weights));
@@ -180,8 +103,8 @@ Deno.test("features says in its metadata what it was made from", async () => {
 });
 
 Deno.test("features --layers last4 ends with the last layer", async () => {
-  const last = await featuresOf("train.arrow");
-  const four = await featuresOf("four.arrow", ["--layers", "last4"]);
+  const last = await work.features("train.arrow");
+  const four = await work.features("four.arrow", ["--layers", "last4"]);
   assert.deepEqual([four.width, four.metadata["ijepa.layers"]], [64, "last4"]);
   const ends = last.embeddings.map((_, i) =>
     four.embeddings[Math.floor(i / 16) * 64 + 48 + i % 16]!
@@ -191,11 +114,11 @@ Deno.test("features --layers last4 ends with the last layer", async () => {
 });
 
 Deno.test("features does not depend on the batch, the threads or the runtime beyond rounding", async () => {
-  const { embeddings } = await featuresOf("train.arrow");
+  const { embeddings } = await work.features("train.arrow");
   for (
     const flags of [["--batch", "1"], ["--batch", "11", "--threads", "1"], ["--runtime", "cpu"]]
   ) {
-    const other = await featuresOf("other.arrow", [...flags, "--force"]);
+    const other = await work.features("other.arrow", [...flags, "--force"]);
     const difference = largestDifference(other.embeddings, embeddings);
     assert.ok(difference < 1e-5, `${flags.join(" ")} differs by ${difference}`);
   }
@@ -220,7 +143,7 @@ Deno.test("features scales the shorter side and takes the centre of an image of 
       await sharp(tall, { raw: turned }).png().toBuffer(),
     ];
     await writeShards(join(folder, "wide"), images, { perShard: 3 });
-    const { embeddings } = await featuresOf("wide.arrow", [], { shards: join(folder, "wide") });
+    const { embeddings } = await work.features("wide.arrow", [], { shards: join(folder, "wide") });
     for (const row of [1, 2]) {
       const got = embeddings.subarray(row * 16, (row + 1) * 16);
       const difference = largestDifference(got, embeddings.subarray(0, 16));
@@ -241,7 +164,7 @@ Deno.test("features --encoder pixels:2 averages with an antialiasing filter, cha
       perShard: 1,
     });
     const inputs = { encoder: "pixels:2", shards: join(folder, "shards") };
-    const { width, embeddings, metadata } = await featuresOf("pixels.arrow", [], inputs);
+    const { width, embeddings, metadata } = await work.features("pixels.arrow", [], inputs);
     assert.equal(width, 12);
     // A triangle of radius 4 around the middle of each half: 0.5 of 3.5 lies beyond the border.
     const wanted = [1 / 7, 6 / 7, 1 / 7, 6 / 7, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -251,23 +174,8 @@ Deno.test("features --encoder pixels:2 averages with an antialiasing filter, cha
   });
 });
 
-/** Expects a failure and that nothing is left behind. */
-async function expectRefusal(
-  wanted: readonly [code: number, message: string | RegExp],
-  flags: readonly string[],
-  inputs?: Inputs,
-): Promise<void> {
-  const { code, message, stderr } = await embedTo("none.arrow", flags, inputs);
-  assert.equal(code, wanted[0], stderr);
-  if (typeof wanted[1] === "string") assert.equal(message, `features: ${wanted[1]}`);
-  else assert.match(message, wanted[1]);
-  for await (const { name } of Deno.readDir(root)) {
-    assert.ok(!name.includes("none.arrow"), `"${name}" was left behind`);
-  }
-}
-
 Deno.test("features names what is not there", async () => {
-  await expectRefusal(
+  await work.expectRefusal(
     [
       66,
       'Cannot open the encoder: "S/nowhere" does not exist, give a directory that "deno task checkpoint" ' +
@@ -276,7 +184,7 @@ Deno.test("features names what is not there", async () => {
     [],
     { encoder: join(root, "nowhere") },
   );
-  await expectRefusal(
+  await work.expectRefusal(
     [
       66,
       'Cannot open the encoder "S/images": "S/images/config.json" does not exist, give a directory that ' +
@@ -285,7 +193,7 @@ Deno.test("features names what is not there", async () => {
     [],
     { encoder: join(root, "images") },
   );
-  await expectRefusal(
+  await work.expectRefusal(
     [
       66,
       'Cannot open the shards "S/images": "S/images/manifest.json" does not exist, give the folder that ' +
@@ -294,14 +202,14 @@ Deno.test("features names what is not there", async () => {
     [],
     { shards: join(root, "images") },
   );
-  await expectRefusal([
+  await work.expectRefusal([
     2,
     'Cannot read the shards "S/shards": there is no split "test", expected one of "train"',
   ], ["--split", "test"]);
   await withFolder(async (folder) => {
     await writeEncoder(folder, encoder);
     await Deno.remove(join(folder, "model.safetensors"));
-    await expectRefusal(
+    await work.expectRefusal(
       [
         66,
         `Cannot open the encoder "${folder}": "${folder}/model.safetensors" does not exist, ` +
@@ -315,7 +223,7 @@ Deno.test("features names what is not there", async () => {
 
 Deno.test("features refuses settings that do not fit", async () => {
   for (const spec of ["pixels", "pixels:0", "pixels:x", "pixels:65"]) {
-    await expectRefusal(
+    await work.expectRefusal(
       [
         2,
         "Cannot read the command line: --encoder pixels:N needs a side of 1 to 64 pixels, for example " +
@@ -325,7 +233,7 @@ Deno.test("features refuses settings that do not fit", async () => {
       { encoder: spec },
     );
   }
-  await expectRefusal(
+  await work.expectRefusal(
     [2, "Cannot make features: pixels:8 has no layers, leave --layers out"],
     ["--layers", "last4"],
     { encoder: "pixels:8" },
@@ -336,7 +244,7 @@ Deno.test("features refuses settings that do not fit", async () => {
       !name.startsWith("blocks.3.")
     );
     await writeEncoder(folder, { ...encoder, config, weights: Object.fromEntries(weights) });
-    await expectRefusal(
+    await work.expectRefusal(
       [
         2,
         `Cannot make features: --layers last4 needs 4 blocks, the encoder "${folder}" has 3, ` +
@@ -367,7 +275,7 @@ Deno.test("features refuses an encoder with a missing, extra or misshapen tensor
     await withFolder(async (folder) => {
       await writeEncoder(folder, encoder);
       await writeSafetensors(join(folder, "model.safetensors"), changed, metadata);
-      await expectRefusal(
+      await work.expectRefusal(
         [
           65,
           `Cannot read "${folder}/model.safetensors": ${wanted}, as config.json beside it asks for, ` +
@@ -384,7 +292,7 @@ Deno.test("features refuses an encoder whose files do not belong together", asyn
   await withFolder(async (folder) => {
     const preprocessing = { ...encoder.preprocessing, shorterSide: 32, size: [32, 32] } as const;
     await writeEncoder(folder, { ...encoder, preprocessing });
-    await expectRefusal(
+    await work.expectRefusal(
       [
         65,
         `Cannot read "${folder}/preprocessor_config.json": it makes images of 32x32 pixels, but ` +
@@ -416,7 +324,7 @@ Deno.test("features refuses a shard whose hash is wrong or that is cut short", a
       bytes[700]! ^= 1;
       await Deno.writeFile(path, bytes);
     });
-    await expectRefusal(
+    await work.expectRefusal(
       [
         65,
         new RegExp(
@@ -429,7 +337,7 @@ Deno.test("features refuses a shard whose hash is wrong or that is cut short", a
   });
   await withFolder(async (folder) => {
     const tar = await changedShards(folder, (path) => Deno.truncate(path, 1024));
-    await expectRefusal(
+    await work.expectRefusal(
       [
         65,
         new RegExp(`"${tar}" has the wrong length: wanted \\d+ bytes, got 1024, run shard again$`),
@@ -444,7 +352,7 @@ Deno.test("features names an image that does not decode, and leaves none out", a
   await withFolder(async (folder) => {
     const good = await pictureFile(1, [SIDE, SIDE]);
     await writeShards(folder, [good, good.slice(0, good.length - 40), good], { perShard: 2 });
-    await expectRefusal(
+    await work.expectRefusal(
       [
         65,
         /^features: Cannot make features of sample "sample-1" \(from "sample-1\.png"\): it does not decode \(.+\), run shard again, which sets such images aside$/,
@@ -461,7 +369,7 @@ Deno.test("features refuses an encoder that gives no numbers", async () => {
     bias.data[2] = Infinity;
     await writeEncoder(folder, { ...encoder, weights: { ...encoder.weights, "norm.bias": bias } });
     assert.equal((await readEncoder(folder)).weights["norm.bias"]!.data[2], Infinity);
-    await expectRefusal(
+    await work.expectRefusal(
       [
         65,
         /^features: Cannot make features: the encoder gives Infinity for sample ".+", check the run that it comes from$/,
@@ -475,7 +383,7 @@ Deno.test("features refuses an encoder that gives no numbers", async () => {
 Deno.test("features says that the disk is full and leaves nothing", async () => {
   const disk = join(root, "disk");
   await withSmallDisk(disk, 8, async () => {
-    const { code, message } = await embedTo("disk/f.arrow", ["--layers", "last4"]);
+    const { code, message } = await work.embed("disk/f.arrow", ["--layers", "last4"]);
     assert.deepEqual([code, message], [
       73,
       'features: Cannot write "S/disk/f.arrow": the disk is full, free some space and run the command again',
@@ -485,16 +393,16 @@ Deno.test("features says that the disk is full and leaves nothing", async () => 
 });
 
 Deno.test("features --image-size gives what an encoder exported for that size gives", async () => {
-  await Deno.mkdir(join(root, "larger"));
-  await writeEncoder(join(root, "larger"), encoderAt(encoder, [32, 32]));
-  const inputs = { encoder: join(root, "larger") };
-  const exported = await featuresOf("larger.arrow", ["--split", "train"], inputs);
-  const resized = await featuresOf("resized.arrow", ["--split", "train", "--image-size", "32"]);
+  const inputs = { encoder: await work.writeEncoder("larger", encoderAt(encoder, [32, 32])) };
+  const exported = await work.features("larger.arrow", ["--split", "train"], inputs);
+  const resized = await work.features("resized.arrow", ["--split", "train", "--image-size", "32"]);
   assert.deepEqual(resized.embeddings, exported.embeddings);
-  const own = await featuresOf("own.arrow", ["--split", "train"]);
+  const own = await work.features("own.arrow", ["--split", "train"]);
   assert.ok(largestDifference(own.embeddings, resized.embeddings) > 0.01);
   assert.match(resized.metadata["ijepa.preprocessing"]!, /"size":\[32,32\]/);
-  const pixels = await embedTo("pixels-32.arrow", ["--image-size", "32"], { encoder: "pixels:8" });
+  const pixels = await work.embed("pixels-32.arrow", ["--image-size", "32"], {
+    encoder: "pixels:8",
+  });
   assert.deepEqual([pixels.code, pixels.stderr.split("\n")[0]], [
     2,
     "features: Cannot make features: pixels:8 says its size itself, leave --image-size out",
