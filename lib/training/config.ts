@@ -10,7 +10,7 @@ import { nearest, suggestion } from "../nearest.ts";
 import { FIELDS } from "./fields.ts";
 import { checkGeometry } from "./geometry.ts";
 import { presetOf } from "./presets.ts";
-import { DEFAULTS, type PretrainConfig } from "./settings.ts";
+import { DEFAULTS, initialDeviations, type PretrainConfig } from "./settings.ts";
 
 export * from "./settings.ts";
 export { checkGeometry } from "./geometry.ts";
@@ -202,6 +202,19 @@ function presetLayer(name: string): Layer {
   return { origin: `preset ${name}`, values: presetOf(name) as Layer["values"] };
 }
 
+/** Initial deviations follow the sizes that the layers ask for. Values stated anywhere win. */
+function initialisationLayer(layers: readonly Layer[]): Layer {
+  const { width, patchSize } = Object.assign(
+    {},
+    DEFAULTS.model,
+    ...layers.map(({ values }) => values["model"]),
+  ) as PretrainConfig["model"];
+  return {
+    origin: "default",
+    values: { model: initialDeviations({ width, patchSize }) },
+  };
+}
+
 /** A mask strategy brings its own values, in the place of a preset's. Values stated beside it win. */
 function strategyLayer(layers: readonly Layer[]): Layer {
   const stated = layers.map(({ values }) => values["masks"]?.["strategy"])
@@ -251,7 +264,9 @@ export function resolveConfig(sources: ConfigSources): ResolvedConfig {
   ];
   for (const layer of [...below, ...above]) checkLayer(layer);
   const defaults = { origin: "default", values: DEFAULTS as unknown as Layer["values"] };
-  const resolved = merge([defaults, ...below, strategyLayer([...below, ...above]), ...above]);
+  const stated = [...below, ...above];
+  const followed = initialisationLayer(stated);
+  const resolved = merge([defaults, followed, ...below, strategyLayer(stated), ...above]);
   checkGeometry(resolved.config);
   return resolved;
 }

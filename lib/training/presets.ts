@@ -76,8 +76,6 @@ function small(
     model: {
       patchSize: image.patch,
       ...ENCODER_SIZES[name],
-      // Grows as the inputs of a patch become fewer: about 0.02 x sqrt(768 / inputs).
-      patchEmbedStd: { 4: 0.1, 8: 0.05, 16: 0.02 }[image.patch],
       ...predictor,
     },
     masks: { minKeep: 4, contextKeepFraction: 0.3 },
@@ -108,6 +106,8 @@ function paper(
     model: {
       patchSize: recipe.patch,
       ...ENCODER_SIZES[name],
+      patchEmbedStd: 0.02,
+      initStd: 0.02,
       predictorWidth: 384,
       predictorDepth: recipe.predictorDepth,
       predictorHeads: ENCODER_SIZES[name].heads,

@@ -30,9 +30,17 @@ export interface ModelSettings {
   readonly heads: number;
   /** Width of the encoder's MLPs, as a multiple of `width`. The predictor's is always 4. */
   readonly mlpRatio: number;
-  /** Standard deviation of the initial patch embedding. Small patches have few inputs and want more than `initStd`. */
+  /**
+   * Standard deviation of the initial patch embedding.
+   *
+   * @default 0.02 sqrt(768 / values of a patch): see {@link initialDeviations}
+   */
   readonly patchEmbedStd: number;
-  /** Standard deviation of all other initial weights. */
+  /**
+   * Standard deviation of all other initial weights.
+   *
+   * @default 0.02 sqrt(1280 / width)
+   */
   readonly initStd: number;
   readonly predictorWidth: number;
   readonly predictorDepth: number;
@@ -102,6 +110,28 @@ export interface PretrainConfig {
 /** A configuration that states only what differs from what lies below it. */
 export type ConfigPatch = { readonly [G in keyof PretrainConfig]?: Partial<PretrainConfig[G]> };
 
+/** Three significant digits: what a person would write. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(3));
+}
+
+/**
+ * Initial deviations that treat signals as 0.02 does where it was chosen, in the official ViT-H with patches of 16: a
+ * linear layer multiplies the variance of D inputs by D std². With 0.02 at a width of 192 the blocks add a third of
+ * that to their input, and the targets stay patch and position.
+ */
+export function initialDeviations(
+  { width, patchSize }: Pick<ModelSettings, "width" | "patchSize">,
+): Pick<ModelSettings, "initStd" | "patchEmbedStd"> {
+  return {
+    patchEmbedStd: rounded(0.02 * Math.sqrt(768 / (3 * patchSize ** 2))),
+    initStd: rounded(0.02 * Math.sqrt(1280 / width)),
+  };
+}
+
+/** Sizes of a ViT-S/16. */
+const SMALL_16 = { patchSize: 16, ...ENCODER_SIZES.small };
+
 /** What all official configurations share, around a ViT-S/16 at 224 px and a batch for one machine. */
 export const DEFAULTS: PretrainConfig = {
   data: {
@@ -113,10 +143,8 @@ export const DEFAULTS: PretrainConfig = {
     std: [0.229, 0.224, 0.225],
   },
   model: {
-    patchSize: 16,
-    ...ENCODER_SIZES.small,
-    patchEmbedStd: 0.02,
-    initStd: 0.02,
+    ...SMALL_16,
+    ...initialDeviations(SMALL_16),
     predictorWidth: 192,
     predictorDepth: 6,
     predictorHeads: 6,

@@ -5,6 +5,7 @@ import { ENCODER_SIZES } from "../../lib/model/presets.ts";
 import {
   type ConfigSources,
   DEFAULTS,
+  initialDeviations,
   modelConfigOf,
   planRun,
   PRESET_NAMES,
@@ -452,6 +453,21 @@ Deno.test("resolveConfig() has the four official configurations", () => {
   }
   const steps = planRun(resolveConfig({ preset: "vith14-in1k" }).config, 625).steps;
   assert.equal(steps, 187500);
+});
+
+Deno.test("initial deviations follow width and patch unless they are stated", () => {
+  const deviations = (...sets: string[]) => {
+    const { model } = resolveConfig({ preset: "vits8-96", sets }).config;
+    return [model.initStd, model.patchEmbedStd];
+  };
+  assert.deepEqual(deviations(), [0.0365, 0.04]);
+  assert.deepEqual(deviations("model.width=192"), [0.0516, 0.04]);
+  assert.deepEqual(deviations("model.width=192", "model.initStd=0.02"), [0.02, 0.04]);
+  assert.deepEqual(deviations("model.patchSize=4"), [0.0365, 0.08]);
+  assert.deepEqual(initialDeviations({ width: 1280, patchSize: 16 }), {
+    initStd: 0.02,
+    patchEmbedStd: 0.02,
+  });
 });
 
 Deno.test("ENCODER_SIZES has the official numbers of parameters", () => {
