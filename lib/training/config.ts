@@ -10,6 +10,7 @@ import { nearest, suggestion } from "../nearest.ts";
 import { FIELDS } from "./fields.ts";
 import { checkGeometry } from "./geometry.ts";
 import { presetOf } from "./presets.ts";
+import { REGULARIZER_WEIGHTS } from "./regularizer.ts";
 import { DEFAULTS, type PretrainConfig } from "./settings.ts";
 
 export * from "./settings.ts";
@@ -202,13 +203,25 @@ function presetLayer(name: string): Layer {
   return { origin: `preset ${name}`, values: presetOf(name) as Layer["values"] };
 }
 
+/** The value that the last layer which has it gives. */
+function statedIn(layers: readonly Layer[], group: string, key: string): unknown {
+  return layers.map(({ values }) => values[group]?.[key]).findLast((value) => value !== undefined);
+}
+
 /** A mask strategy brings its own values, in the place of a preset's. Values stated beside it win. */
 function strategyLayer(layers: readonly Layer[]): Layer {
-  const stated = layers.map(({ values }) => values["masks"]?.["strategy"])
-    .findLast((value) => value !== undefined);
-  const strategy = (stated ?? DEFAULTS.masks.strategy) as keyof typeof STRATEGY_SETTINGS;
+  const stated = statedIn(layers, "masks", "strategy") ?? DEFAULTS.masks.strategy;
+  const strategy = stated as keyof typeof STRATEGY_SETTINGS;
   const { values } = STRATEGY_SETTINGS[strategy];
   return { origin: `strategy ${strategy}`, values: { masks: values } };
+}
+
+/** A regularizer brings its weight. Weights stated beside it win. */
+function regularizerLayer(layers: readonly Layer[]): Layer {
+  const name = statedIn(layers, "objective", "regularizer") as keyof typeof REGULARIZER_WEIGHTS;
+  const weight = REGULARIZER_WEIGHTS[name];
+  const objective = weight === undefined ? {} : { regularizerWeight: weight };
+  return { origin: `regularizer ${name}`, values: { objective } };
 }
 
 function merge(layers: readonly Layer[]): ResolvedConfig {
@@ -251,7 +264,14 @@ export function resolveConfig(sources: ConfigSources): ResolvedConfig {
   ];
   for (const layer of [...below, ...above]) checkLayer(layer);
   const defaults = { origin: "default", values: DEFAULTS as unknown as Layer["values"] };
-  const resolved = merge([defaults, ...below, strategyLayer([...below, ...above]), ...above]);
+  const resolved = merge([
+    defaults,
+    regularizerLayer(below),
+    ...below,
+    strategyLayer([...below, ...above]),
+    regularizerLayer(above),
+    ...above,
+  ]);
   checkGeometry(resolved.config);
   return resolved;
 }
