@@ -39,7 +39,7 @@ import {
   type ResolvedConfig,
   type RunPlan,
 } from "../lib/training/config.ts";
-import { describePlan } from "../lib/training/describe.ts";
+import { describePlan, describeStep } from "../lib/training/describe.ts";
 import { CONFIG_FLAGS, LENGTH_FLAGS } from "../lib/training/flags.ts";
 import { stepConfigOf, train } from "../lib/training/loop.ts";
 import { describeMemory, expectStateFits, planMemory } from "../lib/training/memory.ts";
@@ -208,7 +208,7 @@ async function trainInto(run: RunDirectory, parts: {
       onStep(report) {
         run.appendMetrics(metricsLineOf(report, batch));
         const rate = batch / speed.add(report.seconds);
-        const note = `loss ${report.loss.toFixed(4)}, ${formatRate(rate)} images/s`;
+        const note = `${describeStep(report, config)}, ${formatRate(rate)} images/s`;
         progress.update(report.step + 1, note);
       },
       async onCheckpoint(step, tensors) {

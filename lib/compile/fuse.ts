@@ -4,7 +4,18 @@
  */
 
 import type { Constant, Graph, Node, Value } from "./graph.ts";
+import type { Kernel } from "./kernels.ts";
 import { removeUnused } from "./simplify.ts";
+
+/** Operations that only fusion makes; TensorFlow.js has no such kernels. */
+export const FUSED: Readonly<Record<string, Kernel>> = {
+  Normalise: {
+    operands: ["x"],
+    infer: ([x]) => [x!, { type: x!.type, shape: x!.shape.with(-1, 1) }],
+  },
+  LayerNorm: { operands: ["x", "weight", "bias"], infer: ([x]) => [x!] },
+  Gelu: { operands: ["x"], infer: ([x]) => [x!] },
+};
 
 /** The parts of a graph that patterns are matched against. */
 class Matcher {

@@ -129,16 +129,6 @@ const gather: Kernel = {
   },
 };
 
-/** Operations that only fusion makes; TensorFlow.js has no such kernels. */
-export const FUSED: Readonly<Record<string, Kernel>> = {
-  Normalise: {
-    operands: ["x"],
-    infer: ([x]) => [x!, { type: x!.type, shape: x!.shape.with(-1, 1) }],
-  },
-  LayerNorm: { operands: ["x", "weight", "bias"], infer: ([x]) => [x!] },
-  Gelu: unary,
-};
-
 /** Every kernel that can be compiled. */
 export const KERNELS: Readonly<Record<string, Kernel>> = {
   // Element-wise, two operands
@@ -163,6 +153,8 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
   Reciprocal: unary,
   Exp: unary,
   Log: unary,
+  Sin: unary,
+  Cos: unary,
   Erf: unary,
   Tanh: unary,
   Sigmoid: unary,

@@ -1,6 +1,7 @@
+import { FUSED } from "./fuse.ts";
 import type { Attribute, Graph, Value } from "./graph.ts";
 import { printNode } from "./graph.ts";
-import { FUSED, KERNELS, type Plain } from "./kernels.ts";
+import { KERNELS, type Plain } from "./kernels.ts";
 import { type Bindings, evaluate, type Length, samplePoints } from "./length.ts";
 
 function plain(attribute: Attribute, bindings: Bindings): Plain {

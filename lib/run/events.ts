@@ -15,6 +15,7 @@ export const EVENTS_FOLDER = "tensorboard";
 /** What TensorBoard shows of a step, in groups. */
 export const TAGS: readonly (readonly [tag: string, column: keyof MetricsLine])[] = [
   ["train/loss", "loss"],
+  ["train/regularizer", "regularizer"],
   ["schedule/lr", "lr"],
   ["schedule/weight_decay", "weight_decay"],
   ["schedule/ema_momentum", "ema_momentum"],
@@ -65,7 +66,9 @@ export class EventsFile implements Disposable {
 
   /** Adds one step. It reaches the operating system at once, so that TensorBoard sees it while the run goes on. */
   append(line: MetricsLine): void {
-    const values = Object.fromEntries(TAGS.map(([tag, column]) => [tag, line[column]]));
+    const values = Object.fromEntries(
+      TAGS.flatMap(([tag, column]) => line[column] === undefined ? [] : [[tag, line[column]]]),
+    );
     const file = this.#file ?? this.#open(line.step);
     writeAll(file, scalarsRecord(Date.now() / 1000, line.step, values));
   }

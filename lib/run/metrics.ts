@@ -7,6 +7,8 @@ export interface MetricsLine {
   /** Counted from 0. */
   readonly step: number;
   readonly loss: number;
+  /** The regularizer's term, without its weight; absent where there is none. */
+  readonly regularizer?: number;
   readonly lr: number;
   readonly weight_decay: number;
   readonly ema_momentum: number;
@@ -31,6 +33,7 @@ export function metricsLineOf(report: StepReport, batch: number): MetricsLine {
   return {
     step,
     loss: report.loss,
+    ...report.regularizer === undefined ? {} : { regularizer: report.regularizer },
     lr: hyper.learningRate,
     weight_decay: hyper.weightDecay,
     ema_momentum: hyper.emaMomentum,

@@ -6,6 +6,8 @@ export interface StepSigns {
   /** Deviation of the pooled targets over the batch, and their mean cosine. */
   readonly targetStd: number;
   readonly targetCosine: number;
+  /** The regularizer's term, without its weight, where there is one. */
+  readonly regularizer?: number;
 }
 
 /** Steps that a value is averaged over before it counts. */

@@ -10,6 +10,7 @@ import { nearest, suggestion } from "../nearest.ts";
 import { FIELDS } from "./fields.ts";
 import { checkGeometry } from "./geometry.ts";
 import { presetOf } from "./presets.ts";
+import { REGULARIZER_WEIGHTS } from "./regularizer.ts";
 import { DEFAULTS, initialDeviations, type PretrainConfig } from "./settings.ts";
 
 export * from "./settings.ts";
@@ -202,26 +203,34 @@ function presetLayer(name: string): Layer {
   return { origin: `preset ${name}`, values: presetOf(name) as Layer["values"] };
 }
 
-/** Initial deviations follow the sizes that the layers ask for. Values stated anywhere win. */
+/** The value that the last layer which has it gives. */
+function statedIn(layers: readonly Layer[], group: string, key: string): unknown {
+  return layers.map(({ values }) => values[group]?.[key]).findLast((value) => value !== undefined);
+}
+
+/** Initial deviations follow the sizes that the layers ask for. */
 function initialisationLayer(layers: readonly Layer[]): Layer {
-  const { width, patchSize } = Object.assign(
-    {},
-    DEFAULTS.model,
-    ...layers.map(({ values }) => values["model"]),
-  ) as PretrainConfig["model"];
-  return {
-    origin: "default",
-    values: { model: initialDeviations({ width, patchSize }) },
-  };
+  const sizes = {
+    width: statedIn(layers, "model", "width") ?? DEFAULTS.model.width,
+    patchSize: statedIn(layers, "model", "patchSize") ?? DEFAULTS.model.patchSize,
+  } as Pick<PretrainConfig["model"], "width" | "patchSize">;
+  return { origin: "default", values: { model: initialDeviations(sizes) } };
 }
 
 /** A mask strategy brings its own values, in the place of a preset's. Values stated beside it win. */
 function strategyLayer(layers: readonly Layer[]): Layer {
-  const stated = layers.map(({ values }) => values["masks"]?.["strategy"])
-    .findLast((value) => value !== undefined);
-  const strategy = (stated ?? DEFAULTS.masks.strategy) as keyof typeof STRATEGY_SETTINGS;
+  const stated = statedIn(layers, "masks", "strategy") ?? DEFAULTS.masks.strategy;
+  const strategy = stated as keyof typeof STRATEGY_SETTINGS;
   const { values } = STRATEGY_SETTINGS[strategy];
   return { origin: `strategy ${strategy}`, values: { masks: values } };
+}
+
+/** A regularizer brings its weight. Weights stated beside it win. */
+function regularizerLayer(layers: readonly Layer[]): Layer {
+  const name = statedIn(layers, "objective", "regularizer") as keyof typeof REGULARIZER_WEIGHTS;
+  const weight = REGULARIZER_WEIGHTS[name];
+  const objective = weight === undefined ? {} : { regularizerWeight: weight };
+  return { origin: `regularizer ${name}`, values: { objective } };
 }
 
 function merge(layers: readonly Layer[]): ResolvedConfig {
@@ -265,8 +274,15 @@ export function resolveConfig(sources: ConfigSources): ResolvedConfig {
   for (const layer of [...below, ...above]) checkLayer(layer);
   const defaults = { origin: "default", values: DEFAULTS as unknown as Layer["values"] };
   const stated = [...below, ...above];
-  const followed = initialisationLayer(stated);
-  const resolved = merge([defaults, followed, ...below, strategyLayer(stated), ...above]);
+  const resolved = merge([
+    defaults,
+    initialisationLayer(stated),
+    regularizerLayer(below),
+    ...below,
+    strategyLayer(stated),
+    regularizerLayer(above),
+    ...above,
+  ]);
   checkGeometry(resolved.config);
   return resolved;
 }

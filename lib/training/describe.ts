@@ -1,6 +1,7 @@
 import { gridOf } from "../model/config.ts";
 import { maskTokenBounds } from "../model/masks.ts";
 import { sizeOf } from "../tensor.ts";
+import type { StepSigns } from "./alarms.ts";
 import {
   imageSizeOf,
   modelConfigOf,
@@ -37,6 +38,18 @@ function statedValues({ config, origins }: ResolvedConfig): string[] {
 function perStep({ batch, accumulate }: PretrainConfig["run"]): string {
   const parts = accumulate > 1 ? ` in ${accumulate} parts of ${batch / accumulate}` : "";
   return `${batch} per step${parts}`;
+}
+
+/** `loss 0.1234`, and the term beside it. */
+export function describeStep(
+  { loss, regularizer }: Pick<StepSigns, "loss" | "regularizer">,
+  { objective }: PretrainConfig,
+): string {
+  const parts = [`loss ${loss.toFixed(4)}`];
+  if (regularizer !== undefined) {
+    parts.push(`${objective.regularizer} ${regularizer.toPrecision(3)}`);
+  }
+  return parts.join(", ");
 }
 
 /** What a run is going to do, in lines for a person: lengths, geometry, sizes, settings, oddities. */

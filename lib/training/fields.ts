@@ -135,6 +135,9 @@ export const FIELDS: {
     targets: choice("representations", "pixels"),
     targetMasking: choice("output", "input"),
     loss: choice("smoothL1", "l2"),
+    regularizer: choice("none", "vicreg", "sigreg"),
+    regularizerOn: choice("pooled", "tokens"),
+    regularizerWeight: number({ least: 0, most: 1e6 }),
   },
   optimizer: {
     beta1: number({ least: 0, below: 1 }),

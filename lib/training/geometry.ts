@@ -72,7 +72,14 @@ function checkSizes(config: PretrainConfig): void {
   }
 }
 
-function checkObjective({ objective: { targets, targetMasking } }: PretrainConfig): void {
+function checkObjective({ objective, run: { batch } }: PretrainConfig): void {
+  const { targets, targetMasking, regularizer } = objective;
+  if (regularizer !== "none" && batch < 2) {
+    refuse(
+      `objective.regularizer "${regularizer}" compares the images of a batch, wanted a run.batch of at least 2, ` +
+        `got ${batch}, raise it or set objective.regularizer to "none"`,
+    );
+  }
   if (targets !== "pixels" || targetMasking === "output") return;
   refuse(
     'objective.targetMasking "input" hides patches from the target encoder, but objective.targets "pixels" ' +

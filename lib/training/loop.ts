@@ -10,6 +10,7 @@ import { type Masks, sampleMasks } from "../model/masks.ts";
 import type { TensorRecord } from "../tensor.ts";
 import { AlarmWatch, type StepSigns } from "./alarms.ts";
 import { hyperOf, type StepHyper } from "./schedules.ts";
+import { regularizerOf } from "./regularizer.ts";
 import { modelConfigOf, type PretrainConfig, type RunPlan } from "./settings.ts";
 import type { StepConfig } from "./step.ts";
 import { unlessAborted, yieldToEvents } from "./stopping.ts";
@@ -64,6 +65,7 @@ export function stepConfigOf(config: PretrainConfig): StepConfig {
   return {
     model: modelConfigOf(config),
     objective: config.objective,
+    regularizer: regularizerOf(config.objective, config.run.seed),
     batch: config.run.batch,
     accumulate: config.run.accumulate,
     targetBlocks: config.masks.targetBlocks,
@@ -83,6 +85,13 @@ function collapsed(when: string, what: string): Failure {
     `Training failed ${when}: ${what}; checkpoints written before are untouched. Start again in another --out ` +
       "with a lower schedule.learningRate or a longer schedule.warmupSteps",
   );
+}
+
+/** @throws {Failure} `collapsed`: the loss, or the term beside it, is not a finite number */
+function expectNumbers({ step, loss, regularizer = 0 }: StepReport): void {
+  for (const [what, value] of [["loss", loss], ["regularizer", regularizer]] as const) {
+    if (!Number.isFinite(value)) throw collapsed(`at step ${step}`, `the ${what} is ${value}`);
+  }
 }
 
 /** A state with a value that is not a number must not replace a good checkpoint. @param done steps done */
@@ -150,9 +159,7 @@ export async function train(parts: LoopParts): Promise<LoopEnd> {
     const ran = await runStep(parts, { step: done, masks }).catch(ignoreReasonOf(signal));
     if (ran === undefined) break;
     const { report, nextMasks } = ran;
-    if (!Number.isFinite(report.loss)) {
-      throw collapsed(`at step ${done}`, `the loss is ${report.loss}`);
-    }
+    expectNumbers(report);
     parts.onStep(report);
     for (const text of alarms.check(report)) parts.warn(text);
     loss = report.loss;

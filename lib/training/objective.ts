@@ -138,21 +138,28 @@ export function targetsOf(
   return { rows, pooled };
 }
 
+/** What the encoder makes of the visible patches, rows [B Kc, D]. */
+export function encodeContext(
+  { images, contextTokens }: Pick<StepBatch, "images" | "contextTokens">,
+  parameters: Parameters,
+  { encoder }: Pick<ModelConfig, "encoder">,
+): tf.Tensor {
+  return encodeTokens({ images, tokens: contextTokens }, parameters, encoder);
+}
+
 /**
  * Context representations and the prediction of the masked blocks from them.
  *
  * @returns `context` rows [B Kc, D] and `predictions` rows [M B Kt, T]
  */
 export function predictTargets(
-  { images, contextTokens, targetTokens }: StepBatch,
-  { encoder: parameters, predictor: predictorParameters }: Pick<Networks, "encoder" | "predictor">,
-  { encoder, predictor }: ModelConfig,
+  batch: StepBatch,
+  { encoder, predictor: parameters }: Pick<Networks, "encoder" | "predictor">,
+  model: ModelConfig,
 ): { readonly context: tf.Tensor; readonly predictions: tf.Tensor } {
-  const context = encodeTokens({ images, tokens: contextTokens }, parameters, encoder);
-  const predictions = predict(context, { context: contextTokens, targets: targetTokens }, {
-    parameters: predictorParameters,
-    predictor,
-  });
+  const context = encodeContext(batch, encoder, model);
+  const tokens = { context: batch.contextTokens, targets: batch.targetTokens };
+  const predictions = predict(context, tokens, { parameters, predictor: model.predictor });
   return { context, predictions };
 }
 

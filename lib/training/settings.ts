@@ -4,6 +4,7 @@ import { ENCODER_SIZES } from "../model/presets.ts";
 import type { MaskConfig } from "../model/masks/types.ts";
 import { MOST } from "./limits.ts";
 import type { ObjectiveConfig } from "./objective.ts";
+import { REGULARIZER_WEIGHTS, type RegularizerSettings } from "./regularizer.ts";
 
 /** Images and how they are cropped (method.md section 5.6). */
 export interface DataConfig {
@@ -46,6 +47,9 @@ export interface ModelSettings {
   readonly predictorDepth: number;
   readonly predictorHeads: number;
 }
+
+/** What is predicted, how far off counts as what, and a term against collapse. */
+export interface ObjectiveSettings extends ObjectiveConfig, RegularizerSettings {}
 
 /** AdamW constants. */
 export interface OptimizerConfig {
@@ -101,7 +105,7 @@ export interface PretrainConfig {
   readonly data: DataConfig;
   readonly model: ModelSettings;
   readonly masks: MaskConfig;
-  readonly objective: ObjectiveConfig;
+  readonly objective: ObjectiveSettings;
   readonly optimizer: OptimizerConfig;
   readonly schedule: ScheduleConfig;
   readonly run: RunConfig;
@@ -159,7 +163,14 @@ export const DEFAULTS: PretrainConfig = {
     minKeep: 10,
     contextKeepFraction: 1,
   },
-  objective: { targets: "representations", targetMasking: "output", loss: "smoothL1" },
+  objective: {
+    targets: "representations",
+    targetMasking: "output",
+    loss: "smoothL1",
+    regularizer: "none",
+    regularizerOn: "pooled",
+    regularizerWeight: REGULARIZER_WEIGHTS.none,
+  },
   optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
   schedule: {
     epochs: 300,

@@ -18,6 +18,7 @@ import {
   type StepBatch,
   targetsOf,
 } from "./objective.ts";
+import { type Regularizer, samplesOf, withSlope } from "./regularizer.ts";
 import type { StepHyper } from "./schedules.ts";
 import { stateShapes, tableShapes, trainedShapes, updatedShapes } from "./state.ts";
 
@@ -25,6 +26,8 @@ import { stateShapes, tableShapes, trainedShapes, updatedShapes } from "./state.
 export interface StepConfig {
   readonly model: ModelConfig;
   readonly objective: ObjectiveConfig;
+  /** A term beside the loss. @default none */
+  readonly regularizer?: Regularizer | undefined;
   /** Images per step, B. */
   readonly batch: number;
   /** Parts of equal size that a batch is worked through in, one after the other; divides `batch`. */
@@ -51,13 +54,14 @@ const HYPER: Readonly<Record<string, TensorSpec>> = {
   ema_rest: SCALAR,
 };
 
-function specsOf(shapes: ShapeTable): Record<string, TensorSpec> {
+export function specsOf(shapes: ShapeTable): Record<string, TensorSpec> {
   return Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => [name, { dtype: "float32", shape }]),
   );
 }
 
-function batchSpecs({ model, targetBlocks }: StepConfig, images: number) {
+/** What {@link batchFeeds} gives. */
+export function batchSpecs({ model, targetBlocks }: StepConfig, images: number) {
   const [height, width] = model.encoder.imageSize;
   return {
     images: { dtype: "float32", shape: [images, 3, height, width] },
@@ -83,13 +87,27 @@ export interface LossAndGradients {
   readonly pooled: tf.Tensor;
 }
 
-/** Forward and backward pass of one batch; `state` holds `encoder.*`, `predictor.*` and `target_encoder.*`. */
+/** The samples of so many images that a regularizer sees, and their slope. */
+export function samplesSpec(
+  { model: { encoder: { width } } }: Pick<StepConfig, "model">,
+  { images, on }: { readonly images: number; readonly on: Regularizer["on"] },
+): TensorSpec {
+  return {
+    dtype: "float32",
+    shape: on === "pooled" ? [images, width] : [images, "context", width],
+  };
+}
+
+/**
+ * Forward and backward pass of one batch; `state` holds `encoder.*`, `predictor.*` and `target_encoder.*`, and with a
+ * regularizer `slope`, of its term for every sample.
+ */
 export function lossAndGradients(
   batch: StepBatch,
   state: Tensors,
-  config: { readonly model: ModelConfig; readonly objective: ObjectiveConfig },
+  config: Pick<StepConfig, "model" | "objective" | "regularizer">,
 ): LossAndGradients {
-  const { model, objective } = config;
+  const { model, objective, regularizer } = config;
   const targets = targetsOf(batch, under("target_encoder.", state), config);
   const names = Object.keys(trainedShapes(model));
   function lossOf(...trained: tf.Tensor[]): tf.Scalar {
@@ -101,8 +119,11 @@ export function lossAndGradients(
       encoder: under("encoder.", tensors),
       predictor: under("predictor.", tensors),
     };
-    const { predictions } = predictTargets(batch, networks, model);
-    return lossBetween(predictions, targets.rows, objective);
+    const { context, predictions } = predictTargets(batch, networks, model);
+    const loss = lossBetween(predictions, targets.rows, objective);
+    if (regularizer === undefined) return loss;
+    const samples = samplesOf(context, { batch: batch.images.shape[0]!, on: regularizer.on });
+    return withSlope(loss, samples, state["slope"]!);
   }
   const { value, grads } = tf.valueAndGrads(lossOf)(names.map((name) => state[name]!));
   return {
@@ -173,15 +194,19 @@ export function nameInLane(lane: number): (name: string) => string {
  * for the others. Results besides the gradients: `loss` of the part, and `pooled_targets` [b T] for the update.
  */
 export function gradientProgram(config: LanedStep): Program {
-  const { model, batch, accumulate, lanes } = config;
+  const { model, regularizer, batch, accumulate, lanes } = config;
   const networks = networkShapes(model), sums = gradientShapes(model);
+  const images = batch / accumulate / lanes;
   return {
     name: "gradients",
     carried: Object.keys(sums),
     parameters: Object.keys(networks),
     inputs: {
-      ...batchSpecs(config, batch / accumulate / lanes),
+      ...batchSpecs(config, images),
       ...accumulate > 1 ? { carry: SCALAR } : {},
+      ...regularizer === undefined
+        ? {}
+        : { slope: samplesSpec(config, { images, on: regularizer.on }) },
       ...specsOf(networks),
       ...specsOf(sums),
     },

@@ -23,3 +23,10 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal)
     signal.removeEventListener("abort", onAbort);
   }
 }
+
+/** Lets events in between two parts of a work. @throws the signal's reason once it is aborted */
+export async function throwIfStopped(signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return;
+  await yieldToEvents();
+  signal.throwIfAborted();
+}

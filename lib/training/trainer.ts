@@ -1,6 +1,7 @@
 import type { Executable, Need, Runtime } from "../compile/program.ts";
 import { type Masks, masksOfImages } from "../model/masks.ts";
 import { floatTensor, type TensorRecord } from "../tensor.ts";
+import { type BatchTerm, Regularizing, slopeOfImages } from "./regularizing.ts";
 import type { StepHyper } from "./schedules.ts";
 import { stateShapes } from "./state.ts";
 import {
@@ -13,7 +14,7 @@ import {
   type StepConfig,
   updateProgram,
 } from "./step.ts";
-import { yieldToEvents } from "./stopping.ts";
+import { throwIfStopped } from "./stopping.ts";
 
 /** What a step works on. */
 export interface StepInput {
@@ -33,6 +34,8 @@ export interface StepResult {
   /** See `targetMonitors`. */
   readonly targetStd: number;
   readonly targetCosine: number;
+  /** The regularizer's term, without its weight, where there is one. */
+  readonly regularizer?: number;
 }
 
 /** What a part of a batch tells. */
@@ -40,6 +43,19 @@ interface PartResult {
   readonly loss: number;
   /** [b T] */
   readonly pooled: Float32Array;
+}
+
+/** A part of a batch: which one after the other, and which at the same time. */
+interface Part {
+  readonly round: number;
+  readonly lane: number;
+}
+
+/** The programs of a step. */
+interface StepPrograms {
+  readonly lanes: readonly Executable[];
+  readonly regularizing: Regularizing | undefined;
+  readonly update: Executable;
 }
 
 function scalarOf(results: TensorRecord, name: string): number {
@@ -65,14 +81,13 @@ export function lanesOf(threads: number, images: number): number {
 export class Trainer implements Disposable {
   readonly #config: LanedStep;
   readonly #lanes: readonly Executable[];
+  readonly #regularizing: Regularizing | undefined;
   readonly #update: Executable;
 
-  private constructor(
-    config: LanedStep,
-    { lanes, update }: { readonly lanes: readonly Executable[]; readonly update: Executable },
-  ) {
+  private constructor(config: LanedStep, { lanes, regularizing, update }: StepPrograms) {
     this.#config = config;
     this.#lanes = lanes;
+    this.#regularizing = regularizing;
     this.#update = update;
     for (const executable of lanes) {
       const zeros = Object.entries(gradientShapes(config.model))
@@ -93,7 +108,8 @@ export class Trainer implements Disposable {
       const sharing = { sharing: update, sharedName: nameInLane(lane) };
       executables.push(await runtime.prepare(program, { ...sharing, threads }));
     }
-    return new Trainer(whole, { lanes: executables, update });
+    const regularizing = await Regularizing.create(runtime, whole, { sharing: update, threads });
+    return new Trainer(whole, { lanes: executables, regularizing, update });
   }
 
   /** How many parts of a batch are worked through at the same time. */
@@ -111,10 +127,10 @@ export class Trainer implements Disposable {
     if (update === undefined) return undefined;
     // The update works on one tensor after the other: next to nothing beside the lanes.
     let { programBytes } = update, workBytes = 0;
-    for (const lane of this.#lanes) {
-      const need = lane.reserve(longest)!;
-      programBytes += need.programBytes;
-      workBytes += need.workBytes;
+    const others = this.#regularizing?.reserve(longest.context) ?? [];
+    for (const need of [...this.#lanes.map((lane) => lane.reserve(longest)), ...others]) {
+      programBytes += need!.programBytes;
+      workBytes += need!.workBytes;
     }
     return { programBytes, workBytes };
   }
@@ -130,18 +146,19 @@ export class Trainer implements Disposable {
    *
    * @throws the signal's reason when the step was dropped
    */
-  async step({ images, masks, hyper, step, signal }: StepInput): Promise<StepResult> {
-    const config = this.#config;
+  async step(input: StepInput): Promise<StepResult> {
+    const { hyper, step, signal } = input, config = this.#config;
     const { batch, accumulate, model: { predictor: { outputWidth } } } = config;
+    const term = await this.#regularizing?.run((part) => this.#feedsOf(input, part), {
+      step,
+      signal,
+    });
     const pooled = floatTensor([batch, outputWidth]);
     let loss = 0, filled = 0;
     for (let round = 0; round < accumulate; round++) {
-      if (round > 0 && signal !== undefined) {
-        await yieldToEvents();
-        signal.throwIfAborted();
-      }
+      if (round > 0) await throwIfStopped(signal);
       const parts = await Promise.all(
-        this.#lanes.map((_, lane) => this.#runPart({ images, masks, round, lane })),
+        this.#lanes.map((_, lane) => this.#runPart(input, { round, lane }, term)),
       );
       for (const part of parts) {
         loss += part.loss / (accumulate * parts.length);
@@ -157,27 +174,34 @@ export class Trainer implements Disposable {
       loss,
       targetStd: scalarOf(results, "target_std"),
       targetCosine: scalarOf(results, "target_cosine"),
+      ...term === undefined ? {} : { regularizer: term.value },
     };
   }
 
-  async #runPart(
-    { images, masks, round, lane }: Pick<StepInput, "images" | "masks"> & {
-      readonly round: number;
-      readonly lane: number;
-    },
-  ): Promise<PartResult> {
-    const config = this.#config;
-    const { batch, accumulate, lanes, targetBlocks } = config;
+  /** Which images of a batch a part has. */
+  #imagesOf({ round, lane }: Part): { readonly first: number; readonly count: number } {
+    const { batch, accumulate, lanes } = this.#config;
     const count = batch / accumulate / lanes;
-    const first = (round * lanes + lane) * count;
+    return { first: (round * lanes + lane) * count, count };
+  }
+
+  /** Images and masks of a part of a batch. */
+  #feedsOf({ images, masks }: Pick<StepInput, "images" | "masks">, part: Part): TensorRecord {
+    const { first, count } = this.#imagesOf(part);
+    const { batch, targetBlocks } = this.#config;
     const imageLength = images.length / batch;
-    const results = await this.#lanes[lane]!.run({
-      ...batchFeeds(
-        images.subarray(first * imageLength, (first + count) * imageLength),
-        masksOfImages(masks, { first, count, blocks: targetBlocks }),
-        config,
-      ),
-      ...accumulate > 1 ? { carry: scalar(round === 0 ? 0 : 1) } : {},
+    return batchFeeds(
+      images.subarray(first * imageLength, (first + count) * imageLength),
+      masksOfImages(masks, { first, count, blocks: targetBlocks }),
+      this.#config,
+    );
+  }
+
+  async #runPart(input: StepInput, part: Part, term: BatchTerm | undefined): Promise<PartResult> {
+    const results = await this.#lanes[part.lane]!.run({
+      ...this.#feedsOf(input, part),
+      ...this.#config.accumulate > 1 ? { carry: scalar(part.round === 0 ? 0 : 1) } : {},
+      ...term === undefined ? {} : { slope: slopeOfImages(term.slope, this.#imagesOf(part)) },
     });
     const pooled = results["pooled_targets"]!.data as Float32Array;
     return { loss: scalarOf(results, "loss"), pooled };
@@ -189,6 +213,7 @@ export class Trainer implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#regularizing?.[Symbol.dispose]();
     for (const executable of [...this.#lanes, this.#update]) executable.dispose();
   }
 }

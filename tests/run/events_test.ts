@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EventsFile, TAGS } from "../../lib/run/events.ts";
+import type { MetricsLine } from "../../lib/run/mod.ts";
 import { withFolder } from "../folder.ts";
 import { lineOf } from "./small_run.ts";
 
-const LINE = { ...lineOf(0), loss: 0.5 };
+/** With every column that there is. */
+const LINE: Required<MetricsLine> = { ...lineOf(0), loss: 0.5, regularizer: 1.5 };
 
 async function namesIn(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();
@@ -40,6 +42,16 @@ Deno.test("EventsFile makes a file with its first step, and every step is there 
     assert.equal((await recordsIn(file)).length, 4);
     const text = new TextDecoder().decode(await Deno.readFile(file));
     for (const [tag] of TAGS) assert.equal(text.split(tag).length - 1, 2, tag);
+  });
+});
+
+Deno.test("EventsFile leaves out what a line does not have", async () => {
+  await withFolder(async (run) => {
+    using events = new EventsFile(run);
+    events.append(lineOf(0));
+    const [name] = await namesIn(events.path);
+    const text = await Deno.readTextFile(join(events.path, name!));
+    assert.ok(text.includes("train/loss") && !text.includes("train/regularizer"));
   });
 });
 

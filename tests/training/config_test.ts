@@ -12,6 +12,7 @@ import {
   resolveConfig,
 } from "../../lib/training/config.ts";
 import { FIELDS } from "../../lib/training/fields.ts";
+import { hyperOf } from "../../lib/training/schedules.ts";
 
 function assertRefused(sources: ConfigSources, message: string): void {
   assert.throws(() => resolveConfig(sources), (error) => {
@@ -283,6 +284,11 @@ Deno.test("resolveConfig() refuses sizes that do not fit, before anything is bui
       'objective.targets "pixels" takes nothing from it, leave one of the two out',
   );
   assertRefused(
+    { sets: ["objective.regularizer=vicreg"], flags: { batch: 1 } },
+    `${text}objective.regularizer "vicreg" compares the images of a batch, wanted a run.batch of ` +
+      'at least 2, got 1, raise it or set objective.regularizer to "none"',
+  );
+  assertRefused(
     { flags: { batch: 48, accumulate: 5 } },
     "Cannot part the batch: run.batch 48 is no multiple of run.accumulate 5, " +
       "set --accumulate to 4 or 6",
@@ -392,6 +398,32 @@ Deno.test("resolveConfig() takes the values of a mask strategy, above a preset a
     "Cannot place the masks: masks.strategy random wants masks.targetBlocks 1, got 2, leave it " +
       "out or choose another strategy",
   );
+});
+
+Deno.test("resolveConfig() gives a regularizer its weight, below what is stated", () => {
+  const weightOf = (sources: ConfigSources) => {
+    const { config, origins } = resolveConfig(sources);
+    const { regularizer, regularizerOn, regularizerWeight } = config.objective;
+    const stated = [regularizer, regularizerOn, regularizerWeight];
+    return [...stated, origins["objective.regularizerWeight"]];
+  };
+  assert.deepEqual(weightOf({}), ["none", "pooled", 0, "default"]);
+  const vicreg = "objective.regularizer=vicreg", sigreg = "objective.regularizer=sigreg";
+  assert.deepEqual(weightOf({ sets: [vicreg] }), ["vicreg", "pooled", 1, "regularizer vicreg"]);
+  assert.deepEqual(
+    weightOf({ sets: [sigreg, "objective.regularizerOn=tokens"] }),
+    ["sigreg", "tokens", 0.05, "regularizer sigreg"],
+  );
+  assert.deepEqual(
+    weightOf({ ...file({ objective: { regularizerWeight: 0.3 } }), sets: [vicreg] }),
+    ["vicreg", "pooled", 0.3, "config small.json"],
+  );
+});
+
+Deno.test("resolveConfig() takes a target encoder without momentum", () => {
+  const { config } = resolveConfig({ sets: ["schedule.emaStart=0", "schedule.emaEnd=0"] });
+  const plan = planRun(config, 10);
+  for (const step of [0, 1, 1000]) assert.equal(hyperOf(config, { plan, step }).emaMomentum, 0);
 });
 
 Deno.test("FIELDS accepts every default and every preset", () => {

@@ -18,9 +18,10 @@ interface Story {
 
 /** Trains with a trainer that counts its steps; `resultOf` makes up the loss and the target deviation. */
 async function trainCounting(
-  { resultOf = () => [0.4, 0.5], stateOf = (count) => count, ...changes }:
+  { resultOf = () => [0.4, 0.5], regularizerOf, stateOf = (count) => count, ...changes }:
     & {
       resultOf?: (step: number) => readonly [loss: number, std: number];
+      regularizerOf?: (step: number) => number;
       stateOf?: (count: number) => number;
       signal?: AbortSignal;
       onStep?: (report: StepReport) => void;
@@ -33,8 +34,10 @@ async function trainCounting(
   const trainer: LoopParts["trainer"] = {
     step(input) {
       story.inputs.push(input);
-      const [loss, targetStd] = resultOf(count++);
-      return Promise.resolve({ loss, targetStd, targetCosine: 0.25 });
+      const [loss, targetStd] = resultOf(count);
+      const term = regularizerOf === undefined ? {} : { regularizer: regularizerOf(count) };
+      count++;
+      return Promise.resolve({ loss, targetStd, targetCosine: 0.25, ...term });
     },
     read: () => Promise.resolve({ "encoder.w": floatTensor([1], Float32Array.of(stateOf(count))) }),
   };
@@ -102,6 +105,18 @@ Deno.test("train() does nothing when the signal came before the first step", asy
   const { reports, checkpoints, end } = await trainCounting({ signal: AbortSignal.abort() });
   assert.deepEqual([reports, checkpoints], [[], []]);
   assert.deepEqual(end, { step: 0, loss: undefined });
+});
+
+Deno.test("train() stops at a term that is no number, as at a loss", async () => {
+  const { checkpoints, reports, error } = await trainCounting({
+    regularizerOf: (step) => step === 6 ? Infinity : 0.5,
+  });
+  assert.deepEqual([checkpoints, reports.length], [[[4, 4]], 6]);
+  assert.equal(reports[0]!.regularizer, 0.5);
+  assert.match(
+    (error as Error).message,
+    /^Training failed at step 6: the regularizer is Infinity; checkpoints written before are untouched\./,
+  );
 });
 
 Deno.test("train() stops at a loss that is no number and saves nothing more", async () => {

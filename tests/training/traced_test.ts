@@ -2,55 +2,14 @@
 
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import { sampleMasks } from "../../lib/model/masks.ts";
-import type { ModelConfig } from "../../lib/model/config.ts";
-import { RandomStream } from "../../lib/random/mod.ts";
 import type { ObjectiveConfig } from "../../lib/training/objective.ts";
-import { initialState } from "../../lib/training/state.ts";
-import type { StepConfig } from "../../lib/training/step.ts";
-import { type StepInput, Trainer } from "../../lib/training/trainer.ts";
+import { Trainer } from "../../lib/training/trainer.ts";
 import type { TensorRecord } from "../../lib/tensor.ts";
 import { relativeError } from "../compare.ts";
 import { runtimesNamed, testOn, type Tried, WIDTHS } from "../runtimes.ts";
+import { CONFIG, inputOfStep, MODEL, startOf } from "./small_step.ts";
 
 const [CPU, ONNX] = runtimesNamed("cpu", "onnx") as [Tried, Tried];
-
-const MODEL: ModelConfig = {
-  encoder: { imageSize: [32, 24], patchSize: 4, width: 32, depth: 2, heads: 2, mlpWidth: 128 },
-  predictor: { width: 16, outputWidth: 32, depth: 2, heads: 2, mlpWidth: 64 },
-};
-const BATCH = 4, BLOCKS = 3;
-const CONFIG: StepConfig = {
-  model: MODEL,
-  objective: { targets: "representations", targetMasking: "output", loss: "smoothL1" },
-  batch: BATCH,
-  accumulate: 1,
-  targetBlocks: BLOCKS,
-  optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
-};
-const MASKS = {
-  strategy: "multiblock",
-  sampler: "full",
-  targetBlocks: BLOCKS,
-  targetScale: [0.1, 0.3],
-  targetAspect: [0.75, 1.5],
-  contextScale: [0.85, 1],
-  minKeep: 3,
-  contextKeepFraction: 1,
-} as const;
-
-function inputOfStep(step: number): StepInput {
-  const random = new RandomStream({ seed: 7, purpose: "test images", step });
-  const images = Float32Array.from({ length: BATCH * 3 * 32 * 24 }, () => random.normal());
-  const masks = sampleMasks(MASKS, [8, 6], { seed: 7, step, batch: BATCH });
-  const hyper = { learningRate: 1e-3, weightDecay: 0.04 + 0.01 * step, emaMomentum: 0.99 };
-  return { images, masks, hyper, step };
-}
-
-/** Larger weights than a real start, so that every term of every gradient matters. */
-function startOf({ model }: StepConfig): TensorRecord {
-  return initialState(model, { seed: 3, initStd: 0.2, patchEmbedStd: 0.2 });
-}
 
 interface Ran {
   readonly losses: readonly number[];

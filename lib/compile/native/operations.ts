@@ -38,6 +38,8 @@ export const ELEMENTWISE: Readonly<Record<string, Expression>> = {
   Reciprocal: ([x]) => `1.0f / ${x}`,
   Exp: call("exp_of"),
   Log: call("logf"),
+  Sin: call("sin_of"),
+  Cos: call("cos_of"),
   Erf: call("erf_of"),
   Tanh: call("tanhf"),
   Sigmoid: ([x]) => `1.0f / (1.0f + exp_of(-(${x})))`,

@@ -125,6 +125,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   Reciprocal: direct("Reciprocal"),
   Exp: direct("Exp"),
   Log: direct("Log"),
+  Sin: direct("Sin"),
+  Cos: direct("Cos"),
   Erf: direct("Erf"),
   Tanh: direct("Tanh"),
   Sigmoid: direct("Sigmoid"),
