@@ -1,8 +1,9 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure, messageOf } from "../failure.ts";
+import { BLOCK_BYTES, readHeader } from "../formats/tar.ts";
 import type { LabelColumn, Manifest, ShardFile } from "./manifest.ts";
-import { parseSampleRecord } from "./sample_record.ts";
+import { parseSampleRecord, type SampleRecord } from "./sample_record.ts";
 
 /** One image with what is known about it. */
 export interface Sample {
@@ -27,6 +28,39 @@ export interface ShardSplit extends AsyncDisposable {
 
 /** Open files are kept, but a data set may have more shards than a process may have open files. */
 const OPEN_FILES = 64;
+
+/** A member whose header lies before it. @throws {Error} another one, or none, is there */
+function memberOf(bytes: Uint8Array, length: number) {
+  const header = readHeader(bytes.subarray(0, BLOCK_BYTES));
+  if (header === undefined) throw new Error("no member begins at its place in the manifest");
+  if (header.length !== length) {
+    throw new Error(`"${header.name}" has ${header.length} bytes, the manifest says ${length}`);
+  }
+  return { name: header.name, data: bytes.subarray(BLOCK_BYTES, BLOCK_BYTES + length) };
+}
+
+/** The image of a sample, whose name but for its extension is the key. @throws {Error} as {@link memberOf} */
+function imageOf(bytes: Uint8Array, length: number) {
+  const { name, data } = memberOf(bytes, length);
+  const dot = name.lastIndexOf("."), key = name.slice(0, dot);
+  if (["json", "cls"].includes(name.slice(dot + 1))) throw new Error(`"${name}" is not an image`);
+  return { key, data };
+}
+
+/** The record of the sample of this key. @throws {Error} it is damaged, or says another key */
+function recordOf(
+  bytes: Uint8Array,
+  { key, columns }: { readonly key: string; readonly columns: readonly LabelColumn[] },
+): SampleRecord {
+  let record: SampleRecord;
+  try {
+    record = parseSampleRecord(bytes, columns);
+  } catch (error) {
+    throw new Error(`its .json member is damaged (${messageOf(error)})`, { cause: error });
+  }
+  if (record.key === key) return record;
+  throw new Error(`its .json member is that of "${record.key}", wanted "${key}"`);
+}
 
 /** Reads the samples of a split by their places in the tar files. */
 export class SplitReader implements ShardSplit {
@@ -83,32 +117,25 @@ export class SplitReader implements ShardSplit {
     }
   }
 
-  async #read(
-    shard: number,
-    places: readonly (readonly [start: number, length: number])[],
-  ): Promise<Uint8Array[]> {
-    const { file } = this.#shards[shard]!;
+  /** Bytes of the tar file of a shard. */
+  async #read(shard: number, start: number, length: number): Promise<Uint8Array> {
     this.#reading.set(shard, (this.#reading.get(shard) ?? 0) + 1);
     try {
       const handle = await this.#handle(shard);
-      return await Promise.all(places.map(async ([start, length]) => {
-        const bytes = new Uint8Array(length);
-        const { bytesRead } = await handle.read(bytes, 0, length, start);
-        if (bytesRead === length) return bytes;
-        throw new Failure(
-          "data",
-          `Cannot read "${join(this.#directory, file)}": wanted ${length} bytes at ${start}, ` +
-            `got ${bytesRead}, the file is cut short, run shard again`,
-        );
-      }));
+      const bytes = new Uint8Array(length);
+      const { bytesRead } = await handle.read(bytes, 0, length, start);
+      if (bytesRead === length) return bytes;
+      throw new Failure(
+        "data",
+        `Cannot read "${this.#path(shard)}": wanted ${length} bytes at ${start}, ` +
+          `got ${bytesRead}, the file is cut short, run shard again`,
+      );
     } catch (error) {
       if (error instanceof Failure) throw error;
       this.#handles.delete(shard);
-      throw new Failure(
-        "data",
-        `Cannot read "${join(this.#directory, file)}": ${messageOf(error)}`,
-        { cause: error },
-      );
+      throw new Failure("data", `Cannot read "${this.#path(shard)}": ${messageOf(error)}`, {
+        cause: error,
+      });
     } finally {
       const readers = this.#reading.get(shard)! - 1;
       if (readers > 0) this.#reading.set(shard, readers);
@@ -117,26 +144,46 @@ export class SplitReader implements ShardSplit {
     }
   }
 
+  #path(shard: number): string {
+    return join(this.#directory, this.#shards[shard]!.file);
+  }
+
+  /** The failure of a sample whose members are not what manifest or record say. */
+  #misfit(index: number, { shard, reason }: { shard: number; reason: unknown }): Failure {
+    return new Failure(
+      "data",
+      `Cannot read sample ${index} of "${this.#path(shard)}": ${
+        messageOf(reason)
+      }, run shard again`,
+      { cause: reason },
+    );
+  }
+
   async readImage(index: number): Promise<Uint8Array> {
     const { shard, row } = this.#locate(index);
     const [start, length] = this.#shards[shard]!.offsets[row]!;
-    const [image] = await this.#read(shard, [[start, length]]);
-    return image!;
+    const bytes = await this.#read(shard, start - BLOCK_BYTES, BLOCK_BYTES + length);
+    try {
+      return imageOf(bytes, length).data;
+    } catch (reason) {
+      throw this.#misfit(index, { shard, reason });
+    }
   }
 
   async readSample(index: number): Promise<Sample> {
     const { shard, row } = this.#locate(index);
     const [start, length, jsonStart, jsonLength] = this.#shards[shard]!.offsets[row]!;
-    const [image, json] = await this.#read(shard, [[start, length], [jsonStart, jsonLength]]);
+    const first = start - BLOCK_BYTES, end = jsonStart + jsonLength;
+    const bytes = await this.#read(shard, first, end - first);
     try {
-      return { ...parseSampleRecord(json!, this.#columns), image: image! };
-    } catch (error) {
-      throw new Failure(
-        "data",
-        `Cannot read sample ${index} of "${join(this.#directory, this.#shards[shard]!.file)}": ` +
-          `its .json member is damaged (${messageOf(error)}), run shard again`,
-        { cause: error },
-      );
+      const { key, data: image } = imageOf(bytes, length);
+      const json = memberOf(bytes.subarray(jsonStart - BLOCK_BYTES - first), jsonLength);
+      if (json.name !== `${key}.json`) {
+        throw new Error(`its record is "${json.name}", wanted "${key}.json"`);
+      }
+      return { ...recordOf(json.data, { key, columns: this.#columns }), image };
+    } catch (reason) {
+      throw this.#misfit(index, { shard, reason });
     }
   }
 
