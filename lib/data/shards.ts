@@ -1,7 +1,7 @@
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { expectUnchanged } from "../artifact/mod.ts";
-import { Failure, messageOf } from "../failure.ts";
-import { expectPlain, sha256, sha256File, systemCode, systemReason } from "../files/mod.ts";
+import { Failure } from "../failure.ts";
+import { readSmallFile, sha256, sha256File } from "../files/mod.ts";
 import { suggestion } from "../nearest.ts";
 import { type Manifest, MANIFEST_FILE, parseManifest, type ShardFile } from "./manifest.ts";
 import { type ShardSplit, SplitReader } from "./shard_split.ts";
@@ -20,27 +20,6 @@ export interface Shards {
 
 /** A larger one is none: JavaScript could not hold its text. */
 const LARGEST_MANIFEST_BYTES = 500e6;
-
-async function readManifestBytes(directory: string): Promise<Uint8Array> {
-  const path = join(directory, MANIFEST_FILE);
-  try {
-    const { size } = await expectPlain(path);
-    if (size <= LARGEST_MANIFEST_BYTES) return await Deno.readFile(path);
-    throw new Failure(
-      "data",
-      `Cannot read the manifest "${path}": it has ${size} bytes, wanted at most ` +
-        `${LARGEST_MANIFEST_BYTES}, run shard again`,
-    );
-  } catch (error) {
-    if (error instanceof Failure) throw error;
-    const reason = ["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")
-      ? `"${path}" does not exist, give the folder that the shard stage has written`
-      : `"${path}" is not readable (${systemReason(resolve(path), error) ?? messageOf(error)})`;
-    throw new Failure("missing", `Cannot open the shards "${directory}": ${reason}`, {
-      cause: error,
-    });
-  }
-}
 
 async function expectSize(directory: string, { file, bytes }: ShardFile): Promise<void> {
   const path = join(directory, file);
@@ -67,9 +46,14 @@ async function expectSize(directory: string, { file, bytes }: ShardFile): Promis
  * says, or a wrong length
  */
 export async function openShards(directory: string): Promise<Shards> {
-  const bytes = await readManifestBytes(directory);
-  const path = join(directory, MANIFEST_FILE), manifestSha256 = sha256(bytes);
-  await expectUnchanged({ path, sha256: manifestSha256 }, `open the shards "${directory}"`);
+  const path = join(directory, MANIFEST_FILE), action = `open the shards "${directory}"`;
+  const bytes = await readSmallFile(path, {
+    action,
+    advice: "give the folder that the shard stage has written",
+    largestBytes: LARGEST_MANIFEST_BYTES,
+  });
+  const manifestSha256 = sha256(bytes);
+  await expectUnchanged({ path, sha256: manifestSha256 }, action);
   const manifest = parseManifest(bytes, path);
   for (const { shards } of Object.values(manifest.splits)) {
     for (const shard of shards) await expectSize(directory, shard);
