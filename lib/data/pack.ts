@@ -12,6 +12,7 @@ import type { Channels, SplitManifest } from "./manifest.ts";
 import { mapInOrder } from "./ordered.ts";
 import { sampleKeys } from "./sample_keys.ts";
 import { ShardWriter } from "./shard_writer.ts";
+import { expectWholePicture } from "./silent_damage.ts";
 
 /** How images become shards. */
 export interface PackOptions {
@@ -99,6 +100,7 @@ async function checkImage(
   const original = await readImageFile(join(root, path));
   onRead?.(path, original);
   const { stored, moments } = await useImage(original, async (image) => {
+    await expectWholePicture(original, sniffFormat(original)!);
     const moments = channelMoments(image), stored = await storedImage(image, original, options);
     freeData(image);
     return { moments, stored };
