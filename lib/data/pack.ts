@@ -7,6 +7,7 @@ import { encodeShorterSide, freeData, isShrunk, type RgbImage, useImage } from "
 import { DECODE_BYTES } from "./decode_budget.ts";
 import { sniffFormat } from "./image_format.ts";
 import { type BadFile, compareText } from "./images.ts";
+import { expectLasting } from "./images/passing_error.ts";
 import type { Labels } from "./labels.ts";
 import type { Channels, SplitManifest } from "./manifest.ts";
 import { mapInOrder } from "./ordered.ts";
@@ -122,9 +123,10 @@ async function checkImage(
   return { members, moments };
 }
 
-/** Why a file is left out; an error that is not about the file is a bug and is thrown on. */
-function reasonOf(error: unknown): string {
+/** Why a file is left out; an error that is not about the file is thrown on. */
+function reasonOf(path: string, error: unknown): string {
   if (error instanceof Failure) return error.message;
+  expectLasting(path, error);
   if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
     return "Cannot read: permission denied";
   }
@@ -152,7 +154,7 @@ export async function packImages(paths: readonly string[], options: PackOptions)
     try {
       return { path, image: await checkImage({ path, key }, options) };
     } catch (error) {
-      return { path, reason: reasonOf(error) };
+      return { path, reason: reasonOf(join(root, path), error) };
     }
   }, {
     inFlight,

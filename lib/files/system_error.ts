@@ -19,6 +19,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENODEV: "its device is gone",
   ENOENT: "it does not exist",
   ENOLCK: "the file system has no locks",
+  ENOMEM: "the system has no memory left",
   ENOSPC: "the disk is full",
   ENOSYS: "the file system cannot do it",
   ENOTDIR: "a part of the path is a file, not a directory",
@@ -38,6 +39,7 @@ const REASONS: Readonly<Record<string, string>> = {
 const NUMBERS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   linux: {
     6: "ENXIO",
+    12: "ENOMEM",
     19: "ENODEV",
     23: "ENFILE",
     24: "EMFILE",
@@ -53,6 +55,7 @@ const NUMBERS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   },
   darwin: {
     6: "ENXIO",
+    12: "ENOMEM",
     19: "ENODEV",
     23: "ENFILE",
     24: "EMFILE",
