@@ -1,5 +1,7 @@
+import { basename } from "node:path";
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
+import { shorten } from "../foreign_text.ts";
 import type { Features } from "../formats/arrow.ts";
 import { parseJson } from "../json.ts";
 
@@ -11,6 +13,9 @@ export interface NamedFeatures {
 
 /** The sums over all pairs of features, float64, take 8 bytes for each of width x width: 2 GB for these. */
 const MOST_WIDTH = 16_384;
+
+/** Characters of a key in a warning. */
+const LONGEST_KEY = 100;
 
 /** Metadata that must be the same in training and test features. */
 const SAME_METADATA = [
@@ -110,4 +115,17 @@ export function expectDisjoint(train: NamedFeatures, test: NamedFeatures): numbe
     `Cannot probe: ${shared.length} of the ${test.features.rows} samples of "${test.path}" are ` +
       `also in "${train.path}" (the first is "${shared[0]}"), give features of two splits`,
   );
+}
+
+/** A warning about rows that have the key of another row of the same file: none where there are none. */
+export function warningsOfRepeats({ path, features: { rows, keys } }: NamedFeatures): string[] {
+  const known = new Set<string>();
+  const first = keys.find((key) => known.size === known.add(key).size);
+  if (first === undefined) return [];
+  const repeats = rows - new Set(keys).size;
+  return [
+    `${repeats} of ${rows} rows of "${basename(path)}" have the key of another row (the first is "${
+      shorten(first, LONGEST_KEY)
+    }") and count as samples of their own`,
+  ];
 }
