@@ -1,6 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure, messageOf } from "../failure.ts";
+import { systemReason } from "../files/mod.ts";
 import { BLOCK_BYTES, readHeader } from "../formats/tar.ts";
 import type { LabelColumn, Manifest, ShardFile } from "./manifest.ts";
 import { parseSampleRecord, type SampleRecord } from "./sample_record.ts";
@@ -133,9 +134,8 @@ export class SplitReader implements ShardSplit {
     } catch (error) {
       if (error instanceof Failure) throw error;
       this.#handles.delete(shard);
-      throw new Failure("data", `Cannot read "${this.#path(shard)}": ${messageOf(error)}`, {
-        cause: error,
-      });
+      const reason = systemReason(this.#path(shard), error) ?? messageOf(error);
+      throw new Failure("data", `Cannot read "${this.#path(shard)}": ${reason}`, { cause: error });
     } finally {
       const readers = this.#reading.get(shard)! - 1;
       if (readers > 0) this.#reading.set(shard, readers);

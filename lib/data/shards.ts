@@ -1,7 +1,14 @@
 import { join } from "node:path";
 import { expectUnchanged } from "../artifact/mod.ts";
-import { Failure } from "../failure.ts";
-import { readSmallFile, sha256, sha256File } from "../files/mod.ts";
+import { Failure, messageOf } from "../failure.ts";
+import {
+  expectPlain,
+  readSmallFile,
+  sha256,
+  sha256File,
+  systemCode,
+  systemReason,
+} from "../files/mod.ts";
 import { suggestion } from "../nearest.ts";
 import { type Manifest, MANIFEST_FILE, parseManifest, type ShardFile } from "./manifest.ts";
 import { type ShardSplit, SplitReader } from "./shard_split.ts";
@@ -23,12 +30,16 @@ const LARGEST_MANIFEST_BYTES = 500e6;
 
 async function expectSize(directory: string, { file, bytes }: ShardFile): Promise<void> {
   const path = join(directory, file);
-  const size = await Deno.stat(path).then((info) => info.size, () => undefined);
-  if (size === undefined) {
-    throw new Failure(
-      "missing",
-      `Cannot open the shards "${directory}": "${path}" does not exist, run shard again`,
-    );
+  let size: number;
+  try {
+    ({ size } = await expectPlain(path));
+  } catch (error) {
+    const what = systemCode(error) === "ENOENT"
+      ? "does not exist, run shard again"
+      : `is not readable (${systemReason(path, error) ?? messageOf(error)})`;
+    throw new Failure("missing", `Cannot open the shards "${directory}": "${path}" ${what}`, {
+      cause: error,
+    });
   }
   if (size !== bytes) {
     throw new Failure(
@@ -79,7 +90,7 @@ export async function openShards(directory: string): Promise<Shards> {
  * Compares every tar file of a split with its SHA-256.
  *
  * @param onProgress called with the bytes checked so far and the bytes in all
- * @throws {Failure} `data`: names the tar file, the wanted and the real hash
+ * @throws {Failure} `data`: names the tar file, the wanted and the real hash; `missing`: it is not readable
  */
 export async function verifyShards(
   shards: Shards,
@@ -91,7 +102,15 @@ export async function verifyShards(
   let done = 0;
   for (const { file, bytes, sha256: wanted } of files) {
     const path = join(shards.directory, file);
-    const got = await sha256File(path);
+    const got = await sha256File(path).catch((error) => {
+      throw new Failure(
+        "missing",
+        `Cannot use the shard "${path}": it is not readable (${
+          systemReason(path, error) ?? messageOf(error)
+        })`,
+        { cause: error },
+      );
+    });
     if (got !== wanted) {
       throw new Failure(
         "data",

@@ -10,7 +10,7 @@ export { expectPlain, openInput, readFully } from "./read.ts";
 export { expectRoomForThreads } from "./room.ts";
 export { readJson, readSmallFile, readText, type SmallFile } from "./small.ts";
 export { LARGEST_STAND_IN, standInReason } from "./stand_in.ts";
-export { systemCode, systemReason } from "./system_error.ts";
+export { systemCode, systemFailure, systemReason } from "./system_error.ts";
 export {
   outputFailure,
   syncEntry,

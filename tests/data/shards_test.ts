@@ -70,6 +70,24 @@ Deno.test("openShards() names what is missing or cut short", async () => {
   );
 });
 
+Deno.test("shards that cannot be read now are not taken for missing or damaged", async () => {
+  await using folder = await temporaryFolder();
+  await makeShards(folder.path, { images: 2, shardImages: 2 });
+  const shards = await openShards(folder.path), tar = join(folder.path, "train-000000.tar");
+  await Deno.remove(tar);
+  await Deno.symlink("train-000000.tar", tar);
+  assert.equal(
+    await failureOf(openShards(folder.path), folder.path),
+    'missing: Cannot open the shards "S": "S/train-000000.tar" is not readable ' +
+      "(its links lead in a circle)",
+  );
+  assert.equal(
+    await failureOf(verifyShards(shards, "train"), folder.path),
+    'missing: Cannot use the shard "S/train-000000.tar": it is not readable ' +
+      "(its links lead in a circle)",
+  );
+});
+
 Deno.test("split() suggests the name of a split", async () => {
   await using folder = await temporaryFolder();
   await makeShards(folder.path, { images: 1, shardImages: 1 });
