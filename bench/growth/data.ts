@@ -5,18 +5,23 @@ import {
   type Manifest,
   MANIFEST_FILE,
   type ShardFile,
+  shardFileName,
 } from "../../lib/data/manifest.ts";
+import { packMembers, TAR_END } from "../../lib/formats/tar.ts";
 import { ours, runForJson, stage } from "../contestants.ts";
 import type { Growing, Growth } from "./growing.ts";
 
 /** What `bench/measure/data.ts` can do with a dataset. */
 export type DataJob = "open" | "order" | "read" | "shard";
 
-/** Length of an image file and of what stands beside it in a tar, bytes; as of scenes of 32 pixels. */
-const IMAGE_BYTES = 1024, JSON_BYTES = 512;
+/** A sample of zeros, as long as scenes of 32 pixels are. */
+const HOLLOW = [
+  { name: "hollow.jpg", data: new Uint8Array(1024) },
+  { name: "hollow.json", data: new Uint8Array(512) },
+];
 
 /**
- * A shards directory whose tar files have the right length and nothing in them: opening it and reading the bytes of its
+ * A shards directory whose samples have the right length and nothing in them: opening it and reading the bytes of its
  * images is the same work as with pictures.
  *
  * @param options `images` in all, shared out to `shards` files
@@ -26,18 +31,19 @@ export async function writeHollowShards(
   { images, shards }: { readonly images: number; readonly shards: number },
 ): Promise<void> {
   await Deno.mkdir(directory, { recursive: true });
+  const { parts, starts: [image, json] } = await packMembers(HOLLOW);
+  const sample = await new Blob([...parts] as BlobPart[]).bytes();
+  const [imageBytes, jsonBytes] = HOLLOW.map(({ data }) => data.length) as [number, number];
   const files: ShardFile[] = [];
   for (let number = 0; number < shards; number++) {
     const first = Math.floor(images * number / shards);
     const count = Math.floor(images * (number + 1) / shards) - first;
-    const sample = IMAGE_BYTES + JSON_BYTES, bytes = sample * count;
-    const file = `train-${String(number).padStart(6, "0")}.tar`;
-    await Deno.writeFile(join(directory, file), new Uint8Array());
-    await Deno.truncate(join(directory, file), bytes);
-    const offsets = Array.from(
-      { length: count },
-      (_, i) => [sample * i, IMAGE_BYTES, sample * i + IMAGE_BYTES, JSON_BYTES] as const,
-    );
+    const file = shardFileName("train", number);
+    const all = new Blob([...Array.from({ length: count }, () => sample), TAR_END] as BlobPart[]);
+    await Deno.writeFile(join(directory, file), all.stream());
+    const places = Array.from({ length: count }, (_, i) => i * sample.length);
+    const offsets = places.map((at) => [at + image!, imageBytes, at + json!, jsonBytes] as const);
+    const bytes = all.size;
     files.push({ file, images: count, bytes, sha256: "0".repeat(64), offsets });
   }
   const manifest: Manifest = {

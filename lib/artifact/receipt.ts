@@ -119,7 +119,7 @@ export async function readReceipt(
     return await readJson(path, RECEIPT, { ...reading, largestBytes: LARGEST_RECEIPT_BYTES });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    const isAbsent = ["ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG"].includes(
+    const isAbsent = ["ENOENT", "ENOTDIR", "EISDIR", "EFTYPE", "ENAMETOOLONG"].includes(
       systemCode(error.cause) ?? "",
     );
     if (isAbsent || error.kind === "data") return undefined;

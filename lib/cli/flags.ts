@@ -66,12 +66,24 @@ const NUMBERS = {
   number: { pattern: /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i, wanted: "a number" },
 } as const;
 
+/**
+ * What a shell leaves for us of a home folder in `--out=~/data` or in quotes: a directory of that name, made here, would
+ * be removed by a person some day with all that is at home. `./~` is one.
+ */
+const HOME = /(?<=^|=)~(?=\/|$)|(?<=^|=)~[\w.-]+(?=\/)/;
+
 function convert(name: string, flag: TextFlag | NumberFlag, text: string) {
   if (!("min" in flag)) {
     if (flag.choices !== undefined && !flag.choices.includes(text)) {
       refuse(`unknown value "${text}" for ${name}${suggestion(text, flag.choices)}`);
     }
     if (text.trim() === "") refuse(`${name} needs a value, got an empty one`);
+    const [home] = flag.path ? HOME.exec(text) ?? [] : [];
+    if (home !== undefined) {
+      refuse(
+        `${name} got "${text}", where no shell has put a home folder for "${home}", write all of it`,
+      );
+    }
     return text;
   }
   const { pattern, wanted } = NUMBERS[flag.type];

@@ -1,7 +1,7 @@
 import denoJson from "../../deno.json" with { type: "json" };
 import { type Outcome, removeTemporaries } from "../artifact/mod.ts";
 import { Failure, type FailureKind, messageOf } from "../failure.ts";
-import { systemReason } from "../files/mod.ts";
+import { systemFailure, systemReason } from "../files/mod.ts";
 import { forJsonLine } from "../foreign_text.ts";
 import { printLines, printMessage } from "../messages.ts";
 import { describeFlags, type FlagTable, type Options, parseFlags } from "./flags.ts";
@@ -130,8 +130,9 @@ export async function main<T extends FlagTable>(
     print(forJsonLine(result), { what: "result", note: "; the work itself is done" });
     Deno.exit(0);
   } catch (error) {
-    if (error instanceof Failure) {
-      const { kind, message } = error;
+    const failure = error instanceof Failure ? error : systemFailure(error);
+    if (failure !== undefined) {
+      const { kind, message } = failure;
       printMessage(command.name, kind === "usage" ? message : withAbsolutePaths(message, typed));
       if (kind === "usage") {
         printLines(`Run "deno task ${command.name} --help" for the flags and examples.`);

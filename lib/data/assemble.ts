@@ -5,7 +5,8 @@ import { freeData, type RgbImage, useImage } from "./decode.ts";
 import type { DecodeBudget } from "./decode_budget.ts";
 import type { BatchRequest, BatchSpec } from "./loader_messages.ts";
 import { Resampler } from "./resample.ts";
-import { openShards, type Shards, type ShardSplit } from "./shards.ts";
+import type { ShardSplit } from "./shard_split.ts";
+import { openShards, type Shards } from "./shards.ts";
 
 /** What a worker may use, and how it is to be shared. */
 export interface AssemblerMemory {

@@ -110,15 +110,24 @@ async function judgeAlone({ bytes, format }: Source): Promise<RgbImage> {
     return await decodePixels(bytes, failOn, { ...plan, onWarning: (text) => warnings.push(text) });
   };
   await attempt("warning").then(freeData, () => {});
+  const said: string[] = [];
+  try {
+    return await attempt("warning");
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    said.push(messageOf(error));
+  }
   try {
     const image = await attempt("error");
-    if (areHarmless(linesOf(warnings.join("\n")))) return image;
+    said.push(...warnings);
+    if (areHarmless(linesOf(said.join("\n")))) return image;
     freeData(image);
   } catch (error) {
     if (error instanceof Failure) throw error;
-    warnings.unshift(messageOf(error));
+    said.unshift(messageOf(error));
+    said.push(...warnings);
   }
-  throw failureOf(format, linesOf(warnings.join("\n")));
+  throw failureOf(format, linesOf(said.join("\n")));
 }
 
 /** Decodes by libvips and works. */

@@ -7,13 +7,16 @@ import { Failure } from "../failure.ts";
 import type { ImageFormat } from "./image_format.ts";
 
 /** Says nothing. */
-const EMPTY = /^(Unknown error|Input buffer has corrupt header:|error in tile .*)$/;
+const EMPTY =
+  /^(Unknown error|Input buffer has corrupt header:|Warning treated as error .*|error in tile .*|tiff2vips: read error)$/;
 
 /** Lines of libjpeg; it tells the first of its warnings only, and how many there were. */
 const IS_JPEG = /^VipsJpeg: /, JPEG_WARNINGS = /^read gave (\d+) warnings$/;
 /** What is left over behind the last block: nothing is missing before it. */
 const HARMLESS_IN_JPEG = /extraneous bytes before marker 0xd9/;
 
+/** An error of libtiff, which libvips passes over where it is told to be lenient: what could not be read is black then. */
+const TIFF_ERROR = /^tiff2vips: /;
 /** Warnings that are about pixels, of the codecs in libtiff; the others are about tags that no picture depends on. */
 const HARMFUL_WARNING =
   /corrupt|Premature|Line length mismatch|Please check result|Bad code word|avoid buffer overrun|lack of data|Not enough data|IO error|not read|"(Strip|Tile)(Offsets|ByteCounts)"; tag ignored|strip\/tile size/i;
@@ -49,12 +52,20 @@ export function linesOf(text: string): readonly string[] {
   return [...new Set(told.length > 0 ? told : lines)];
 }
 
-/** Whether warnings beside an image that decodes mean nothing: its pixels are those that it was made of. */
-export function areHarmless(warnings: readonly string[]): boolean {
-  return warnings.every((line) => {
-    const count = JPEG_WARNINGS.exec(line)?.[1];
-    if (count !== undefined) return count === "1";
-    return IS_JPEG.test(line) ? HARMLESS_IN_JPEG.test(line) : !HARMFUL_WARNING.test(line);
+/**
+ * Whether what a decoder says of an image that decodes means nothing: its pixels are those that it was made of.
+ *
+ * @param lines why a decoder that fails on the first warning fails, and the warnings of one that goes on
+ */
+export function areHarmless(lines: readonly string[]): boolean {
+  // How many warnings libjpeg had may come too late to be heard: then there may be others behind the first.
+  const isOnlyOne = lines.some((line) => JPEG_WARNINGS.exec(line)?.[1] === "1");
+  return lines.every((line) => {
+    if (TIFF_ERROR.test(line)) return false;
+    if (EMPTY.test(line)) return true;
+    if (JPEG_WARNINGS.test(line)) return isOnlyOne;
+    if (IS_JPEG.test(line)) return isOnlyOne && HARMLESS_IN_JPEG.test(line);
+    return !HARMFUL_WARNING.test(line);
   });
 }
 

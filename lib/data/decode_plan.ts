@@ -6,7 +6,7 @@
  */
 import sharp, { type Metadata } from "sharp";
 import { DECODE_BYTES } from "./decode_budget.ts";
-import { notSupported, overLimit } from "./decode_failures.ts";
+import { failureOf, notSupported, overLimit } from "./decode_failures.ts";
 import type { ImageFormat } from "./image_format.ts";
 import type { PlainJpeg } from "./jpeg_markers.ts";
 import { countScans, MOST_SCANS, readFrameSize } from "./jpeg_segments.ts";
@@ -62,7 +62,9 @@ const TIFF_FORMATS: Readonly<Record<number, string>> = {
   5: "complex integer",
   6: "complex",
 };
-const YCBCR = 6;
+const PALETTE = 3, YCBCR = 6;
+/** A file begins with so many bytes that are no picture. */
+const TIFF_HEADER_BYTES = 8;
 /** Compressions whose decoders turn YCbCr into RGB: JPEG of both kinds. libvips takes it for RGB in others. */
 const YCBCR_COMPRESSIONS = [6, 7];
 const WHOLE_BITS = [1, 2, 4, 8, 16];
@@ -115,6 +117,15 @@ function expectTiff(header: TiffHeader, format: ImageFormat): void {
       format,
       `bands: ${samples}, wanted ${colors} or, with alpha, ${colors + 1} for its kind of colours`,
     );
+  }
+  const colorValues = 3 * 2 ** bitsPerSample;
+  if (photometric === PALETTE && header.colorValues !== colorValues) {
+    throw failureOf(format, [
+      `its table of colours has ${header.colorValues} values, wanted ${colorValues}`,
+    ]);
+  }
+  if (header.dataAt !== undefined && header.dataAt < TIFF_HEADER_BYTES) {
+    throw failureOf(format, [`a strip or tile begins at byte ${header.dataAt}`]);
   }
   if (photometric === YCBCR && (isPlanar || !YCBCR_COMPRESSIONS.includes(compression))) {
     const how = isPlanar ? "in planes" : "without JPEG compression";

@@ -6,6 +6,7 @@
  */
 
 import { DECODE_BYTES } from "./decode_budget.ts";
+import { ToldCoefficients } from "./jpeg_scans.ts";
 import { EOI, MOST_SCANS, type Segment, segmentsOf, SOS } from "./jpeg_segments.ts";
 
 /** Pixels. */
@@ -18,9 +19,6 @@ export interface JpegSize {
 const SOF0 = 0xc0, SOF2 = 0xc2, DHT = 0xc4, DQT = 0xdb, DRI = 0xdd;
 const APP0 = 0xe0, APP1 = 0xe1, APP2 = 0xe2, APP14 = 0xee, APP15 = 0xef, COM = 0xfe;
 
-/** Bits of a coefficient that no scan has told anything about. */
-const UNKNOWN = 255;
-
 /**
  * Sampling of Y, Cb, Cr, width in the upper half of a byte: 4:4:4, 4:2:2, 4:2:0. Not 4:4:0, whose chroma is rounded
  * in another way since libjpeg-turbo 2.0.4, and none that is rare.
@@ -31,16 +29,18 @@ const SAMPLINGS = [[0x11, 0x11, 0x11], [0x21, 0x11, 0x11], [0x22, 0x11, 0x11]];
 class Frame {
   readonly size: JpegSize;
   readonly #components: number;
-  /** By component and coefficient, the lowest bit that is known; `undefined`: not a progressive file. */
-  readonly #lowestBits: Uint8Array | undefined;
+  readonly isProgressive: boolean;
+  readonly #told: ToldCoefficients;
 
-  private constructor(size: JpegSize, components: number, progressive: boolean) {
+  private constructor(size: JpegSize, components: number, header: Segment) {
     this.size = size;
+    this.isProgressive = header.marker === SOF2;
     this.#components = components;
-    if (progressive) this.#lowestBits = new Uint8Array(64 * components).fill(UNKNOWN);
+    this.#told = new ToldCoefficients(header);
   }
 
-  static read({ marker, body }: Segment): Frame | undefined {
+  static read(header: Segment): Frame | undefined {
+    const { body } = header;
     const view = new DataView(body.buffer, body.byteOffset, body.length);
     if (body.length < 9 || view.getUint8(0) !== 8) return undefined;
     const height = view.getUint16(1), width = view.getUint16(3), components = view.getUint8(5);
@@ -52,30 +52,17 @@ class Frame {
     const isSampledAs = (sampling: readonly number[]) =>
       sampling.length === components && sampling.every((value, c) => body[7 + 3 * c] === value);
     if (!isSampledAs([0x11]) && !SAMPLINGS.some(isSampledAs)) return undefined;
-    return new Frame({ height, width }, components, marker === SOF2);
+    return new Frame({ height, width }, components, header);
   }
 
   /** Adds a scan. @returns whether the scan is as it should be; that of a baseline file has all of the image */
   add(body: Uint8Array): boolean {
-    const count = body[0]!;
-    if (body.length !== 4 + 2 * count) return false;
-    if (this.#lowestBits === undefined) return count === this.#components;
-    const [first, last, bits] = body.subarray(1 + 2 * count) as unknown as [number, number, number];
-    for (let i = 0; i < count; i++) {
-      const component = body[1 + 2 * i]! - 1;
-      if (!(component < this.#components && first <= last && last < 64)) return false;
-      this.#lowestBits.fill(bits & 15, 64 * component + first, 64 * component + last + 1);
-    }
-    return true;
-  }
-
-  get isProgressive(): boolean {
-    return this.#lowestBits !== undefined;
+    return this.#told.add(body) && (this.isProgressive || body[0] === this.#components);
   }
 
   /** Whether no further scan is needed, nor anything in the place of one that is missing. */
   get isComplete(): boolean {
-    return this.#lowestBits?.every((bit) => bit === 0) ?? true;
+    return this.#told.isComplete;
   }
 }
 

@@ -1,4 +1,5 @@
 import { Failure } from "../failure.ts";
+import { expectRoomForThreads } from "../files/mod.ts";
 import { DecodeBudget } from "./decode_budget.ts";
 import type {
   BatchRequest,
@@ -55,12 +56,14 @@ export class BatchLoader implements AsyncDisposable {
   #given: Float32Array<ArrayBuffer> | undefined;
   #broken = false;
 
+  /** @throws {Failure} `unavailable`: the system lets the process open too few files for the threads */
   constructor(options: LoaderOptions) {
     const threads = options.threads ??
       Math.max(1, Math.min(8, Math.floor(navigator.hardwareConcurrency / 4)));
     this.#options = options;
     this.#ahead = options.ahead ?? Math.max(3, threads + 1);
     this.#nextToAsk = this.#nextToGive = options.firstStep;
+    expectRoomForThreads(threads);
     this.#closed = Array.from({ length: threads }, () => Promise.withResolvers<void>());
     this.#workers = this.#closed.map((closed) => this.#startWorker(closed));
     const cacheBytes = (options.cacheBytes ?? GIBIBYTE) / threads;

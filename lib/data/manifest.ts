@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
+import { BLOCK_BYTES, paddedLength, TAR_END } from "../formats/tar.ts";
 import { parseJson } from "../json.ts";
 
 /** One tar file of a split. */
@@ -75,13 +76,40 @@ const MOST_COLUMNS = 4096;
 /** Columns of feature files that are no labels. */
 const RESERVED_COLUMNS = ["key", "path", "embedding"];
 
-/** Whether image and record lie in a file of so many bytes. By hand: there may be millions. */
-function isPlace(place: unknown, bytes: number): boolean {
-  if (!Array.isArray(place) || place.length !== 4) return false;
-  const [image, imageBytes, json, jsonBytes] = place;
-  return place.every((value) => Number.isSafeInteger(value) && value >= 0) &&
-    imageBytes > 0 && image + imageBytes <= bytes && json + jsonBytes <= bytes &&
-    jsonBytes <= LARGEST_RECORD_BYTES;
+/** What may lie behind a record: a `.cls` member of a few digits. */
+const CLS_BYTES = 2 * BLOCK_BYTES;
+
+/**
+ * Whether places are those of whole samples, one behind the other, from the first byte of a tar file to its last: then
+ * none belongs to two samples, and no sample of the file is left out. By hand: there may be millions.
+ */
+function areWholeSamples(places: readonly unknown[], bytes: number): boolean {
+  let end = 0, free = 0;
+  for (const place of places) {
+    if (!Array.isArray(place) || place.length !== 4) return false;
+    if (!place.every((value) => Number.isSafeInteger(value) && value >= 0)) return false;
+    const [image, imageBytes, json, jsonBytes] = place;
+    const gap = image - BLOCK_BYTES - end;
+    if (gap !== 0 && gap !== free) return false;
+    if (imageBytes === 0 || json !== image + paddedLength(imageBytes) + BLOCK_BYTES) return false;
+    if (jsonBytes > LARGEST_RECORD_BYTES) return false;
+    end = json + paddedLength(jsonBytes);
+    free = CLS_BYTES;
+  }
+  const gap = bytes - TAR_END.length - end;
+  return gap === 0 || gap === free;
+}
+
+/** The name of a tar file of a split. */
+export function shardFileName(split: string, number: number): string {
+  return `${split}-${String(number).padStart(6, "0")}.tar`;
+}
+
+/** Whether every split has its own files, all of them and in order. */
+function areNumbered(splits: Manifest["splits"]): boolean {
+  return Object.entries(splits).every(([split, { shards }]) =>
+    shards.every(({ file }, number) => file === shardFileName(split, number))
+  );
 }
 
 const SHARD_FILE = v.pipe(
@@ -107,8 +135,8 @@ const SHARD_FILE = v.pipe(
   v.forward(
     v.partialCheck(
       [["offsets"], ["bytes"]],
-      ({ offsets, bytes }) => offsets.every((place) => isPlace(place, bytes)),
-      "places [image, imageBytes, json, jsonBytes] within the bytes of the file",
+      ({ offsets, bytes }) => areWholeSamples(offsets, bytes),
+      "places [image, imageBytes, json, jsonBytes], one sample behind the other, in all of the file",
     ),
     ["offsets"],
   ),
@@ -165,7 +193,10 @@ const MANIFEST = v.pipe(
     shorterSide: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535))),
   }),
   v.forward(
-    v.check(({ splits }) => areDifferent(filesOf(splits)), "each tar file once"),
+    v.check(
+      ({ splits }) => areNumbered(splits),
+      "tar files SPLIT-000000.tar, SPLIT-000001.tar, ...",
+    ),
     ["splits"],
   ),
   v.forward(
@@ -178,10 +209,6 @@ const MANIFEST = v.pipe(
     ["clsColumn"],
   ),
 );
-
-function filesOf(splits: Manifest["splits"]): string[] {
-  return Object.values(splits).flatMap(({ shards }) => shards.map(({ file }) => file));
-}
 
 /**
  * Reads the text, or the bytes, of a manifest.

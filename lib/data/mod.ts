@@ -39,4 +39,5 @@ export { type FaintImage, isHeldOut, type Packed, packImages, type PackOptions }
 export { type Box, type ResampleFilter, Resampler, type ResampleSpec } from "./resample.ts";
 export { expectFewBad, formatQuarantine, QUARANTINE_FILE, someOf } from "./quarantine.ts";
 export { HAS_TURBOJPEG } from "./turbojpeg.ts";
-export { openShards, type Sample, type Shards, type ShardSplit, verifyShards } from "./shards.ts";
+export type { Sample, ShardSplit } from "./shard_split.ts";
+export { openShards, type Shards, verifyShards } from "./shards.ts";

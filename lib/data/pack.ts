@@ -7,11 +7,13 @@ import { encodeShorterSide, freeData, isShrunk, type RgbImage, useImage } from "
 import { DECODE_BYTES } from "./decode_budget.ts";
 import { sniffFormat } from "./image_format.ts";
 import { type BadFile, compareText } from "./images.ts";
+import { expectLasting } from "./images/passing_error.ts";
 import type { Labels } from "./labels.ts";
 import type { Channels, SplitManifest } from "./manifest.ts";
 import { mapInOrder } from "./ordered.ts";
 import { sampleKeys } from "./sample_keys.ts";
 import { ShardWriter } from "./shard_writer.ts";
+import { expectWholePicture } from "./silent_damage.ts";
 
 /** How images become shards. */
 export interface PackOptions {
@@ -99,6 +101,7 @@ async function checkImage(
   const original = await readImageFile(join(root, path));
   onRead?.(path, original);
   const { stored, moments } = await useImage(original, async (image) => {
+    await expectWholePicture(original, sniffFormat(original)!);
     const moments = channelMoments(image), stored = await storedImage(image, original, options);
     freeData(image);
     return { moments, stored };
@@ -120,9 +123,10 @@ async function checkImage(
   return { members, moments };
 }
 
-/** Why a file is left out; an error that is not about the file is a bug and is thrown on. */
-function reasonOf(error: unknown): string {
+/** Why a file is left out; an error that is not about the file is thrown on. */
+function reasonOf(path: string, error: unknown): string {
   if (error instanceof Failure) return error.message;
+  expectLasting(path, error);
   if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
     return "Cannot read: permission denied";
   }
@@ -150,7 +154,7 @@ export async function packImages(paths: readonly string[], options: PackOptions)
     try {
       return { path, image: await checkImage({ path, key }, options) };
     } catch (error) {
-      return { path, reason: reasonOf(error) };
+      return { path, reason: reasonOf(join(root, path), error) };
     }
   }, {
     inFlight,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { packMembers, TAR_END, type TarMember } from "../formats/tar.ts";
-import type { SampleOffsets, ShardFile } from "./manifest.ts";
+import { type SampleOffsets, type ShardFile, shardFileName } from "./manifest.ts";
 
 /** A tar file that is being written. */
 class OpenShard {
@@ -76,8 +76,7 @@ export class ShardWriter implements Disposable {
   /** Adds one sample: the image first, then its `.json`, then others; all names begin with the same key. */
   async add(members: readonly TarMember[]): Promise<void> {
     if (this.#open === undefined) {
-      const number = String(this.#finished.length).padStart(6, "0");
-      const file = `${this.#split}-${number}.tar`;
+      const file = shardFileName(this.#split, this.#finished.length);
       const handle = await Deno.open(join(this.#directory, file), { write: true, createNew: true });
       this.#open = new OpenShard(file, handle);
     }

@@ -24,17 +24,24 @@ export interface TiffHeader {
   readonly isPlanar: boolean;
   /** Rows of a tile, pixels; 0 in a file of strips. */
   readonly tileHeight: number;
+  /** Values in the table of colours, red, green and blue together; 0 without one. */
+  readonly colorValues: number;
+  /** Where the first of its strips or tiles begins, bytes; `undefined` where that cannot be read. */
+  readonly dataAt: number | undefined;
 }
 
 const SUBFILE_TYPE = 254, WIDTH = 256, HEIGHT = 257, BITS = 258, COMPRESSION = 259;
 const PHOTOMETRIC = 262, SAMPLES = 277, PLANAR = 284, TILE_HEIGHT = 323;
 const EXTRA_SAMPLES = 338, SAMPLE_FORMAT = 339;
+const STRIP_OFFSETS = 273, TILE_OFFSETS = 324, COLOR_MAP = 320;
 
 /** The tags that are read; the values of others may lie anywhere. */
 const TAGS = new Set([
   ...[SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC],
   ...[SAMPLES, PLANAR, TILE_HEIGHT, EXTRA_SAMPLES, SAMPLE_FORMAT],
 ]);
+/** Lists of which more than the first number is looked at. */
+const LISTS = new Set([STRIP_OFFSETS, TILE_OFFSETS, COLOR_MAP]);
 
 /** Bits of the subfile type: a smaller copy of another picture, a mask for another picture. */
 const NOT_A_PICTURE = 1 | 4;
@@ -70,26 +77,63 @@ class Reader {
   }
 }
 
-/** The first number of each tag of the directory at `at`, and where the next directory is: 0, nowhere. */
-function readDirectory(reader: Reader, at: number) {
+/** Where the numbers of a tag lie. */
+interface List {
+  readonly place: number;
+  readonly bytes: number;
+  readonly length: number;
+}
+
+/** The tags of a directory: the first number of each, and the lists. */
+interface Directory {
+  readonly values: ReadonlyMap<number, number>;
+  readonly lists: ReadonlyMap<number, List>;
+  /** Where the next directory is: 0, nowhere. */
+  readonly next: number;
+}
+
+function readDirectory(reader: Reader, at: number): Directory {
   const wide = reader.isBig ? 8 : 4;
   const count = reader.number(at, reader.isBig ? 8 : 2);
   const first = at + (reader.isBig ? 8 : 2), entryBytes = 4 + 2 * wide;
-  const values = new Map<number, number>();
+  const values = new Map<number, number>(), lists = new Map<number, List>();
   for (let i = 0; i < Math.min(count, 0xffff); i++) {
     const entry = first + i * entryBytes, tag = reader.number(entry, 2);
-    if (!TAGS.has(tag)) continue;
+    if (!TAGS.has(tag) && !LISTS.has(tag)) continue;
     const bytes = BYTES_OF_TYPE[reader.number(entry + 2, 2)];
     const length = reader.number(entry + 4, wide);
     if (bytes === undefined || length === 0) continue;
     const inline = entry + 4 + wide;
     const place = bytes * length <= wide ? inline : reader.number(inline, wide);
-    values.set(tag, reader.number(place, bytes));
+    if (LISTS.has(tag)) lists.set(tag, { place, bytes, length });
+    else values.set(tag, reader.number(place, bytes));
   }
-  return { values, next: reader.number(first + count * entryBytes, wide) };
+  return { values, lists, next: reader.number(first + count * entryBytes, wide) };
 }
 
-function headerOf(values: ReadonlyMap<number, number>, page: number): TiffHeader {
+/** More strips or tiles than pictures within the limits have. */
+const MOST_PARTS = 2 ** 20;
+
+/** The smallest number of a list that lies in the file; `undefined` for any other. */
+function smallest(reader: Reader, { place, bytes, length }: List): number | undefined {
+  if (length > MOST_PARTS) return undefined;
+  try {
+    let least = Infinity;
+    for (let i = 0; i < length; i++) {
+      least = Math.min(least, reader.number(place + i * bytes, bytes));
+    }
+    return least;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return undefined;
+  }
+}
+
+function headerOf(
+  reader: Reader,
+  { values, lists, page }: Directory & { readonly page: number },
+): TiffHeader {
+  const offsets = lists.get(STRIP_OFFSETS) ?? lists.get(TILE_OFFSETS);
   return {
     page,
     width: values.get(WIDTH) ?? 0,
@@ -102,6 +146,8 @@ function headerOf(values: ReadonlyMap<number, number>, page: number): TiffHeader
     extraSample: values.get(EXTRA_SAMPLES),
     isPlanar: values.get(PLANAR) === 2,
     tileHeight: values.get(TILE_HEIGHT) ?? 0,
+    colorValues: lists.get(COLOR_MAP)?.length ?? 0,
+    dataAt: offsets && smallest(reader, offsets),
   };
 }
 
@@ -116,9 +162,10 @@ export function readTiffHeader(bytes: Uint8Array): TiffHeader | undefined {
     const reader = new Reader(bytes);
     let at = reader.isBig ? reader.number(8, 8) : reader.number(4, 4);
     for (let page = 0; page < MOST_DIRECTORIES && at !== 0; page++) {
-      const { values, next } = readDirectory(reader, at);
-      if (((values.get(SUBFILE_TYPE) ?? 0) & NOT_A_PICTURE) === 0) return headerOf(values, page);
-      header ??= headerOf(values, page);
+      const directory = readDirectory(reader, at), { values, next } = directory;
+      const isPicture = ((values.get(SUBFILE_TYPE) ?? 0) & NOT_A_PICTURE) === 0;
+      if (isPicture) return headerOf(reader, { ...directory, page });
+      header ??= headerOf(reader, { ...directory, page });
       at = next;
     }
   } catch (error) {

@@ -1,6 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import { Failure } from "../failure.ts";
-import { readInputText } from "../files/mod.ts";
+import { readText } from "../files/mod.ts";
 import {
   defaultPreprocessing,
   formatConfig,
@@ -68,10 +68,9 @@ export async function writeEncoder(
   await writeSafetensors(path, toHuggingFace(weights), metadata);
 }
 
-async function readText(directory: string, file: string): Promise<string> {
-  const path = join(directory, file);
-  return await readInputText(path, {
-    begin: `Cannot open the encoder "${directory}": "${path}"`,
+async function textOf(directory: string, file: string): Promise<string> {
+  return await readText(join(directory, file), {
+    action: `open the encoder "${directory}"`,
     advice: `give a directory that "deno task checkpoint" has written`,
   });
 }
@@ -122,7 +121,7 @@ async function readPreprocessing(
 ): Promise<Preprocessing | undefined> {
   const there = await Deno.lstat(path).then(() => true, () => false);
   if (!there) return undefined;
-  const preprocessing = parsePreprocessor(await readText(dirname(path), basename(path)), path);
+  const preprocessing = parsePreprocessor(await textOf(dirname(path), basename(path)), path);
   if (preprocessing.size.join() === imageSize.join()) return preprocessing;
   throw new Failure(
     "data",
@@ -145,7 +144,7 @@ function assumptionOf(directory: string, { mean, std, size, filter }: Preprocess
  */
 export async function readEncoderSettings(directory: string): Promise<EncoderSettings> {
   const configPath = join(directory, ENCODER_FILES.config);
-  const config = parseConfig(await readText(directory, ENCODER_FILES.config), configPath);
+  const config = parseConfig(await textOf(directory, ENCODER_FILES.config), configPath);
   const preprocessorPath = join(directory, ENCODER_FILES.preprocessor);
   const stated = await readPreprocessing(preprocessorPath, config);
   const weightsFile = await findWeightsFile(directory);

@@ -5,11 +5,12 @@
  */
 export { forEachConcurrently } from "./concurrent.ts";
 export { canonicalJson, sha256, sha256File, sha256Lines } from "./hash.ts";
-export { type JsonReading, readJson } from "./json.ts";
 export { holdLock, type LockOptions } from "./lock.ts";
-export { expectPlain, openInput, readFully, readInputText } from "./read.ts";
+export { expectPlain, openInput, readFully } from "./read.ts";
+export { expectRoomForThreads } from "./room.ts";
+export { readJson, readSmallFile, readText, type SmallFile } from "./small.ts";
 export { LARGEST_STAND_IN, standInReason } from "./stand_in.ts";
-export { systemCode, systemReason } from "./system_error.ts";
+export { systemCode, systemFailure, systemReason } from "./system_error.ts";
 export {
   outputFailure,
   syncEntry,

@@ -1,11 +1,9 @@
 import { Failure, messageOf } from "../failure.ts";
 import { LARGEST_STAND_IN, standInReason } from "./stand_in.ts";
-import { systemReason } from "./system_error.ts";
-
-const LARGEST_SETTINGS_BYTES = 1e6;
+import { systemCode, systemReason } from "./system_error.ts";
 
 /** What a message says when a file cannot be opened. */
-interface Opening {
+export interface Opening {
   /** How it begins, up to the verb. @default `Cannot read "PATH": it` */
   readonly begin?: string;
   /** What to do when there is none. @default "check the path" */
@@ -55,7 +53,7 @@ export async function openInput(
   try {
     file = await openPlain(path);
   } catch (error) {
-    throw error instanceof Deno.errors.NotFound
+    throw ["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")
       ? refuse("missing", `does not exist, ${advice}`, error)
       : refuse(
         "missing",
@@ -67,26 +65,6 @@ export async function openInput(
   if (standIn === undefined) return file;
   file.close();
   throw refuse("data", `is ${standIn}`);
-}
-
-/**
- * The text of a file of settings.
- *
- * @throws {Failure} as {@link openInput}; `data`: it is longer than settings are
- */
-export async function readInputText(path: string, opening: Opening = {}): Promise<string> {
-  using file = await openInput(path, opening);
-  const { size } = await file.stat();
-  if (size > LARGEST_SETTINGS_BYTES) {
-    const { begin = `Cannot read "${path}": it` } = opening;
-    throw new Failure(
-      "data",
-      `${begin} has ${size} bytes, wanted at most ${LARGEST_SETTINGS_BYTES}`,
-    );
-  }
-  const bytes = new Uint8Array(size);
-  await readFully(file, bytes);
-  return new TextDecoder().decode(bytes);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Errors of the system as true, short reasons. */
-import { messageOf } from "../failure.ts";
+import { Failure, messageOf } from "../failure.ts";
 
 /** What a code of the system means, as the part of a sentence after "because". One line for each code that a file operation gives. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -19,6 +19,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENODEV: "its device is gone",
   ENOENT: "it does not exist",
   ENOLCK: "the file system has no locks",
+  ENOMEM: "the system has no memory left",
   ENOSPC: "the disk is full",
   ENOSYS: "the file system cannot do it",
   ENOTDIR: "a part of the path is a file, not a directory",
@@ -38,6 +39,7 @@ const REASONS: Readonly<Record<string, string>> = {
 const NUMBERS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   linux: {
     6: "ENXIO",
+    12: "ENOMEM",
     19: "ENODEV",
     23: "ENFILE",
     24: "EMFILE",
@@ -53,6 +55,7 @@ const NUMBERS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   },
   darwin: {
     6: "ENXIO",
+    12: "ENOMEM",
     19: "ENODEV",
     23: "ENFILE",
     24: "EMFILE",
@@ -101,4 +104,27 @@ export function systemReason(path: string, error: unknown): string | undefined {
   const code = systemCode(error);
   if (code === undefined) return undefined;
   return REASONS[code] ?? `the system says ${code}`;
+}
+
+/** Codes that only writing gives. */
+const OF_WRITING = ["EDQUOT", "EFBIG", "ENOSPC", "EROFS"];
+
+/** The path that an error of the system is about, as Deno puts it behind its text or Node beside it. */
+function pathOf(error: unknown): string | undefined {
+  const [, named] = /: \w+ '(.*?)'(?: -> '.*')?$/s.exec(messageOf(error)) ?? [];
+  const { path } = (error ?? {}) as { path?: unknown };
+  return named ?? (typeof path === "string" ? path : undefined);
+}
+
+/**
+ * The sentence of an error of the system that nobody has said more about; `undefined` for any other error.
+ *
+ * @returns of kind `output` where only writing fails so, else `missing`
+ */
+export function systemFailure(error: unknown): Failure | undefined {
+  const path = pathOf(error), reason = systemReason(path ?? "", error);
+  if (reason === undefined) return undefined;
+  const kind = OF_WRITING.includes(systemCode(error) ?? "") ? "output" : "missing";
+  const what = path === undefined ? "a file" : `"${path}"`;
+  return new Failure(kind, `Cannot go on: ${what} cannot be used: ${reason}`, { cause: error });
 }

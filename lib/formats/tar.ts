@@ -1,6 +1,7 @@
 import { createTarPacker, type TarHeader } from "modern-tar";
 
-const BLOCK_BYTES = 512;
+/** A header takes one, and the data of every member a whole number of them. */
+export const BLOCK_BYTES = 512;
 
 /** A file inside a tar archive. */
 export interface TarMember {
@@ -39,10 +40,39 @@ export async function packMembers(members: readonly TarMember[]): Promise<Packed
       );
     }
     starts.push(end + BLOCK_BYTES);
-    end += BLOCK_BYTES + Math.ceil(data.length / BLOCK_BYTES) * BLOCK_BYTES;
+    end += BLOCK_BYTES + paddedLength(data.length);
   }
   const parts = cutTo(end, await packedParts(members));
   return { parts: end < LARGE_BYTES ? [joined(parts)] : parts, starts };
+}
+
+const NAME_END = 100, SIZE_AT = 124, SIZE_END = 136, SUM_AT = 148, SUM_END = 156;
+const TYPE_AT = 156, MAGIC_AT = 257, MAGIC_END = 262, PREFIX_AT = 345;
+const SPACE = 0x20, PLAIN_FILE = 0x30;
+
+/** Bytes that data of this length take in an archive. */
+export function paddedLength(length: number): number {
+  return Math.ceil(length / BLOCK_BYTES) * BLOCK_BYTES;
+}
+
+/**
+ * Reads a header as {@link packMembers} writes it.
+ *
+ * @param block [512]
+ * @returns `undefined`: no header, a damaged one, or one of anything but a plain file with a short name
+ */
+export function readHeader(
+  block: Uint8Array,
+): { readonly name: string; readonly length: number } | undefined {
+  const text = (start: number, end: number) =>
+    String.fromCharCode(...block.subarray(start, end)).replace(/\0.*$/s, "");
+  const octal = (start: number, end: number) => Number.parseInt(text(start, end), 8);
+  let sum = 0;
+  block.forEach((byte, at) => sum += at >= SUM_AT && at < SUM_END ? SPACE : byte);
+  const isPlain = block[TYPE_AT] === PLAIN_FILE && block[PREFIX_AT] === 0 &&
+    text(MAGIC_AT, MAGIC_END) === "ustar";
+  if (!isPlain || octal(SUM_AT, SUM_END) !== sum) return undefined;
+  return { name: text(0, NAME_END), length: octal(SIZE_AT, SIZE_END) };
 }
 
 const EPOCH = new Date(0);

@@ -1,5 +1,7 @@
+import { basename } from "node:path";
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
+import { shorten } from "../foreign_text.ts";
 import { type Features, MOST_WIDTH } from "../formats/arrow.ts";
 import { parseJson } from "../json.ts";
 
@@ -8,6 +10,9 @@ export interface NamedFeatures {
   readonly path: string;
   readonly features: Features;
 }
+
+/** Characters of a key in a warning. */
+const LONGEST_KEY = 100;
 
 /** Metadata that must be the same in training and test features. */
 const SAME_METADATA = [
@@ -109,4 +114,17 @@ export function expectDisjoint(train: NamedFeatures, test: NamedFeatures): numbe
     `Cannot probe: ${shared.length} of the ${test.features.rows} samples of "${test.path}" are ` +
       `also in "${train.path}" (the first is "${shared[0]}"), give features of two splits`,
   );
+}
+
+/** A warning about rows that have the key of another row of the same file: none where there are none. */
+export function warningsOfRepeats({ path, features: { rows, keys } }: NamedFeatures): string[] {
+  const known = new Set<string>();
+  const first = keys.find((key) => known.size === known.add(key).size);
+  if (first === undefined) return [];
+  const repeats = rows - new Set(keys).size;
+  return [
+    `${repeats} of ${rows} rows of "${basename(path)}" have the key of another row (the first is "${
+      shorten(first, LONGEST_KEY)
+    }") and count as samples of their own`,
+  ];
 }

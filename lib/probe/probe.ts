@@ -3,7 +3,13 @@ import type { Runtime } from "../compile/mod.ts";
 import { Failure } from "../failure.ts";
 import { shorten } from "../foreign_text.ts";
 import { sha256 } from "../files/mod.ts";
-import { expectDisjoint, expectSameKind, expectUsable, type NamedFeatures } from "./checks.ts";
+import {
+  expectDisjoint,
+  expectSameKind,
+  expectUsable,
+  type NamedFeatures,
+  warningsOfRepeats,
+} from "./checks.ts";
 import { probeKnnClasses, probeLogistic } from "./classify.ts";
 import {
   type ClassLabel,
@@ -229,11 +235,12 @@ export async function probeFeatures(
     features,
     labels: labels.map(({ result }) => result),
     skipped,
-    warnings: overlap === 0 ? [] : [
-      `${overlap} keys of "${basename(test.path)}" are also in "${
-        basename(train.path)
-      }", from other shards: ` +
-      `check that they are other images`,
+    warnings: [
+      ...overlap === 0 ? [] : [
+        `${overlap} keys of "${basename(test.path)}" are also in "${basename(train.path)}", from ` +
+        "other shards: check that they are other images",
+      ],
+      ...[train, test].flatMap(warningsOfRepeats),
     ],
   };
   return { metrics, labels };

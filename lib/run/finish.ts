@@ -1,7 +1,13 @@
 import { join, relative } from "node:path";
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
-import { expectPlain, outputFailure, systemCode, writeFileAtomically } from "../files/mod.ts";
+import {
+  expectPlain,
+  outputFailure,
+  readJson,
+  systemCode,
+  writeFileAtomically,
+} from "../files/mod.ts";
 import { parseJson } from "../json.ts";
 import {
   type Checkpoint,
@@ -54,9 +60,9 @@ const FINISHED = v.looseObject({
 
 /** The values that a finished run had, by its receipt; `undefined` without a receipt that can be read. */
 async function finishedValues(run: string, record: RunRecord): Promise<DecisiveValues | undefined> {
-  const text = await Deno.readTextFile(join(run, RECEIPT_FILE)).catch(() => "");
+  const reading = { action: `open the run "${run}"`, advice: "remove it" };
   try {
-    const finished = parseJson(text, FINISHED);
+    const finished = await readJson(join(run, RECEIPT_FILE), FINISHED, reading);
     const config = finished.config as unknown as RunRecord["config"];
     const { sha256: manifestSha256 = record.shards.manifestSha256 } = finished.inputs[0] ?? {};
     return decisiveValues({ ...record, config, shards: { ...record.shards, manifestSha256 } });

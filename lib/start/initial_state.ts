@@ -1,3 +1,4 @@
+import { expectRoomForThreads } from "../files/mod.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { type Initialisation, isDecayed, type ShapeTable } from "../model/parameters.ts";
 import { type FloatTensor, sizeOf, type TensorRecord } from "../tensor.ts";
@@ -66,6 +67,7 @@ function draw(request: DrawRequest): Promise<DrawAnswer> {
  * has a program to trace meanwhile. Small models are not worth it.
  *
  * @param threads at most
+ * @throws {Failure} `unavailable`: the system lets the process open too few files for them
  */
 export async function drawInitialState(
   model: ModelConfig,
@@ -77,6 +79,7 @@ export async function drawInitialState(
     .reduce((sum, size) => sum + size, 0);
   const worthwhile = Math.min(threads, Math.floor(values / LEAST_PER_THREAD));
   if (worthwhile === 0) return initialState(model, initialisation);
+  expectRoomForThreads(worthwhile);
   const answers = await Promise.all(
     sharesOf(networks, worthwhile).map((shapes) => draw({ initialisation, shapes })),
   );

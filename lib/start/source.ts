@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type FileRecord, hashInput } from "../artifact/mod.ts";
-import { Failure, messageOf } from "../failure.ts";
-import { readInputText, sha256File, systemCode } from "../files/mod.ts";
+import { Failure } from "../failure.ts";
+import { readText, sha256File, systemCode } from "../files/mod.ts";
 import { parseConfig } from "../formats/huggingface.ts";
 import {
   filesOfWeights,
@@ -30,11 +30,13 @@ export interface WeightsSource {
 
 const CONFIG_FILE = "config.json", WEIGHTS_FILE = "model.safetensors";
 
+const WANTED =
+  `give a run, a directory with ${CONFIG_FILE} and ${WEIGHTS_FILE}, or a file of weights`;
+
 function refuse(path: string, what: string): Failure {
   return new Failure(
     "data",
-    `Cannot start from "${path}": ${what}, give a run, a directory with ${CONFIG_FILE} and ${WEIGHTS_FILE}, ` +
-      "or a file of weights",
+    `Cannot start from "${path}": ${what}, ${WANTED}`,
   );
 }
 
@@ -49,9 +51,8 @@ async function findInDirectory(
   say: (text: string) => void,
 ): Promise<WeightsSource> {
   const configPath = join(path, CONFIG_FILE);
-  const text = await readInputText(configPath).catch((error) => {
-    throw refuse(path, `the directory has no readable ${CONFIG_FILE} (${messageOf(error)})`);
-  });
+  const reading = { action: `start from "${path}"`, advice: WANTED };
+  const text = await readText(configPath, reading);
   const weights = await findWeightsFile(path);
   if (weights !== undefined) {
     const { heads, imageSize, patchSize, layerNormEpsilon } = parseConfig(text, configPath);

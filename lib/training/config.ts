@@ -5,6 +5,7 @@
  */
 import { Failure, messageOf } from "../failure.ts";
 import { describeValue } from "../foreign_text.ts";
+import { repeatedKey } from "../json.ts";
 import { STRATEGY_SETTINGS } from "../model/masks.ts";
 import { nearest, suggestion } from "../nearest.ts";
 import { FIELDS } from "./fields.ts";
@@ -116,8 +117,9 @@ function checkLayer({ origin, values }: Layer): void {
 }
 
 function parseText(text: string, path: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text.replace(/^\ufeff/, "")); // PowerShell puts a byte order mark in front.
+    value = JSON.parse(text.replace(/^\ufeff/, "")); // PowerShell puts a byte order mark in front.
   } catch (error) {
     const reason = messageOf(error).replace(/\s+/g, " ");
     throw new Failure(
@@ -126,6 +128,9 @@ function parseText(text: string, path: string): unknown {
         'wanted groups of values like {"run": {"batch": 128}}',
     );
   }
+  const repeated = repeatedKey(text);
+  if (repeated !== undefined) refuse(`config ${path} has "${repeated}" twice, keep one of them`);
+  return value;
 }
 
 function fileLayer(file: ConfigFile): Layer {

@@ -30,6 +30,29 @@ function refusalOf(...args: string[]): string {
   throw new Error(`${args.join(" ")} was accepted`);
 }
 
+Deno.test("parseFlags() refuses a home folder that no shell has put in", () => {
+  const table = {
+    out: { type: "string", path: true, help: "directory" },
+    probes: { type: "list", path: true, help: "directories with names" },
+    note: { type: "string", help: "some text" },
+  } as const;
+  for (const path of ["~", "~/data", "~/", "~ada/data"]) {
+    const home = path.replace(/\/.*/, "");
+    for (const args of [["--out", path], [`--out=${path}`], ["--probes", `a=${path}`]]) {
+      assert.throws(() => parseFlags(table, args), {
+        kind: "usage",
+        message: new RegExp(
+          `^Cannot .* no shell has put a home folder for "${home}", write all of it$`,
+        ),
+      });
+    }
+  }
+  for (const path of ["./~", "./~/data", "a~/b", "~backup", "data/~"]) {
+    assert.equal(parseFlags(table, ["--out", path]).out, path);
+  }
+  assert.equal(parseFlags(table, ["--note", "~/data"]).note, "~/data");
+});
+
 Deno.test("parseFlags() types values and fills defaults", () => {
   assert.deepEqual(parseFlags(TABLE, ["--images", "photos"]), {
     images: "photos",

@@ -49,7 +49,7 @@ Deno.test("main() prints help from the flag table, exit 0, wherever --help stand
 
 Flags:
   --out FILE             file to make (required)
-  --fail KIND            kind of failure, or bug
+  --fail KIND            kind of failure, bug, or read
   --wait-seconds NUMBER  time before the file is written (default 0)
 
 More about pages.
@@ -80,6 +80,15 @@ for (
     assert.deepEqual(result, { code: wanted, out: "", err: "press: Cannot press: no ink\n" });
   });
 }
+
+Deno.test("main() has a sentence for any error of the system", () =>
+  withFolder(async (folder) => {
+    assert.deepEqual(await press("--out", folder, "--fail", "read"), {
+      code: 66,
+      out: "",
+      err: `press: Cannot go on: "${folder}" cannot be used: it is a directory\n`,
+    });
+  }));
 
 Deno.test("main() exits 2 for wrong usage and says where help is", async () => {
   assert.deepEqual(await press("--uot", "x"), {

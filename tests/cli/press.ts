@@ -5,7 +5,7 @@ import { Failure, type FailureKind } from "../../lib/failure.ts";
 
 const FLAGS = {
   out: { type: "string", placeholder: "FILE", required: true, help: "file to make" },
-  fail: { type: "string", placeholder: "KIND", help: "kind of failure, or bug" },
+  fail: { type: "string", placeholder: "KIND", help: "kind of failure, bug, or read" },
   waitSeconds: {
     type: "number",
     min: 0,
@@ -25,6 +25,7 @@ const COMMAND = {
 
 async function press({ out, fail, waitSeconds }: Options<typeof FLAGS>): Promise<object> {
   if (fail === "bug") throw new TypeError("page is not a function");
+  if (fail === "read") await Deno.readTextFile(out);
   if (fail !== undefined) throw new Failure(fail as FailureKind, "Cannot press: no ink");
   const spec = {
     stage: "press",

@@ -18,7 +18,15 @@ import {
 } from "./jpeg_files.ts";
 import { blackPng } from "./png_files.ts";
 import { speckled, temporaryFolder } from "./pictures.ts";
-import { PHOTOMETRIC, STRIP_BYTES, tiffFile, type TiffTags } from "./tiff_files.ts";
+import {
+  COLOR_MAP,
+  PHOTOMETRIC,
+  STRIP_BYTES,
+  STRIP_OFFSETS,
+  tiffFile,
+  type TiffTags,
+  tiledFile,
+} from "./tiff_files.ts";
 
 interface Verdicts {
   readonly whole: string;
@@ -69,6 +77,27 @@ const APP0 = 0xe0, DESCRIPTION = 270, UNKNOWN_TAG = 50_123;
 function tiffOf(tags: TiffTags): Uint8Array {
   return tiffFile({ ...TIFF, tags: { ...TIFF_TAGS, ...tags } });
 }
+
+/** The file with the only strip at the beginning of the file. */
+function withStripAtStart(file: Uint8Array): Uint8Array {
+  const copy = Uint8Array.from(file), view = new DataView(copy.buffer);
+  let at = 10;
+  while (view.getUint16(at, true) !== STRIP_OFFSETS) at += 12;
+  view.setUint32(at + 8, 0, true);
+  return copy;
+}
+
+const PALETTE = { width: 4, height: 1, data: Uint8Array.of(0, 1, 2, 3) };
+
+function paletteTiff(colorMap: readonly number[] | undefined): Uint8Array {
+  return tiffFile({ ...PALETTE, tags: { [PHOTOMETRIC]: [3], [COLOR_MAP]: colorMap } });
+}
+
+const TILES = {
+  width: 32,
+  height: 16,
+  data: Uint8Array.from({ length: 512 }, (_, i) => 40 + i % 200),
+};
 
 /** The file with a segment of this revision of JFIF. */
 function withJfif(file: Uint8Array, major: number, minor: number): Uint8Array {
@@ -132,6 +161,8 @@ Deno.test("decodeImage() keeps files whose faults no viewer shows, whole", async
     "trailing.tif": concatenated(tiff, latin1("garbage")),
   };
   const others: Record<string, Uint8Array> = {
+    "tiles.tif": tiledFile(TILES, [256, 256]),
+    "palette.tif": paletteTiff(Array.from({ length: 768 }, (_, i) => 256 * (i % 256))),
     "jfif-revision-0.jpg": fixture("jfif-revision-0.jpg"),
     "tags-not-sorted.tif": fixture("tags-not-sorted.tif"),
   };
@@ -186,6 +217,11 @@ Deno.test("decodeImage() tells what is damaged from what is not supported", asyn
     "header.png": changed(png, 30, 0),
     "cut.tif": tiff.subarray(0, -1),
     "no-directory.tif": changed(tiff, 4, 255),
+    "strip-at-start.tif": withStripAtStart(tiff),
+    "palette-missing.tif": paletteTiff(undefined),
+    "palette-short.tif": paletteTiff([0, 0, 0]),
+    "tile-missing.tif": tiledFile(TILES, [256, 0]),
+    "tile-short.tif": tiledFile(TILES, [256, 100]),
     "fax.tif": changed(bilevel, 8, 0xa5),
     "tag-and-damaged-strip.tif": tiffOf({
       ...{ 259: [32773], [DESCRIPTION]: [0x4141, 0x4242], [STRIP_BYTES]: [18] },

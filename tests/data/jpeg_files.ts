@@ -36,9 +36,12 @@ export async function jpegFile({ width, height, seed, noise, grey, options }: Jp
   return new Uint8Array(await picture.jpeg(options).toBuffer());
 }
 
+/** A small picture. */
+export const SMALL = { width: 45, height: 34, seed: 1, noise: 0.2, grey: false };
+
 /** A small picture with plain settings. */
 export function plainFile(options: JpegOptions = {}): Promise<Uint8Array> {
-  return jpegFile({ width: 45, height: 34, seed: 1, noise: 0.2, grey: false, options });
+  return jpegFile({ ...SMALL, options });
 }
 
 /** A file of `tests/fixtures/jpeg`. */

@@ -255,13 +255,15 @@ Deno.test("describeLabels() has one line for each label and one for each kind of
     "cat/2.jpg",
     "caf\u00e9/3.jpg",
     "cafe\u0301/4.jpg",
+    "black  dog/5.jpg",
+    "black dog\u200b/6.jpg",
   ], {
     root: "photos",
     csv: undefined,
   });
   assert.deepEqual(describeLabels(alike).slice(1), [
-    'label class has classes that differ in letter case, spaces or composition only: "Cat" and "cat", ' +
-    '"cafe\u0301" and "caf\u00e9"',
+    "label class has classes that differ in letter case, spaces, unseen signs or composition only: " +
+    '"Cat" and "cat", "black  dog" and "black dog\u200b", "cafe\u0301" and "caf\u00e9"',
   ]);
   const replaced = await labelsFrom("path,class\nx/a.jpg,tabby\n", {
     images: ["x/a.jpg", "y/b.jpg"],

@@ -47,7 +47,7 @@ Deno.test("collectLabels() makes no class of one folder or none", async () => {
 });
 
 Deno.test("collectLabels() tells numbers from classes", async () => {
-  const table = "path,shape,objects,distance,zip,empty,mixed,digit:class,score:number\n" +
+  const table = "path,shape,objects,distance,zip,empty,mixed,digit:Class,score:number\n" +
     "a.jpg,star,2,1.5e-1,01234,,1,7,3\n" +
     "b.jpg,circle,4,-.5,10115,,x,3,\n";
   const labels = await labelsFrom(table, ["a.jpg", "b.jpg"]);

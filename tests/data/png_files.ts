@@ -46,3 +46,37 @@ export function blackPng(
     chunk("IEND", new Uint8Array()),
   );
 }
+
+/** A PNG file with a palette, of one row for each of `rows`. */
+export interface PalettePng {
+  readonly bits: 1 | 2 | 4 | 8;
+  /** Red, green and blue of each colour. */
+  readonly palette: readonly (readonly [number, number, number])[];
+  /** Opacity of the first colours. */
+  readonly alpha?: readonly number[];
+  /** Numbers of colours, all rows of one length. */
+  readonly rows: readonly (readonly number[])[];
+}
+
+/** A PNG file whose pixels have these numbers, whether there are such colours or not. */
+export function palettePng({ bits, palette, alpha, rows }: PalettePng): Uint8Array {
+  const width = rows[0]!.length;
+  const header = new DataView(new ArrayBuffer(13));
+  header.setUint32(0, width);
+  header.setUint32(4, rows.length);
+  header.setUint8(8, bits);
+  header.setUint8(9, 3);
+  const packed = rows.flatMap((row) => {
+    const bytes = new Uint8Array(Math.ceil(width * bits / 8));
+    row.forEach((color, x) => bytes[x * bits >> 3]! |= color << 8 - bits - x * bits % 8);
+    return [0, ...bytes];
+  });
+  return concatenated(
+    [0x89, ...latin1("PNG\r\n\x1a\n")],
+    chunk("IHDR", new Uint8Array(header.buffer)),
+    chunk("PLTE", Uint8Array.from(palette.flat())),
+    ...alpha === undefined ? [] : [chunk("tRNS", Uint8Array.from(alpha))],
+    chunk("IDAT", deflateSync(Uint8Array.from(packed))),
+    chunk("IEND", new Uint8Array()),
+  );
+}

@@ -1,55 +1,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { formatManifest, type Manifest, parseManifest } from "../../lib/data/manifest.ts";
-import { ShardWriter } from "../../lib/data/shard_writer.ts";
+import { formatManifest, parseManifest } from "../../lib/data/manifest.ts";
 import { parseSampleRecord } from "../../lib/data/sample_record.ts";
 import { openShards, verifyShards } from "../../lib/data/shards.ts";
 import { Failure } from "../../lib/failure.ts";
 import { tool } from "../tools.ts";
+import { failureOf, makeShards } from "./numbered_shards.ts";
 import { temporaryFolder } from "./pictures.ts";
 
 const encoder = new TextEncoder();
-
-/** Shards whose "images" are the bytes of their number. */
-async function makeShards(
-  directory: string,
-  { images, shardImages }: { readonly images: number; readonly shardImages: number },
-): Promise<void> {
-  using writer = new ShardWriter(directory, "train", { shardImages });
-  for (let i = 0; i < images; i++) {
-    const key = `k${i}`, labels = { objects: i, shape: null };
-    await writer.add([
-      { name: `${key}.jpg`, data: encoder.encode(`image ${i}`.padEnd(500 + i, ".")) },
-      {
-        name: `${key}.json`,
-        data: encoder.encode(JSON.stringify({ key, path: `${i}.jpg`, labels })),
-      },
-    ]);
-  }
-  const shards = await writer.finish();
-  const manifest: Manifest = {
-    format: "ijepa-shards",
-    version: 1,
-    splits: { train: { images, shards } },
-    labels: [
-      { name: "objects", type: "number" },
-      { name: "shape", type: "class", classes: ["a", "b"] },
-    ],
-    channelMean: [0.5, 0.5, 0.5],
-    channelStd: [0.25, 0.25, 0.25],
-    quarantined: 0,
-    seed: 0,
-    holdoutFraction: 0,
-    shorterSide: null,
-  };
-  await Deno.writeTextFile(join(directory, "manifest.json"), formatManifest(manifest));
-}
-
-async function failureOf(promise: Promise<unknown>, folder: string): Promise<string> {
-  const error = await promise.then(() => undefined, (error) => error);
-  assert.ok(error instanceof Failure, String(error));
-  return `${error.kind}: ${error.message.replaceAll(folder, "S")}`;
-}
 
 Deno.test("readSample() reads any sample in any order, many at once", async () => {
   await using folder = await temporaryFolder();
@@ -111,6 +70,24 @@ Deno.test("openShards() names what is missing or cut short", async () => {
   );
 });
 
+Deno.test("shards that cannot be read now are not taken for missing or damaged", async () => {
+  await using folder = await temporaryFolder();
+  await makeShards(folder.path, { images: 2, shardImages: 2 });
+  const shards = await openShards(folder.path), tar = join(folder.path, "train-000000.tar");
+  await Deno.remove(tar);
+  await Deno.symlink("train-000000.tar", tar);
+  assert.equal(
+    await failureOf(openShards(folder.path), folder.path),
+    'missing: Cannot open the shards "S": "S/train-000000.tar" is not readable ' +
+      "(its links lead in a circle)",
+  );
+  assert.equal(
+    await failureOf(verifyShards(shards, "train"), folder.path),
+    'missing: Cannot use the shard "S/train-000000.tar": it is not readable ' +
+      "(its links lead in a circle)",
+  );
+});
+
 Deno.test("split() suggests the name of a split", async () => {
   await using folder = await temporaryFolder();
   await makeShards(folder.path, { images: 1, shardImages: 1 });
@@ -150,7 +127,7 @@ Deno.test("a shard that shrinks while it is read is an error, not a short image"
   await Deno.truncate(join(folder.path, "train-000000.tar"), 700);
   assert.equal(
     await failureOf(split.readImage(0), folder.path),
-    'data: Cannot read "S/train-000000.tar": wanted 500 bytes at 512, got 188, the file is cut short, ' +
+    'data: Cannot read "S/train-000000.tar": wanted 1012 bytes at 0, got 700, the file is cut short, ' +
       "run shard again",
   );
 });
@@ -161,7 +138,8 @@ Deno.test("parseManifest() refuses manifests that do not add up", async () => {
   const text = await Deno.readTextFile(join(folder.path, "manifest.json"));
   assert.equal(formatManifest(parseManifest(text, "m")), text);
   const { bytes, offsets: [[, , , jsonBytes]] } = JSON.parse(text).splits.train.shards[0];
-  const places = "places [image, imageBytes, json, jsonBytes] within the bytes of the file";
+  const places =
+    "places [image, imageBytes, json, jsonBytes], one sample behind the other, in all of the file";
   const cases: readonly (readonly [string | RegExp, string, string])[] = [
     ['"ijepa-shards"', '"tars"', '"format" wants "ijepa-shards", got "tars"'],
     ['"version": 1', '"version": 2', '"version" wants 1, got 2'],
@@ -242,7 +220,7 @@ Deno.test("parseManifest() refuses manifests that do not add up", async () => {
   twice.splits.test = twice.splits.train;
   assert.throws(
     () => parseManifest(JSON.stringify(twice), "m"),
-    /^Failure: Cannot read the manifest "m": "splits" wants each tar file once, got /,
+    /^Failure: Cannot read the manifest "m": "splits" wants tar files SPLIT-000000\.tar, SPLIT-000001\.tar, \.\.\., got /,
   );
   assert.throws(() => parseManifest(new Uint8Array([0x22, 0xff, 0x22]), "m"), {
     message: 'Cannot read the manifest "m": it is not UTF-8 text, run shard again',

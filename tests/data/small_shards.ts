@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import sharp from "sharp";
-import { formatManifest } from "../../lib/data/manifest.ts";
-import type { Manifest, SampleOffsets, ShardFile } from "../../lib/data/manifest.ts";
-import { sha256 } from "../../lib/files/mod.ts";
+import { formatManifest, type Manifest } from "../../lib/data/manifest.ts";
+import { ShardWriter } from "../../lib/data/shard_writer.ts";
 
 /** A picture like no other: a coloured gradient decided by its number. */
 export async function pictureFile(
@@ -17,41 +16,20 @@ export async function pictureFile(
   return await sharp(data, { raw: { height, width, channels: 3 } }).png().toBuffer();
 }
 
-/**
- * A shards directory around given image files, damaged ones included, which the shard stage would set aside. The
- * files named `.tar` hold what the offsets point at and nothing else.
- */
+/** A shards directory around given image files, damaged ones included, which the shard stage would set aside. */
 export async function writeShards(
   directory: string,
   images: readonly Uint8Array[],
   { perShard }: { readonly perShard: number },
 ): Promise<void> {
   await Deno.mkdir(directory, { recursive: true });
-  const shards: ShardFile[] = [];
-  for (let first = 0; first < images.length; first += perShard) {
-    const parts: Uint8Array[] = [];
-    const offsets: SampleOffsets[] = [];
-    let end = 0;
-    for (const [i, image] of images.slice(first, first + perShard).entries()) {
-      const key = `sample-${first + i}`;
-      const json = new TextEncoder().encode(
-        JSON.stringify({ key, path: `${key}.png`, labels: {} }),
-      );
-      offsets.push([end, image.length, end + image.length, json.length]);
-      parts.push(image, json);
-      end += image.length + json.length;
-    }
-    const bytes = new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer());
-    const file = `train-${String(shards.length).padStart(6, "0")}.tar`;
-    await Deno.writeFile(join(directory, file), bytes);
-    shards.push({
-      file,
-      images: offsets.length,
-      bytes: bytes.length,
-      sha256: sha256(bytes),
-      offsets,
-    });
+  using writer = new ShardWriter(directory, "train", { shardImages: perShard });
+  for (const [i, data] of images.entries()) {
+    const key = `sample-${i}`, record = { key, path: `${key}.png`, labels: {} };
+    const json = new TextEncoder().encode(JSON.stringify(record));
+    await writer.add([{ name: `${key}.png`, data }, { name: `${key}.json`, data: json }]);
   }
+  const shards = await writer.finish();
   const manifest: Manifest = {
     format: "ijepa-shards",
     version: 1,

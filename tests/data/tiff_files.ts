@@ -92,3 +92,29 @@ export function tiffFile(...pictures: readonly TiffPicture[]): Uint8Array {
 export function shorts(values: readonly number[]): Uint8Array {
   return Uint8Array.from(values.flatMap((value) => [value & 255, value >> 8]));
 }
+
+const TILE_WIDTH = 322,
+  TILE_TAGS: Readonly<Record<number, number>> = {
+    [STRIP_OFFSETS]: 324,
+    [ROWS_PER_STRIP]: 323,
+    [STRIP_BYTES]: 325,
+  };
+
+/** A grey file of tiles, 16 x 16 pixels each; `tileBytes`, the length that it says of each, may be another. */
+export function tiledFile(
+  { width, height, data }: TiffPicture,
+  tileBytes: readonly number[],
+): Uint8Array {
+  const tags = { [ROWS_PER_STRIP]: [16], [STRIP_BYTES]: tileBytes, [TILE_WIDTH]: [16] };
+  const file = tiffFile({ width, height, data, tags });
+  const view = new DataView(file.buffer);
+  for (
+    let at = HEADER_BYTES + 2;
+    at < HEADER_BYTES + 2 + 12 * view.getUint16(HEADER_BYTES, true);
+  ) {
+    const tag = view.getUint16(at, true);
+    view.setUint16(at, TILE_TAGS[tag] ?? tag, true);
+    at += 12;
+  }
+  return file;
+}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { openInput, readFully, readInputText } from "../../lib/files/mod.ts";
+import { openInput, readFully } from "../../lib/files/mod.ts";
 import { withFolder } from "../folder.ts";
 
 Deno.test("readFully() fills a buffer from anywhere in a file, or says that the file ends before", () =>
@@ -51,16 +51,4 @@ Deno.test("openInput() refuses what is no file before it is opened, and says wha
     const start = new Uint8Array(7);
     assert.ok(await readFully(file, start), "stands at the beginning");
     assert.equal(new TextDecoder().decode(start), "version");
-  }));
-
-Deno.test("readInputText() reads settings, and no file of a million bytes", () =>
-  withFolder(async (folder) => {
-    const path = join(folder, "config.json");
-    await Deno.writeTextFile(path, "{}\n");
-    assert.equal(await readInputText(path), "{}\n");
-    await Deno.truncate(path, 1e9);
-    await assert.rejects(readInputText(path), {
-      kind: "data",
-      message: `Cannot read "${path}": it has 1000000000 bytes, wanted at most 1000000`,
-    });
   }));

@@ -228,6 +228,16 @@ Deno.test("probeFeatures() refuses samples that are in both files", async () => 
   ]);
 });
 
+Deno.test("probeFeatures() warns of rows that have the key of another", async () => {
+  const train = madeFeatures(), test = madeFeatures(TEST);
+  const keys = test.keys.map((key, row) => row < 3 ? "same" : key);
+  const { metrics } = await probe(train, { ...test, keys }, { label: "shape" });
+  assert.deepEqual(metrics.warnings, [
+    `2 of ${test.rows} rows of "test.arrow" have the key of another row (the first is "same") ` +
+    "and count as samples of their own",
+  ]);
+});
+
 Deno.test("probeFeatures() refuses embeddings that are not finite, naming row and key", async () => {
   const train = madeFeatures();
   train.embeddings[4 * 7 + 2] = NaN;

@@ -92,6 +92,14 @@ Deno.test("finishedRun() never waits for a pipe in the place of a file", async (
   }
 });
 
+Deno.test("readRun() never waits for a pipe in the place of a receipt", async () => {
+  await withFinished(async (run) => {
+    await Deno.remove(join(run, "receipt.json"));
+    if (await tool("mkfifo", [join(run, "receipt.json")]) === undefined) return;
+    assert.deepEqual((await readRun(run)).config, RECORD.config);
+  });
+});
+
 Deno.test("finishedRun() says what is wrong where a file and a directory changed places", async () => {
   await withFinished(async (run) => {
     const metrics = join(run, "metrics.jsonl");

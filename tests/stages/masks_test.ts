@@ -103,8 +103,8 @@ Deno.test("masks refuses what cannot work in one sentence, and another page in t
   }
   const folderGiven = await run("--config", folder.path);
   assert.deepEqual([folderGiven.code, folderGiven.message], [
-    2,
-    'masks: Cannot read the configuration: "S" is not a file, check --config',
+    66,
+    'masks: Cannot read the configuration: "S" is not readable (it is a directory)',
   ]);
   // As PowerShell writes it.
   await Deno.writeTextFile(config, '\ufeff{"run": {"batch": 8}}\r\n');

@@ -234,6 +234,14 @@ Deno.test("resolveConfig() reads the text of a file, and names a file that is no
   );
 });
 
+Deno.test("resolveConfig() refuses a file that says a thing twice", () => {
+  const text = '{"run": {"batch": 3, "batch": 4}}';
+  assertRefused(
+    { file: { path: "small.json", text } },
+    'Cannot use the configuration: config small.json has "run.batch" twice, keep one of them',
+  );
+});
+
 Deno.test("resolveConfig() refuses sizes that do not fit, before anything is built", () => {
   const text = "Cannot build the model: ";
   assertRefused(

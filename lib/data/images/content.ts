@@ -1,7 +1,9 @@
 /** Whether images are the same as before: by their times, which costs nothing, else by what is in them. */
 import { join } from "node:path";
 import { forEachConcurrently, sha256, sha256File, sha256Lines } from "../../files/mod.ts";
+import { DECODE_BYTES } from "../decode_budget.ts";
 import type { ImageListing } from "../images.ts";
+import { expectLasting } from "./passing_error.ts";
 
 /** What a receipt records of a folder of images. */
 export interface FolderRecord {
@@ -15,12 +17,22 @@ export interface FolderRecord {
 
 const READS_IN_FLIGHT = 8;
 
+/** The hash of a file, `null` where it cannot be read. */
+async function hashOf(path: string): Promise<string | null> {
+  try {
+    return await sha256File(path);
+  } catch (error) {
+    expectLasting(path, error);
+    return null;
+  }
+}
+
 /** Hashes of all images of a listing. What was read for another purpose is added; the rest is read for the sum. */
 export class ImageContents {
   readonly #listing: ImageListing;
   readonly #root: string;
   readonly #places: ReadonlyMap<string, number>;
-  /** `null` where a file cannot be read. */
+  /** `null` where a file cannot be read, or is over the limit whatever is in it. */
   readonly #hashes: (string | null | undefined)[];
 
   /** @param root folder of the images */
@@ -39,8 +51,8 @@ export class ImageContents {
   /** SHA-256 over paths and contents, and over the paths and reasons of the unreadable files. */
   async sha256(): Promise<string> {
     const { images, unreadable } = this.#listing;
-    await forEachConcurrently(images.entries(), async ([index, { path }]) => {
-      this.#hashes[index] ??= await sha256File(join(this.#root, path)).catch(() => null);
+    await forEachConcurrently(images.entries(), async ([index, { path, bytes }]) => {
+      this.#hashes[index] ??= bytes > DECODE_BYTES ? null : await hashOf(join(this.#root, path));
     }, { inFlight: READS_IN_FLIGHT });
     const hashes = this.#hashes;
     return sha256Lines(function* () {

@@ -4,6 +4,7 @@ import { Failure, messageOf } from "../../failure.ts";
 import { systemCode, systemReason } from "../../files/mod.ts";
 import { hasImageExtension, hasRawExtension, SNIFF_BYTES, sniffFormat } from "../image_format.ts";
 import { type Entry, readEntries } from "./entries.ts";
+import { expectLasting } from "./passing_error.ts";
 import { isHidden, isOfSystem, saysOtherFile } from "./names.ts";
 import { compareText, isInside } from "./paths.ts";
 import { LARGEST_STAND_IN, standInReason } from "../../files/mod.ts";
@@ -44,6 +45,7 @@ class GrowingTally {
 
 /** Short words for errors of the file system, without our own path in them. */
 function reasonOf(path: string, error: unknown, isLink: boolean): string {
+  expectLasting(path, error);
   if (systemCode(error) === "ENOENT") {
     return isLink ? "a link that leads nowhere" : "it is gone since its folder was read";
   }

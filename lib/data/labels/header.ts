@@ -144,7 +144,7 @@ export function readColumns(
   const columns: HeaderColumn[] = [], passedOver: string[] = [], names = new Set<string>();
   for (const [index, cell] of header.cells.entries()) {
     if (index === key) continue;
-    const [, name = "", asked] = /^(.*?)(?::(class|number))?$/s.exec(cell)!;
+    const [, name = "", asked] = /^(.*?)(?::(class|number))?$/is.exec(cell)!;
     const place = `column ${index + 1}`;
     if (UNNAMED.test(name) && holdsNothing(data, index)) {
       passedOver.push(`${place} has no name and is an index or empty`);
@@ -160,7 +160,7 @@ export function readColumns(
     }
     if (names.has(name)) refuse(`${place} repeats the name "${name}", rename it`);
     names.add(name);
-    columns.push({ name, asked: asked as HeaderColumn["asked"], index });
+    columns.push({ name, asked: asked?.toLowerCase() as HeaderColumn["asked"], index });
   }
   return { columns, passedOver };
 }

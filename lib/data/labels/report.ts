@@ -8,7 +8,8 @@ const SPLIT_NAMES = ["train", "training", "test", "testing", "val", "valid", "va
 function alike(classes: readonly string[]): readonly string[] {
   const groups = new Map<string, string[]>();
   for (const name of classes) {
-    const key = name.normalize("NFKC").trim().toLowerCase();
+    const key = name.normalize("NFKC").replace(/\p{Cf}/gu, "").replace(/\s+/g, " ").trim()
+      .toLowerCase();
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [name]);
     else group.push(name);
@@ -26,7 +27,7 @@ export function describeLabels(labels: Labels): string[] {
     const pairs = alike(classes);
     if (pairs.length === 0) continue;
     lines.push(
-      `label ${name} has classes that differ in letter case, spaces or composition only: ${
+      `label ${name} has classes that differ in letter case, spaces, unseen signs or composition only: ${
         someOf(pairs)
       }`,
     );

@@ -9,6 +9,7 @@ import { messageOf } from "../../failure.ts";
 import { sha256File } from "../../files/hash.ts";
 import { systemReason } from "../../files/system_error.ts";
 import { syncEntry } from "../../files/write.ts";
+import { noteUse, removeUnused } from "./prune.ts";
 import { expectOwn, expectOwnFolder } from "./trust.ts";
 
 /** A folder for libraries. */
@@ -116,14 +117,17 @@ export class OpenPlace implements AsyncDisposable {
       if (owner !== key || !name.endsWith(".so")) continue;
       const path = join(this.folder, name);
       await expectOwn(path);
-      if (await sha256File(path) === hash) return path;
+      if (await sha256File(path) === hash) {
+        await noteUse(path);
+        return path;
+      }
       await Deno.remove(path);
     }
     return undefined;
   }
 
   /**
-   * Keeps a library: all of it is on the disk before it has its name.
+   * Keeps a library: all of it is on the disk before it has its name. Others that were not used for long are removed.
    *
    * @param make writes the library in an empty folder and returns its path
    */
@@ -135,6 +139,7 @@ export class OpenPlace implements AsyncDisposable {
     await syncEntry(made);
     await Deno.rename(made, path);
     await syncEntry(this.folder);
+    if (this.#temporary === undefined) await removeUnused(this.folder);
     return path;
   }
 

@@ -9,7 +9,7 @@ const ROOT = 0;
 const NOBODY = 65534;
 
 /** The user that this process runs as; `null` on Windows, where files have no modes either. */
-function ownUser(): number | null {
+export function ownUser(): number | null {
   try {
     return Deno.uid();
   } catch (error) {

@@ -81,6 +81,23 @@ testIn("a library that was cut short or changed is made again", async (folder) =
   assert.ok(namesIn(folder).includes("notes.so"));
 });
 
+testIn("what was not used for long goes when something new is kept", async (folder) => {
+  const places = [placeAt(folder)], other = SOURCE.replace("42", "43");
+  await build(places);
+  const [old] = namesIn(folder) as [string];
+  const age = () => Deno.utime(join(folder, old), new Date(0), new Date(0));
+  await age();
+  // Whoever uses it keeps it.
+  await build(places, NONE);
+  await build(places, { source: other });
+  assert.ok(namesIn(folder).includes(old));
+  await age();
+  await build(places, { source: SOURCE.replace("42", "44") });
+  assert.ok(!namesIn(folder).includes(old));
+  assert.equal(namesIn(folder).length, 2);
+  assert.equal(await build(places), 42);
+});
+
 testIn("what others could write is not loaded: the next place is used", async (folder) => {
   const [first, second] = [join(folder, "first"), join(folder, "second")];
   const places = [placeAt(first), placeAt(second)];
