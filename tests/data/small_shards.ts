@@ -19,12 +19,12 @@ export async function pictureFile(
 
 /**
  * A shards directory around given image files, damaged ones included, which the shard stage would set aside. The
- * files named `.tar` hold what the offsets point at and nothing else.
+ * files named `.tar` hold what the offsets point at and nothing else. With `classes` the images have these in turn.
  */
 export async function writeShards(
   directory: string,
   images: readonly Uint8Array[],
-  { perShard }: { readonly perShard: number },
+  { perShard, classes }: { readonly perShard: number; readonly classes?: readonly string[] },
 ): Promise<void> {
   await Deno.mkdir(directory, { recursive: true });
   const shards: ShardFile[] = [];
@@ -34,8 +34,9 @@ export async function writeShards(
     let end = 0;
     for (const [i, image] of images.slice(first, first + perShard).entries()) {
       const key = `sample-${first + i}`;
+      const labels = classes && { class: classes[(first + i) % classes.length]! };
       const json = new TextEncoder().encode(
-        JSON.stringify({ key, path: `${key}.png`, labels: {} }),
+        JSON.stringify({ key, path: `${key}.png`, labels: { ...labels } }),
       );
       offsets.push([end, image.length, end + image.length, json.length]);
       parts.push(image, json);
@@ -56,7 +57,7 @@ export async function writeShards(
     format: "ijepa-shards",
     version: 1,
     splits: { train: { images: images.length, shards } },
-    labels: [],
+    labels: classes === undefined ? [] : [{ name: "class", type: "class", classes }],
     channelMean: [0.5, 0.5, 0.5],
     channelStd: [0.25, 0.25, 0.25],
     quarantined: 0,
