@@ -42,6 +42,13 @@ const FLAGS = {
     placeholder: "A,B,...",
     help: "names of the classes, that of 0 first; without it the numbers are the names",
   },
+  count: {
+    type: "integer",
+    placeholder: "N",
+    min: 1,
+    max: 1_000_000,
+    help: "only the first so many; without it all",
+  },
   force: { type: "boolean", help: "replace pictures that were made from something else" },
 } as const;
 
@@ -100,9 +107,9 @@ function parseClasses(text: string | undefined): readonly string[] | undefined {
   return classes;
 }
 
-/** @throws {Failure} `data`: other counts, sizes beyond bounds, or labels without a name */
+/** @throws {Failure} `data`: other counts, too few, sizes beyond bounds, or labels without a name */
 function expectPair(
-  { images, labels, classes }: Options<typeof FLAGS>,
+  { images, labels, classes, count: wanted = 1 }: Options<typeof FLAGS>,
   { pictures, numbers }: { readonly pictures: IdxArray; readonly numbers: IdxArray },
 ): Labelled {
   const [count, height, width] = pictures.shape as [number, number, number];
@@ -114,8 +121,8 @@ function expectPair(
         "one split",
     );
   }
-  if (count < 1 || count > MOST_PICTURES) {
-    refuse("data", `"${images}" has ${count} pictures, wanted 1 to ${MOST_PICTURES}`);
+  if (count < wanted || count > MOST_PICTURES) {
+    refuse("data", `"${images}" has ${count} pictures, wanted ${wanted} to ${MOST_PICTURES}`);
   }
   if (Math.min(height, width) < 1 || Math.max(height, width) > MOST_SIDE) {
     refuse("data", `"${images}" has pictures of ${height} x ${width}, wanted 1 to ${MOST_SIDE}`);
@@ -142,15 +149,16 @@ export async function idx(options: Options<typeof FLAGS>, _context: Context): Pr
     version: VERSION,
     path: out,
     kind: "directory",
-    config: { classes: classes ?? null, name },
+    config: { classes: classes ?? null, name, count: options.count ?? null },
     inputs: [await hashInput(images, "read pictures"), await hashInput(labels, "read labels")],
     force,
   }, async (directory) => {
     const pictures = await readIdx(images, { axes: 3 });
-    const { count, height, width, pixels, ...known } = expectPair(options, {
+    const { height, width, pixels, ...known } = expectPair(options, {
       pictures,
       numbers: await readIdx(labels, { axes: 1 }),
     });
+    const count = options.count ?? known.count;
     await Deno.mkdir(join(directory, "images"));
     const progress = new Progress({
       stage: "idx",
@@ -172,7 +180,8 @@ export async function idx(options: Options<typeof FLAGS>, _context: Context): Pr
     }
     progress.close();
     await Deno.writeTextFile(join(directory, "labels.csv"), table);
-    return { pictures: count, height, width, classes: new Set(known.labels).size };
+    const kinds = new Set(known.labels.subarray(0, count));
+    return { pictures: count, height, width, classes: kinds.size };
   });
 }
 

@@ -68,6 +68,15 @@ Deno.test("idx without --classes names classes by their numbers, and is up to da
   const other = await run("--classes", "a,b,c");
   assert.equal(other.code, 73);
   assert.match(other.message, /^idx: Cannot write "S\/train": it was made from other inputs/);
+  const few = await run("--count", "4", "--force");
+  assert.deepEqual([few.result.pictures, few.result.classes], [4, 3], few.stderr);
+  assert.equal([...Deno.readDirSync(join(out, "images"))].length, 4);
+  assert.equal((await Deno.readTextFile(join(out, "labels.csv"))).trimEnd().split("\n").length, 5);
+  const more = await run("--count", "13", "--force");
+  assert.equal(
+    more.message,
+    'idx: Cannot make pictures: "S/train-images-idx3-ubyte.gz" has 12 pictures, wanted 13 to 1000000',
+  );
   const forced = await run("--classes", "a,b,c", "--force");
   assert.equal(forced.result.status, "done", forced.stderr);
   assert.equal(await Deno.readTextFile(join(out, "notes.txt")), "mine");
