@@ -5,51 +5,11 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-deno=(deno)
-command -v deno >/dev/null || deno=(npx -y deno)
 work=${1:-runs/demo}
 steps=8
-step=0
-mkdir -p "$work"
-
-# Seconds that stages have worked, in this call and in earlier ones that were interrupted.
-spent=$(cat "$work/seconds" 2>/dev/null || true)
-[[ $spent =~ ^[0-9]{1,7}$ ]] || spent=0
-spent=$((10#$spent))
-begun=
-
-# clock SECONDS: as minutes:seconds.
-clock() {
-  printf '%d:%02d' $(($1 / 60)) $(($1 % 60))
-}
-
-# explain TEXT: what the next commands are for.
-explain() {
-  step=$((step + 1))
-  printf '\n[%d/%d, %s] %s\n' "$step" "$steps" "$(clock "$spent")" "$1" >&2
-}
-
-# Adds the seconds of the stage under way.
-count_seconds() {
-  if [ -n "$begun" ]; then
-    spent=$((spent + SECONDS - begun))
-    begun=
-    printf '%d\n' "$spent" >"$work/seconds"
-  fi
-}
-
-# stage NAME FLAG...: shows the command and runs it; what is up to date is left alone, and its seconds are not counted.
-stage() {
-  local status=0
-  printf '$ deno task %s\n' "$*" >&2
-  begun=$SECONDS
-  "${deno[@]}" task --quiet "$@" >>"$work/results.jsonl" || status=$?
-  if [ "$status" -eq 0 ] && tail -n 1 "$work/results.jsonl" | grep -q '"status":"up to date"'; then
-    begun=
-  fi
-  count_seconds
-  return "$status"
-}
+pipeline=demo
+# shellcheck source-path=SCRIPTDIR source=resumable.sh
+source pipelines/resumable.sh
 
 # seconds_of DIRECTORY: how long its stage took.
 seconds_of() {
@@ -59,30 +19,10 @@ seconds_of() {
 # Runs the first stages on a few pictures and tells how long the whole will take on this machine: 26,000 pictures are
 # rendered and packed, 2,600 steps trained, and everything after that takes about as long as 450 steps.
 estimate() {
-  local median
-  median=$(tail -n 20 "$work/trial/run/metrics.jsonl" |
-    sed -n 's/.*"seconds":\([0-9.e-]*\).*/\1/p' | sort -g | sed -n 10p)
-  awk -v rest=450 -v step="$median" -v scenes="$(seconds_of "$work/trial/scenes")" \
+  awk -v rest=450 -v step="$(step_seconds "$work/trial/run")" -v scenes="$(seconds_of "$work/trial/scenes")" \
     -v shard="$(seconds_of "$work/trial/shards")" \
     'BEGIN { printf "%d\n", 26 * (scenes + shard) + (2600 + rest) * step }'
 }
-
-# Says what a failure of a stage means for the whole.
-explain_end() {
-  local status=$?
-  count_seconds
-  case $status in
-    0) ;;
-    75 | 130 | 143) echo "demo: stopped after $(clock "$spent"); run it again to go on" >&2 ;;
-    *) echo "demo: the command above ended with $status; mend the cause and run the demo again to go on" >&2 ;;
-  esac
-}
-trap explain_end EXIT
-# The stage under way ends first; then the shell, with the right status.
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-: >"$work/results.jsonl"
 
 explain "Try a few pictures and steps, to see how long the whole will take"
 stage scenes --out "$work/trial/scenes" --count 1000 --size 32 --seed 2

@@ -25,7 +25,15 @@ const FLAGS = {
     path: true,
     placeholder: "NAME=PROBE",
     required: true,
-    help: "name in the table and the directory of a probe",
+    help:
+      "name in the table and the directory of a probe; probes of one name are runs of one thing",
+  },
+  methods: {
+    type: "string",
+    placeholder: "WHICH",
+    default: "best",
+    choices: ["best", "all"],
+    help: "the method that did best on held-out training rows, or every method",
   },
   out: { type: "string", path: true, placeholder: "FILE", help: "Markdown file to write besides" },
   force: { type: "boolean", help: "replace a table of other probes" },
@@ -39,16 +47,19 @@ const COMMAND = {
   flags: FLAGS,
   examples: [
     "deno task compare --probes pretrained=probe --probes random=probe-random --probes pixels=probe-pixels",
+    "deno task compare --probes pretrained=probe-0 --probes pretrained=probe-1 --methods all",
   ],
   details:
     `Prints a Markdown table on stderr and JSON on stdout. Each cell is the test score of the method that
-did best on held-out training rows (never on the test rows), with its 95 % interval. Up to four probes are columns,
-more are rows.`,
+did best on held-out training rows (never on the test rows), with its 95 % interval; where a name is given several
+times, the mean of these runs and their standard deviation. Up to four names are columns, more are rows; with
+--methods all names are rows.`,
 } as const satisfies Command<typeof FLAGS>;
 
 /** A probe, and the file that its scores were read from. */
 interface Source extends ProbeSource {
   readonly file: FileRecord;
+  readonly directory: string;
 }
 
 async function readSource(text: string): Promise<Source> {
@@ -57,23 +68,25 @@ async function readSource(text: string): Promise<Source> {
     throw new Failure("usage", `Cannot compare: --probes needs NAME=PROBE, got "${text}"`);
   }
   const metrics = await readProbeMetrics(directory, "compare");
-  return { name, metrics, file: await hashInput(join(directory, METRICS_FILE), "compare") };
+  const file = await hashInput(join(directory, METRICS_FILE), "compare");
+  return { name, metrics, file, directory };
 }
 
 /** Compares probes; see `lib/probe/compare.ts`. */
 export async function compare(
-  { probes, out, force }: CompareOptions,
+  { probes, methods, out, force }: CompareOptions,
   _context: Context,
 ): Promise<object> {
   const sources: Source[] = [];
   for (const text of probes) {
     const source = await readSource(text);
-    if (sources.some(({ name }) => name === source.name)) {
-      throw new Failure("usage", `Cannot compare: the name "${source.name}" is given twice`);
+    // Runs of one name are other probes, or their deviation would say nothing.
+    if (sources.some(({ name, directory }) => text === `${name}=${directory}`)) {
+      throw new Failure("usage", `Cannot compare: "${text}" is given twice`);
     }
     sources.push(source);
   }
-  const labels = compareProbes(sources);
+  const labels = compareProbes(sources, { methods });
   const table = markdownTable(comparisonTable(labels));
   const outcome = out === undefined
     ? { stage: "compare", status: "done", labels }
@@ -82,7 +95,10 @@ export async function compare(
       version: VERSION,
       path: out,
       kind: "file",
-      config: { names: sources.map(({ name }) => name) },
+      config: {
+        names: sources.map(({ name }) => name),
+        ...methods === "best" ? {} : { methods }, // As it was before there was a choice.
+      },
       inputs: sources.map(({ file }) => file),
       force,
     }, async (path) => {

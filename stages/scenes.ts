@@ -10,7 +10,14 @@ import {
   VERSION,
 } from "../lib/cli/mod.ts";
 import { mapInOrder } from "../lib/data/mod.ts";
-import { drawScene, encodeScene, labelsOf, renderScene } from "../lib/scenes/mod.ts";
+import {
+  drawLetter,
+  drawScene,
+  encodeScene,
+  labelsOf,
+  renderLetter,
+  renderScene,
+} from "../lib/scenes/mod.ts";
 
 const FLAGS = {
   out: {
@@ -36,6 +43,13 @@ const FLAGS = {
     max: 1024,
     help: "width and height of a picture, pixels",
   },
+  kind: {
+    type: "string",
+    placeholder: "NAME",
+    default: "shapes",
+    choices: ["shapes", "letters"],
+    help: "what is in a picture: one to four shapes before a wall, or a letter over coloured noise",
+  },
   seed: {
     type: "integer",
     placeholder: "N",
@@ -49,29 +63,63 @@ const FLAGS = {
 
 const COMMAND = {
   name: "scenes",
-  summary: "renders labelled pictures of one to four shapes, to try the pipeline without data",
+  summary: "renders labelled pictures of shapes or letters, to try the pipeline without data",
   flags: FLAGS,
   examples: [
     "deno task scenes --out scenes --count 20000 --size 32",
+    "deno task scenes --out letters --count 20000 --size 32 --kind letters",
     "deno task shard --images scenes --out shards --holdout 0.2",
   ],
   details:
     `Writes images/000000.jpg ... and labels.csv with the columns path, shape (of the nearest object: circle,
 cross, hexagon, square, star or triangle), objects (1 to 4) and distance (of the nearest object: 1 to 2).
+With --kind letters the columns are path and letter: one of twenty capitals, drawn without any font, of random size,
+place, turn and colour; the colours behind it tell nothing about it.
 The shard stage finds labels.csv by itself.`,
 } as const satisfies Command<typeof FLAGS>;
 
 const IN_FLIGHT = 8;
 
+/** Which picture of which seed, at how many pixels. */
+interface Place {
+  readonly seed: number;
+  readonly index: number;
+  readonly size: number;
+}
+
+/** What is drawn: the columns of its labels, and a picture as RGB bytes [size size 3] with its labels. */
+const KINDS = {
+  shapes: {
+    columns: "shape,objects,distance",
+    draw({ size, ...place }: Place) {
+      const scene = drawScene(place), { shape, objects, distance } = labelsOf(scene);
+      return {
+        pixels: renderScene(scene, size),
+        labels: `${shape},${objects},${distance.toFixed(4)}`,
+      };
+    },
+  },
+  letters: {
+    columns: "letter",
+    draw({ size, ...place }: Place) {
+      const picture = drawLetter(place);
+      return { pixels: renderLetter(picture, size), labels: picture.letter };
+    },
+  },
+} as const;
+
 /** Renders scenes 0 to `count` - 1 of a seed. */
 export async function scenes(options: Options<typeof FLAGS>, _context: Context): Promise<Outcome> {
   const { out, count, size, seed, force } = options;
+  const { columns, draw } = KINDS[options.kind];
+  // Shapes were there first: their artefacts have no kind.
+  const kind = options.kind === "shapes" ? {} : { kind: options.kind };
   return await makeArtifact({
     stage: "scenes",
     version: VERSION,
     path: out,
     kind: "directory",
-    config: { count, size, seed },
+    config: { count, size, seed, ...kind },
     inputs: [],
     force,
   }, async (directory) => {
@@ -83,23 +131,19 @@ export async function scenes(options: Options<typeof FLAGS>, _context: Context):
       unit: "scenes",
     });
     const rows = mapInOrder(Array(count).keys(), async (index) => {
-      const scene = drawScene({ seed, index });
+      const { pixels, labels } = draw({ seed, index, size });
       const path = `images/${String(index).padStart(6, "0")}.jpg`;
-      await Deno.writeFile(
-        join(directory, path),
-        await encodeScene(renderScene(scene, size), size),
-      );
-      const { shape, objects, distance } = labelsOf(scene);
-      return `${path},${shape},${objects},${distance.toFixed(4)}\n`;
+      await Deno.writeFile(join(directory, path), await encodeScene(pixels, size));
+      return `${path},${labels}\n`;
     }, { inFlight: IN_FLIGHT });
-    let table = "path,shape,objects,distance\n", done = 0;
+    let table = `path,${columns}\n`, done = 0;
     for await (const row of rows) {
       table += row;
       progress.update(++done);
     }
     progress.close();
     await Deno.writeTextFile(join(directory, "labels.csv"), table);
-    return { scenes: count, size, seed };
+    return { scenes: count, size, seed, ...kind };
   });
 }
 

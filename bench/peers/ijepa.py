@@ -162,6 +162,20 @@ def is_decayed(name: str, parameter: Tensor) -> bool:
     return "bias" not in name and parameter.ndim != 1
 
 
+@torch.no_grad()
+def initialise(
+    trained: list[tuple[str, nn.Parameter]], *, seed: int, init_std: float, patch_embed_std: float
+) -> None:
+    """Random weights: normal for what is decayed, zero for biases, one for norms."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in trained:
+        if is_decayed(name, parameter):
+            std = patch_embed_std if "patch_embed" in name else init_std
+            parameter.normal_(0, std, generator=generator)
+        else:
+            parameter.fill_(1 if name.endswith(".weight") else 0)
+
+
 class Ijepa(nn.Module):
     """Both encoders and the predictor; calling it gives the loss of a batch."""
 
@@ -171,16 +185,10 @@ class Ijepa(nn.Module):
         self.predictor = Predictor(config)
         self.target_encoder = copy.deepcopy(self.encoder).requires_grad_(False)
 
-    @torch.no_grad()
     def initialise(self, *, seed: int, init_std: float, patch_embed_std: float) -> None:
-        """Random weights: normal for what is decayed, zero for biases, one for norms."""
-        generator = torch.Generator().manual_seed(seed)
-        for name, parameter in self.trained_parameters():
-            if is_decayed(name, parameter):
-                std = patch_embed_std if "patch_embed" in name else init_std
-                parameter.normal_(0, std, generator=generator)
-            else:
-                parameter.fill_(1 if name.endswith(".weight") else 0)
+        """Random weights; those of the target encoder are the encoder's."""
+        trained = self.trained_parameters()
+        initialise(trained, seed=seed, init_std=init_std, patch_embed_std=patch_embed_std)
         self.target_encoder.load_state_dict(self.encoder.state_dict())
 
     def trained_parameters(self) -> list[tuple[str, nn.Parameter]]:

@@ -3,12 +3,13 @@
  * `deno run --allow-read --allow-write --allow-ffi --allow-env=npm_package_config_libvips,MALLOC_ARENA_MAX,ORT_DISABLE_TELEMETRY
  * bench/twin/record.ts RUN SHARDS OUT`.
  *
- * `OUT/record.json` has sizes and constants, `OUT/initial.safetensors` the weights before the first step,
- * `OUT/steps-NNNNNNNN.safetensors` the steps from N on: `S.images` [B 3 H W], `S.context` [B Kc] and `S.targets` [M B Kt]
- * of each step S, and `learning_rate`, `weight_decay`, `ema_momentum` of all of them, float64.
+ * `OUT/record.json` has sizes and constants, and the classes of the first label that has some;
+ * `OUT/initial.safetensors` the weights before the first step; `OUT/steps-NNNNNNNN.safetensors` the steps from N on:
+ * `S.images` [B 3 H W], `S.context` [B Kc], `S.targets` [M B Kt] and, with a label, `S.labels` [B] (-1: unknown) of each
+ * step S, and `learning_rate`, `weight_decay`, `ema_momentum` of all of them, float64.
  */
 import { join } from "node:path";
-import { BatchLoader, openShards } from "../../lib/data/mod.ts";
+import { BatchLoader, type LabelColumn, openShards, type ShardSplit } from "../../lib/data/mod.ts";
 import { Failure } from "../../lib/failure.ts";
 import { writeSafetensors } from "../../lib/formats/safetensors.ts";
 import { gridOf } from "../../lib/model/config.ts";
@@ -16,6 +17,7 @@ import { type Masks, sampleMasks } from "../../lib/model/masks.ts";
 import { METRICS_FILE, type MetricsLine, readRun, type RunRecord } from "../../lib/run/mod.ts";
 import { floatTensor, type HostTensor, type TensorRecord } from "../../lib/tensor.ts";
 import {
+  DEFAULTS,
   imageSizeOf,
   modelConfigOf,
   planRun,
@@ -28,6 +30,16 @@ import { initialState } from "../../lib/training/state.ts";
 
 const STEPS_PER_FILE = 50;
 
+/** What PyTorch's side takes from the record; it knows every other setting of these groups by its default only. */
+const REPEATED = {
+  model: [
+    ...["patchSize", "width", "depth", "heads", "mlpRatio", "initStd", "patchEmbedStd"],
+    ...["predictorWidth", "predictorDepth", "predictorHeads"],
+  ],
+  objective: [],
+  optimizer: ["beta1", "beta2", "epsilon"],
+} as const satisfies { readonly [G in keyof PretrainConfig]?: readonly string[] };
+
 /** A finished run and what follows from its configuration. */
 interface Run {
   readonly directory: string;
@@ -38,9 +50,37 @@ interface Run {
   readonly metrics: readonly MetricsLine[];
 }
 
+/** The classes of images, by their numbers in the split. */
+class Labels {
+  readonly #split: ShardSplit;
+  readonly #column: LabelColumn;
+  readonly #known = new Map<number, number>();
+
+  constructor(split: ShardSplit, column: LabelColumn) {
+    this.#split = split;
+    this.#column = column;
+  }
+
+  async of(samples: Iterable<number>): Promise<HostTensor> {
+    const indices: number[] = [];
+    for (const sample of samples) {
+      const known = this.#known.get(sample) ?? await this.#read(sample);
+      this.#known.set(sample, known);
+      indices.push(known);
+    }
+    return { dtype: "int32", shape: [indices.length], data: Int32Array.from(indices) };
+  }
+
+  async #read(sample: number): Promise<number> {
+    const { labels } = await this.#split.readSample(sample);
+    return this.#column.classes!.indexOf(String(labels[this.#column.name]));
+  }
+}
+
 /** Everything that one step works on. */
 interface Step {
   readonly images: HostTensor;
+  readonly labels: HostTensor | undefined;
   readonly masks: Masks;
   readonly hyper: StepHyper;
 }
@@ -62,6 +102,16 @@ async function openRun(directory: string, shards: string): Promise<Run> {
   if (record.initFrom !== undefined) {
     refuse(`it started from "${record.initFrom.path}", wanted one without --init-from`);
   }
+  for (const [group, repeated] of Object.entries(REPEATED)) {
+    const values = config[group as keyof typeof REPEATED];
+    const defaults: Readonly<Record<string, unknown>> = {
+      ...DEFAULTS[group as keyof typeof REPEATED],
+    };
+    for (const [key, value] of Object.entries(values)) {
+      if ((repeated as readonly string[]).includes(key) || value === defaults[key]) continue;
+      refuse(`the peer in PyTorch knows ${group}.${key}=${defaults[key]} only, got ${value}`);
+    }
+  }
   const { manifestSha256: given } = await openShards(shards);
   if (given !== manifestSha256) {
     refuse(`the shards in "${shards}" are not those it has seen, give the ones of its --shards`);
@@ -70,7 +120,7 @@ async function openRun(directory: string, shards: string): Promise<Run> {
 }
 
 /** Sizes and constants, under the names that PyTorch's side uses. */
-function description({ config, plan, directory }: Run): object {
+function description({ config, plan, directory }: Run, column: LabelColumn | undefined): object {
   const { encoder, predictor } = modelConfigOf(config);
   const { initStd, patchEmbedStd } = config.model;
   const { beta1, beta2, epsilon } = config.optimizer;
@@ -95,6 +145,7 @@ function description({ config, plan, directory }: Run): object {
     },
     initialisation: { init_std: initStd, patch_embed_std: patchEmbedStd },
     adamw: { betas: [beta1, beta2], epsilon },
+    label: column === undefined ? null : { name: column.name, classes: column.classes },
   };
 }
 
@@ -132,12 +183,17 @@ function expectNoted(run: Run, step: number, { masks, hyper }: Step): void {
   }
 }
 
-async function stepOf(run: Run, loader: BatchLoader, step: number): Promise<Step> {
-  const { config, plan } = run;
+async function stepOf(
+  run: Run,
+  { loader, labels }: { readonly loader: BatchLoader; readonly labels: Labels | undefined },
+  step: number,
+): Promise<Step> {
+  const { config, plan, record: { shards } } = run;
   const { seed, batch } = config.run;
   const { images } = await loader.next(step);
   const recorded = {
     images: floatTensor([batch, 3, ...imageSizeOf(config.data)], images.slice()),
+    labels: await labels?.of(imagesOfStep({ seed, images: shards.images, batch }, step)),
     masks: sampleMasks(config.masks, gridOf(modelConfigOf(config).encoder), { seed, step, batch }),
     hyper: hyperOf(config, { plan, step }),
   };
@@ -151,19 +207,22 @@ function tensorsOf(steps: readonly Step[], first: number): TensorRecord {
     shape: [steps.length],
     data: Float64Array.from(steps, ({ hyper }) => of(hyper)),
   });
-  const batches = steps.flatMap(({ images, masks }, i): (readonly [string, HostTensor])[] => {
-    const { context, contextTokens, targets, targetTokens } = masks;
-    const indices = (data: Int32Array<ArrayBuffer>, tokens: number): HostTensor => ({
-      dtype: "int32",
-      shape: [data.length / tokens, tokens],
-      data,
-    });
-    return [
-      [`${first + i}.images`, images],
-      [`${first + i}.context`, indices(context, contextTokens)],
-      [`${first + i}.targets`, indices(targets, targetTokens)],
-    ];
-  });
+  const batches = steps.flatMap(
+    ({ images, labels, masks }, i): (readonly [string, HostTensor])[] => {
+      const { context, contextTokens, targets, targetTokens } = masks;
+      const indices = (data: Int32Array<ArrayBuffer>, tokens: number): HostTensor => ({
+        dtype: "int32",
+        shape: [data.length / tokens, tokens],
+        data,
+      });
+      return [
+        [`${first + i}.images`, images],
+        [`${first + i}.context`, indices(context, contextTokens)],
+        [`${first + i}.targets`, indices(targets, targetTokens)],
+        ...labels === undefined ? [] : [[`${first + i}.labels`, labels] as const],
+      ];
+    },
+  );
   return {
     ...Object.fromEntries(batches),
     learning_rate: values(({ learningRate }) => learningRate),
@@ -184,16 +243,20 @@ export async function recordRun(
   const weights = Object.entries(start).filter(([name]) => !name.startsWith("moment"));
   await writeSafetensors(join(out, "initial.safetensors"), Object.fromEntries(weights));
   await using loader = loaderOf(run);
+  const { manifest: { labels: columns }, ...opened } = await openShards(shards);
+  const column = columns.find(({ type }) => type === "class");
+  await using split = opened.split(run.record.shards.split);
+  const sources = { loader, labels: column && new Labels(split, column) };
   for (let first = 0; first < plan.steps; first += STEPS_PER_FILE) {
     const steps: Step[] = [];
     for (let step = first; step < Math.min(plan.steps, first + STEPS_PER_FILE); step++) {
-      steps.push(await stepOf(run, loader, step));
+      steps.push(await stepOf(run, sources, step));
     }
     const name = `steps-${String(first).padStart(8, "0")}.safetensors`;
     await writeSafetensors(join(out, name), tensorsOf(steps, first));
   }
   // Last: where it lies, the record is complete.
-  const text = JSON.stringify(description(run), null, 2) + "\n";
+  const text = JSON.stringify(description(run, column), null, 2) + "\n";
   await Deno.writeTextFile(join(out, "record.json"), text);
 }
 

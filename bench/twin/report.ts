@@ -95,7 +95,7 @@ async function probeTable(directory: string, seeds: readonly number[]): Promise<
     const format = (score: number) => formatScore(score, metric);
     const [ours, twin, random, ...independent] = scores.map(({ score, interval }) => ({
       score,
-      text: `${format(score)} (${formatInterval(interval, metric)})`,
+      text: `${format(score)} (${formatInterval(interval!, metric)})`,
     }));
     const values = independent.map(({ score }) => score);
     const groups = [values.slice(0, seeds.length), values.slice(seeds.length)];

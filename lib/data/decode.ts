@@ -8,6 +8,7 @@ import { type ImageFormat, sniffFormat, SUPPORTED_FORMATS } from "./image_format
 import { readPlainJpeg } from "./jpeg_markers.ts";
 import { repairedJpeg } from "./jpeg_repair.ts";
 import { freeData, type RgbImage } from "./rgb_image.ts";
+import { decodeSmallPng, SMALL_PNG_BYTES } from "./small_png.ts";
 import { decodePlainJpeg, HAS_TURBOJPEG } from "./turbojpeg.ts";
 
 export { freeData, type RgbImage } from "./rgb_image.ts";
@@ -159,6 +160,13 @@ export async function useImage<T>(
   if (plain !== undefined && plainBytes <= DECODE_BYTES) {
     const done = await budget.use(plainBytes, async () => {
       const image = await decodePlainJpeg(bytes, plain);
+      return image && { result: await work(image) };
+    });
+    if (done !== undefined) return done.result;
+  }
+  if (format.extension === "png") {
+    const done = await budget.use(SMALL_PNG_BYTES, async () => {
+      const image = decodeSmallPng(bytes);
       return image && { result: await work(image) };
     });
     if (done !== undefined) return done.result;

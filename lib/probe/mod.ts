@@ -11,6 +11,7 @@ export {
   compareProbes,
   comparisonTable,
   type ProbeSource,
+  type ShownMethods,
 } from "./compare.ts";
 export { type Method, METHODS, type Task, type Wish } from "./labels.ts";
 export { METRICS_FILE, readProbeMetrics } from "./metrics_file.ts";

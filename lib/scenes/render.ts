@@ -1,3 +1,4 @@
+import { smoothNoise } from "./noise.ts";
 import type { Background, Color, Scene, SceneObject } from "./scene.ts";
 import { FARTHEST_DISTANCE, objectFrame } from "./scene.ts";
 import { boundingRadius, signedDistance } from "./shapes.ts";
@@ -9,25 +10,6 @@ const HAZE_DISTANCES = [1, FARTHEST_DISTANCE] as const;
 const LIGHT = [1, 0.5] as const;
 
 const CHANNELS = [0, 1, 2] as const;
-
-/** A smooth value in [0, 1] at each corner of a grid, the same on every machine. */
-function latticeValue(x: number, y: number, seed: number): number {
-  let hash = Math.imul(x, 0x9e3779b1) ^ Math.imul(y, 0x85ebca77) ^ seed;
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  hash = Math.imul(hash ^ (hash >>> 12), 0x297a2d39);
-  return ((hash ^ (hash >>> 15)) >>> 0) / 0xffffffff;
-}
-
-function noise(x: number, y: number, seed: number): number {
-  const column = Math.floor(x), row = Math.floor(y);
-  const ease = (t: number) => t * t * (3 - 2 * t);
-  const right = ease(x - column), down = ease(y - row);
-  const top = latticeValue(column, row, seed) * (1 - right) +
-    latticeValue(column + 1, row, seed) * right;
-  const bottom = latticeValue(column, row + 1, seed) * (1 - right) +
-    latticeValue(column + 1, row + 1, seed) * right;
-  return top * (1 - down) + bottom * down;
-}
 
 /** Share of the second tone at a point of the frame; patterns are smooth, so they need no anti-aliasing. */
 function toneOf(
@@ -48,7 +30,7 @@ function toneOf(
       case "dots":
         return sharpen(wave(along) + wave(across) - 0.8);
       case "noise":
-        return noise(2 * along / period + 50, 2 * across / period + 50, noiseSeed);
+        return smoothNoise(2 * along / period + 50, 2 * across / period + 50, noiseSeed);
     }
   };
 }

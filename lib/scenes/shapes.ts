@@ -1,12 +1,11 @@
 /** Flat shapes as outlines around the origin, all of the area of a disc of diameter 1. */
+import { type Point, squaredDistanceToEdge } from "./edges.ts";
 
 /** What a scene is made of. */
 export const SHAPES = ["circle", "cross", "hexagon", "square", "star", "triangle"] as const;
 
 /** Name of a shape. */
 export type Shape = (typeof SHAPES)[number];
-
-type Point = readonly [x: number, y: number];
 
 /** An outline prepared for distance queries. */
 interface Outline {
@@ -64,16 +63,6 @@ const OUTLINES: Readonly<Record<Exclude<Shape, "circle">, Outline>> = {
 /** Radius of the circle around the origin that holds the shape. */
 export function boundingRadius(shape: Shape): number {
   return shape === "circle" ? DISC_RADIUS : OUTLINES[shape].radius;
-}
-
-function squaredDistanceToEdge(
-  [x, y]: Point,
-  [[ax, ay], [bx, by]]: readonly [Point, Point],
-): number {
-  const edgeX = bx - ax, edgeY = by - ay, wayX = x - ax, wayY = y - ay;
-  const along = (wayX * edgeX + wayY * edgeY) / (edgeX * edgeX + edgeY * edgeY);
-  const clamped = Math.min(1, Math.max(0, along));
-  return (wayX - clamped * edgeX) ** 2 + (wayY - clamped * edgeY) ** 2;
 }
 
 /** Whether a point lies in a shape: a ray to the right leaves it once more often than it enters it. */

@@ -5,19 +5,20 @@ import { type Line, lineChart, type Panel } from "../../bench/twin/line_chart.ts
 import { recordRun } from "../../bench/twin/record.ts";
 import { Failure } from "../../lib/failure.ts";
 import { readSafetensors } from "../../lib/formats/safetensors.ts";
+import { imagesOfStep } from "../../lib/training/order.ts";
 import { pictureFile, writeShards } from "../data/small_shards.ts";
 import { withFolder } from "../folder.ts";
 import { runStage } from "../run_stage.ts";
 
-const STEPS = 3, BATCH = 4;
+const STEPS = 3, BATCH = 4, CLASSES = ["a", "b", "c"];
 
 async function makeShards(path: string, images: number): Promise<void> {
   const files = Array.from({ length: images }, (_, i) => pictureFile(i, [32, 32]));
-  await writeShards(path, await Promise.all(files), { perShard: images });
+  await writeShards(path, await Promise.all(files), { perShard: images, classes: CLASSES });
 }
 
-async function pretrain(run: string, shards: string): Promise<void> {
-  const size = ["--preset", "smoke", "--steps", String(STEPS), "--batch", String(BATCH)];
+async function pretrain(run: string, shards: string, ...more: string[]): Promise<void> {
+  const size = ["--preset", "smoke", "--steps", String(STEPS), "--batch", String(BATCH), ...more];
   const { code, stderr } = await runStage("pretrain", ["--shards", shards, "--out", run, ...size]);
   assert.equal(code, 0, stderr);
 }
@@ -35,6 +36,7 @@ Deno.test("recordRun() writes the weights, batches and schedule values of every 
 
     const record = JSON.parse(await Deno.readTextFile(join(out, "record.json")));
     assert.deepEqual([record.steps, record.batch, record.model.width], [STEPS, BATCH, 32]);
+    assert.deepEqual(record.label, { name: "class", classes: CLASSES });
     const { tensors: weights } = await readSafetensors(join(out, "initial.safetensors"));
     const { data } = weights["encoder.patch_embed.proj.weight"]!;
     assert.deepEqual(weights["target_encoder.patch_embed.proj.weight"]!.data, data);
@@ -48,10 +50,13 @@ Deno.test("recordRun() writes the weights, batches and schedule values of every 
       assert.deepEqual(steps[`${step}.images`]!.shape, [BATCH, 3, 32, 32]);
       assert.deepEqual(steps[`${step}.context`]!.shape, [BATCH, context_tokens]);
       assert.deepEqual(steps[`${step}.targets`]!.shape, [2 * BATCH, target_tokens]);
+      const samples = [...imagesOfStep({ seed: 0, images: 9, batch: BATCH }, step)];
+      const labels = [...steps[`${step}.labels`]!.data];
+      assert.deepEqual(labels, samples.map((sample) => sample % CLASSES.length));
     }
     // Two full batches of nine images are an epoch: no image is in both, so no two batches are equal.
     assert.notDeepEqual(steps["0.images"]!.data, steps["1.images"]!.data);
-    assert.equal(Object.keys(steps).length, 3 * STEPS + 3);
+    assert.equal(Object.keys(steps).length, 4 * STEPS + 3);
   });
 });
 
@@ -65,17 +70,26 @@ Deno.test("recordRun() refuses what would be another run", async () => {
     await makeShards(shards, 8);
     await makeShards(others, 9);
     await pretrain(run, shards);
-    const refused = (text: string, given: string) =>
-      assert.rejects(recordRun(run, { shards: given, out: join(folder, "record") }), (error) => {
-        assert.ok(error instanceof Failure);
-        assert.equal(error.kind, "data");
-        assert.equal(error.message.replaceAll(folder, "F"), text);
-        return true;
-      });
+    const refused = (text: string, given: string, directory = run) =>
+      assert.rejects(
+        recordRun(directory, { shards: given, out: join(folder, "record") }),
+        (error) => {
+          assert.ok(error instanceof Failure);
+          assert.equal(error.kind, "data");
+          assert.equal(error.message.replaceAll(folder, "F"), text);
+          return true;
+        },
+      );
     await refused(
       'Cannot record the run "F/run": the shards in "F/others" are not those it has seen, ' +
         "give the ones of its --shards",
       others,
+    );
+    await pretrain(join(folder, "other"), shards, "--set", "objective.loss=l2");
+    await refused(
+      'Cannot record the run "F/other": the peer in PyTorch knows objective.loss=smoothL1 only, got l2',
+      shards,
+      join(folder, "other"),
     );
     const path = join(run, "metrics.jsonl");
     const lines = (await Deno.readTextFile(path)).split("\n");

@@ -16,16 +16,20 @@ export async function pictureFile(
   return await sharp(data, { raw: { height, width, channels: 3 } }).png().toBuffer();
 }
 
-/** A shards directory around given image files, damaged ones included, which the shard stage would set aside. */
+/**
+ * A shards directory around given image files, damaged ones included, which the shard stage would set aside. With
+ * `classes` the images have these in turn.
+ */
 export async function writeShards(
   directory: string,
   images: readonly Uint8Array[],
-  { perShard }: { readonly perShard: number },
+  { perShard, classes }: { readonly perShard: number; readonly classes?: readonly string[] },
 ): Promise<void> {
   await Deno.mkdir(directory, { recursive: true });
   using writer = new ShardWriter(directory, "train", { shardImages: perShard });
   for (const [i, data] of images.entries()) {
-    const key = `sample-${i}`, record = { key, path: `${key}.png`, labels: {} };
+    const labels = classes === undefined ? {} : { class: classes[i % classes.length]! };
+    const key = `sample-${i}`, record = { key, path: `${key}.png`, labels };
     const json = new TextEncoder().encode(JSON.stringify(record));
     await writer.add([{ name: `${key}.png`, data }, { name: `${key}.json`, data: json }]);
   }
@@ -34,7 +38,7 @@ export async function writeShards(
     format: "ijepa-shards",
     version: 1,
     splits: { train: { images: images.length, shards } },
-    labels: [],
+    labels: classes === undefined ? [] : [{ name: "class", type: "class", classes }],
     channelMean: [0.5, 0.5, 0.5],
     channelStd: [0.25, 0.25, 0.25],
     quarantined: 0,

@@ -44,6 +44,11 @@ export function python(name: string, ...args: readonly string[]): Promise<string
   return call(PYTHON!, [join(HERE, "python", `${name}.py`), ...args], HERE);
 }
 
+/** Runs a program of `bench/peers`. @returns what it printed */
+export function peer(name: string, ...args: readonly string[]): Promise<string> {
+  return call(PYTHON!, [join(ROOT, "bench/peers", `${name}.py`), ...args], HERE);
+}
+
 /** Runs `js/NAME.mjs` beside the packages that it imports. @returns what it printed */
 export async function node(name: string, ...args: readonly string[]): Promise<string> {
   const script = join(NODE!, `${name}.mjs`);

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { withFolder } from "../folder.ts";
+import { idxFile } from "../formats/idx_files.ts";
 import { ROOT, stageArguments, type TaskName } from "../run_stage.ts";
 import { isAllowed, type Surroundings } from "./places.ts";
 import {
@@ -21,6 +22,7 @@ import {
 /** The whole chain at toy size, and ONNX Runtime in all that can have it; paths are relative to the work folder. */
 const CHAIN: readonly (readonly [TaskName, string])[] = [
   ["scenes", "--out scenes --count 24 --size 32"],
+  ["idx", "--images few-images-idx3-ubyte --labels few-labels-idx1-ubyte --out few"],
   ["shard", "--images pictures --out pictures-shards --shorter-side 16"],
   ["shard", "--images scenes --out shards --holdout 0.3"],
   ["masks", "--out masks.html --preset smoke --steps 2"],
@@ -142,6 +144,13 @@ async function writePictures(folder: string): Promise<void> {
     .toFile(join(folder, "printed.jpeg"));
 }
 
+/** Two pictures of 2 x 2 and their labels, as MNIST has them. */
+async function writeIdxPair(folder: string): Promise<void> {
+  const values = Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7);
+  await Deno.writeFile(join(folder, "few-images-idx3-ubyte"), idxFile([2, 2, 2], values));
+  await Deno.writeFile(join(folder, "few-labels-idx1-ubyte"), idxFile([2], values.subarray(0, 2)));
+}
+
 /** Calls `body` with empty folders, or says why nothing can be seen here. */
 async function watch(body: (watching: Watching) => Promise<void>): Promise<void> {
   if (!TRACED) console.log("skipped in part: there is no strace here, which sees each call");
@@ -159,6 +168,7 @@ async function watch(body: (watching: Watching) => Promise<void>): Promise<void>
     };
     await Deno.mkdir(around.home);
     await writePictures(join(work, "pictures"));
+    await writeIdxPair(work);
     await Deno.mkdir(join(work, "temporary"));
     await body({ isolated: ISOLATED ?? [], traced: TRACED, around });
   });

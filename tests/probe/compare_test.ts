@@ -109,6 +109,81 @@ Deno.test("comparisonTable() lists many probes one below the other", () => {
   assert.deepEqual(table[4], ["c", "32.4 % (30.3 to 34.4), knn"]);
 });
 
+/** Three runs whose best methods differ; on held-out rows knn is the better one in the mean. */
+const RUNS = ([[0.9, 0.5, 0.60], [0.4, 0.7, 0.62], [0.4, 0.6, 0.67]] as const).map((
+  [logistic, knn, score],
+) =>
+  metricsOf({
+    best: logistic > knn ? "logistic" : "knn",
+    methods: [
+      method("logistic", { validationScore: logistic, score: score - 0.1 }),
+      method("knn", { validationScore: knn, score }),
+    ],
+  })
+);
+const SEVERAL = [
+  ...RUNS.map((metrics) => ({ name: "pretrained", metrics })),
+  { name: "random", metrics: RANDOM },
+];
+
+Deno.test("compareProbes() makes one score of several runs: the mean, and the deviation of a sample", () => {
+  const [shape] = compareProbes(SEVERAL), [pretrained, random] = shape!.scores;
+  assert.deepEqual([pretrained!.source, pretrained!.method, pretrained!.runs], [
+    "pretrained",
+    "knn",
+    3,
+  ]);
+  const near = (got: number, wanted: number) => assert.ok(Math.abs(got - wanted) < 1e-12, `${got}`);
+  near(pretrained!.score, 0.63);
+  near(pretrained!.validationScore, 0.6);
+  // Deviations -0.03, -0.01 and 0.04: sqrt(0.0026 / 2).
+  near(pretrained!.deviation!, Math.sqrt(0.0013));
+  assert.equal(pretrained!.interval, undefined);
+  assert.deepEqual([random!.runs, random!.deviation, random!.pointsBehindFirst], [
+    1,
+    undefined,
+    30.6,
+  ]);
+  assert.ok(random!.interval);
+});
+
+Deno.test("comparisonTable() of all methods has a column for each, and an empty cell where one is missing", () => {
+  const less = metricsOf({
+    methods: [method("logistic", { validationScore: 0.2, score: 0.31 })],
+  });
+  const labels = compareProbes([...SEVERAL, { name: "less", metrics: less }], { methods: "all" });
+  assert.deepEqual(comparisonTable(labels), [
+    ["label", "shape (accuracy), logistic", "shape (accuracy), knn"],
+    ["baseline", "25.0 %", "25.0 %"],
+    ["pretrained", "53.0 % ± 3.61 (3 runs)", "63.0 % ± 3.61 (3 runs)"],
+    ["random", "31.0 % (28.9 to 33.0)", "32.4 % (30.3 to 34.4)"],
+    ["less", "31.0 % (28.9 to 33.0)", ""],
+  ]);
+  // Behind the first source by the same method.
+  const behind = labels[0]!.scores.map((
+    each,
+  ) => [each.source, each.method, each.pointsBehindFirst]);
+  assert.deepEqual(behind, [
+    ...[["pretrained", "logistic", 0], ["pretrained", "knn", 0]],
+    ...[["random", "logistic", 22], ["random", "knn", 30.6], ["less", "logistic", 22]],
+  ]);
+});
+
+Deno.test("compareProbes() refuses runs of one name without a method in common", () => {
+  const run = (name: MethodResult["method"]) => ({
+    name: "a",
+    metrics: metricsOf({ best: name, methods: [method(name, { validationScore: 0, score: 0 })] }),
+  });
+  assert.throws(
+    () => compareProbes([run("knn"), run("logistic")]),
+    new Failure(
+      "data",
+      'Cannot compare: the runs have no method in common on the label "shape", probe them with the ' +
+        "same --method",
+    ),
+  );
+});
+
 Deno.test("compareProbes() refuses probes that cannot be compared", () => {
   const against = (metrics: ProbeMetrics) => () =>
     compareProbes([{ name: "pretrained", metrics: PRETRAINED }, { name: "random", metrics }]);

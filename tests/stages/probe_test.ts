@@ -102,6 +102,15 @@ Deno.test("probe writes metrics, predictions and weights, and prints a table and
     const edited = await runStage("compare", again, { cwd: directory });
     assert.equal(edited.code, 73);
     assert.match(edited.stderr, / table\.md differs from its receipt, pass --force /);
+    const all = ["--probes", "a=probe", "--probes", "a=./probe", "--methods", "all"];
+    const runs = await runStage("compare", all, { cwd: directory });
+    assert.match(
+      runs.stderr,
+      /^\| a +\| \d+\.\d % ± 0\.00 \(2 runs\) +\| .*± 0\.0000 \(2 runs\) +\|$/m,
+    );
+    const same = await runStage("compare", [...all, "--probes", "a=probe"], { cwd: directory });
+    assert.equal(same.code, 2);
+    assert.match(same.stderr, /Cannot compare: "a=probe" is given twice/);
     const notes = join(directory, "notes.md");
     await Deno.writeTextFile(notes, "mine");
     const over = await runStage("compare", [...again.slice(0, 4), "--out", notes], {

@@ -54,6 +54,21 @@ Deno.test("scenes go through shard with their labels and without a class of thei
   assert.deepEqual(manifest.labels.map(({ type }) => type), ["class", "number", "number"]);
 });
 
+Deno.test("scenes --kind letters go through shard with their label", async () => {
+  await using folder = await temporaryFolder();
+  const { path, hide } = { ...folder, hide: folder.path };
+  const out = join(path, "letters"), size = ["--count", "30", "--size", "16"];
+  const made = await reportOf("scenes", ["--out", out, ...size, "--kind", "letters"], { hide });
+  assert.deepEqual([made.code, made.result.kind], [0, "letters"], made.stderr);
+  const table = (await Deno.readTextFile(join(out, "labels.csv"))).trimEnd().split("\n");
+  assert.deepEqual([table[0], table.length], ["path,letter", 31]);
+  assert.match(table[1]!, /^images\/000000\.jpg,[A-Z]$/);
+  const ran = await reportOf("shard", ["--images", out, "--out", join(path, "shards")], { hide });
+  assert.deepEqual([ran.code, ran.result.labels], [0, ["letter"]], ran.stderr);
+  // Shapes are other pictures: they do not come into the same place unasked.
+  assert.equal((await reportOf("scenes", ["--out", out, ...size], { hide })).code, 73);
+});
+
 Deno.test("scenes refuses impossible sizes and another seed in the same place", async () => {
   await using folder = await temporaryFolder();
   const out = join(folder.path, "scenes");
