@@ -69,6 +69,7 @@ export {
   checkMaskGeometry,
   type MaskConfig,
   type MaskCoverage,
+  type MaskIndices,
   type Masks,
   type MaskStrategy,
   MaskTally,

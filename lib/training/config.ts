@@ -5,12 +5,13 @@
  */
 import { Failure, messageOf } from "../failure.ts";
 import { describeValue } from "../foreign_text.ts";
-import { STRATEGY_SETTINGS } from "../model/masks.ts";
+import { gridOf } from "../model/config.ts";
+import { checkMaskGeometry, STRATEGY_SETTINGS } from "../model/masks.ts";
 import { nearest, suggestion } from "../nearest.ts";
 import { FIELDS } from "./fields.ts";
 import { checkGeometry } from "./geometry.ts";
 import { presetOf } from "./presets.ts";
-import { DEFAULTS, type PretrainConfig } from "./settings.ts";
+import { DEFAULTS, modelConfigOf, type PretrainConfig } from "./settings.ts";
 
 export * from "./settings.ts";
 export { checkGeometry } from "./geometry.ts";
@@ -236,12 +237,12 @@ function merge(layers: readonly Layer[]): ResolvedConfig {
 }
 
 /**
- * One complete, checked configuration from all sources.
+ * The configuration of a run that is there already. Its masks may be those of an earlier version, and matter only if it
+ * goes on, so whether they can be drawn is not looked at.
  *
- * @throws {Failure} `usage`: a file that is not JSON, unknown preset or key (with the nearest known one), a value of the
- * wrong type or size, or geometry that cannot work
+ * @throws {Failure} `usage`: as {@link resolveConfig}, masks aside
  */
-export function resolveConfig(sources: ConfigSources): ResolvedConfig {
+export function resolveRecorded(sources: ConfigSources): ResolvedConfig {
   const { preset, file, sets = [], flags = {} } = sources;
   const below = preset === undefined ? [] : [presetLayer(preset)];
   const above = [
@@ -253,5 +254,18 @@ export function resolveConfig(sources: ConfigSources): ResolvedConfig {
   const defaults = { origin: "default", values: DEFAULTS as unknown as Layer["values"] };
   const resolved = merge([defaults, ...below, strategyLayer([...below, ...above]), ...above]);
   checkGeometry(resolved.config);
+  return resolved;
+}
+
+/**
+ * One complete, checked configuration from all sources.
+ *
+ * @throws {Failure} `usage`: a file that is not JSON, unknown preset or key (with the nearest known one), a value of the
+ * wrong type or size, or geometry that cannot work
+ */
+export function resolveConfig(sources: ConfigSources): ResolvedConfig {
+  const resolved = resolveRecorded(sources);
+  const { masks } = resolved.config;
+  checkMaskGeometry(masks, gridOf(modelConfigOf(resolved.config).encoder));
   return resolved;
 }

@@ -1,5 +1,5 @@
 import type { Executable, Need, Runtime } from "../compile/program.ts";
-import { type Masks, masksOfImages } from "../model/masks.ts";
+import { type MaskIndices, masksOfImages } from "../model/masks.ts";
 import { floatTensor, type TensorRecord } from "../tensor.ts";
 import type { StepHyper } from "./schedules.ts";
 import { stateShapes } from "./state.ts";
@@ -19,7 +19,7 @@ import { yieldToEvents } from "./stopping.ts";
 export interface StepInput {
   /** Normalised, [B 3 H W] */
   readonly images: Float32Array<ArrayBuffer>;
-  readonly masks: Omit<Masks, "relaxedSamples">;
+  readonly masks: MaskIndices;
   readonly hyper: StepHyper;
   /** From 0. */
   readonly step: number;
