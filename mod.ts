@@ -70,6 +70,7 @@ export {
   checkMaskGeometry,
   type MaskConfig,
   type MaskCoverage,
+  type MaskIndices,
   type Masks,
   type MaskStrategy,
   MaskTally,

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { writeSafetensors } from "../lib/formats/safetensors.ts";
 import { gridOf } from "../lib/model/config.ts";
-import { type Masks, sampleMasks } from "../lib/model/masks.ts";
+import { type MaskIndices, sampleMasks } from "../lib/model/masks.ts";
 import { RandomStream } from "../lib/random/mod.ts";
 import { floatTensor, type TensorRecord } from "../lib/tensor.ts";
 import { resolveConfig } from "../lib/training/config.ts";
@@ -14,7 +14,7 @@ import type { StepConfig } from "../lib/training/step.ts";
 const SEED = 0;
 
 /** Masks of one step. */
-export type StepMasks = Omit<Masks, "relaxedSamples">;
+export type StepMasks = MaskIndices;
 
 /** A training step to measure. */
 export interface StepCase {

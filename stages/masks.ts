@@ -57,7 +57,10 @@ const COMMAND = {
     `Writes one HTML file without scripts: example masks, heat maps of how often each patch is context or
 target, histograms of token counts, the largest counts that memory must hold. Takes the configuration of pretrain;
 masks.strategy is one of multiblock (the method), rasterized, block, random (the paper's comparisons). The masks are
-those that pretrain draws in its first steps with the same configuration, batch and seed.`,
+those that pretrain draws in its first steps with the same configuration and seed; those of an image do not depend on
+the batch, unless masks.sampler is reference. Targets are drawn again until what they leave is enough for a context of
+masks.contextKeepFraction: drawsPerImage says how often. masks.targetPlacement=even gives borders the share of the
+middle.`,
 } as const satisfies Command<typeof FLAGS>;
 
 async function readConfig(options: MasksOptions): Promise<ResolvedConfig> {
@@ -130,6 +133,7 @@ export async function masks(options: MasksOptions, _context: Context): Promise<O
       contextShare: sharesOf(coverage.context),
       targetShare: sharesOf(coverage.target),
       overlapShare: rounded(coverage.overlap),
+      drawsPerImage: rounded(coverage.draws),
     };
   });
 }

@@ -27,6 +27,7 @@ const BASE = [
   "lib/foreign_text.ts",
   "lib/json.ts",
   "lib/nearest.ts",
+  "lib/repeated_key.ts",
   "lib/tensor.ts",
   "lib/worker_scope.ts",
 ];
@@ -36,6 +37,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "lib/messages.ts": ["lib/foreign_text.ts"],
   "lib/json.ts": ["lib/foreign_text.ts"],
   "lib/nearest.ts": [],
+  "lib/repeated_key.ts": [],
   "lib/tensor.ts": [],
   "lib/worker_scope.ts": [],
   "lib/random": [],

@@ -15,6 +15,7 @@ export { STRATEGY_SETTINGS } from "./masks/partitions.ts";
 export type {
   Grid,
   MaskConfig,
+  MaskIndices,
   MaskPosition,
   Masks,
   MaskStrategy,
@@ -24,7 +25,8 @@ export type {
 /**
  * The masks of one training step. Check the set-up once with `checkMaskGeometry` first.
  *
- * @throws {RangeError} the set-up cannot give more than `minKeep` tokens
+ * @throws {Failure} `usage`: contexts of this length do not come up
+ * @throws {RangeError} a strategy or sampler without a fixed length cannot give more than `minKeep` tokens
  */
 export function sampleMasks(config: MaskConfig, grid: Grid, at: MaskPosition): Masks {
   if (config.strategy !== "multiblock") return samplePartitionMasks(config, grid, at);

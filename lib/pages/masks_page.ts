@@ -160,7 +160,8 @@ ${examples(report)}
 </div>
 <h2>Where they fall</h2>
 <p>Share of images in which a patch belongs to the context, or to at least one target. The context
-overlaps a target in ${percent(coverage.overlap)} of the images.</p>
+overlaps a target in ${percent(coverage.overlap)} of the images. Targets were drawn
+${coverage.draws.toFixed(3)} times per image until they left enough for a context.</p>
 <div class="row">
 ${map("context", "share of images, per patch")}
 ${map("target", "share of images, per patch")}

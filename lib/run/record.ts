@@ -2,7 +2,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
 import { readJson } from "../files/mod.ts";
-import { type PretrainConfig, resolveConfig } from "../training/config.ts";
+import { type PretrainConfig, resolveRecorded } from "../training/config.ts";
 import { FIELDS } from "../training/fields.ts";
 
 /** Weights that a run started from. */
@@ -67,6 +67,12 @@ export function decisiveValues({ config, shards, initFrom }: RunIdentity): Decis
   ]);
 }
 
+/** Whether contexts were as long as each batch allowed, as in earlier versions, whose masks this one cannot draw. */
+function followsTheBatch({ config: { masks } }: RunIdentity): boolean {
+  return masks.strategy === "multiblock" && masks.sampler === "full" &&
+    masks.contextKeepFraction === 1;
+}
+
 /**
  * Refuses to go on with a run under another configuration or on other images.
  *
@@ -77,6 +83,14 @@ export function expectSameRun(directory: string, there: RunIdentity, here: RunId
   const names = [...new Set([...old.keys(), ...wanted.keys()])];
   const different = names.filter((name) => old.get(name) !== wanted.get(name));
   if (different.length === 0) return;
+  if (followsTheBatch(there)) {
+    throw new Failure(
+      "output",
+      `Cannot go on with "${directory}": an earlier version began it with contexts as long as each batch ` +
+        "allowed (masks.contextKeepFraction 1), and here all contexts of a run have one length, " +
+        "go on with that version or give another --out; its checkpoints stay as they are and can be exported",
+    );
+  }
   const told = different.slice(0, KEYS_SHOWN).map((name) =>
     `${name} is ${old.get(name) ?? "not set"} there and ${wanted.get(name) ?? "not set"} here`
   );
@@ -136,7 +150,7 @@ type WrittenRecord = v.InferOutput<typeof SCHEMA>;
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** The groups of settings as they were written; what is no object is left to {@link resolveConfig}. */
+/** The groups of settings as they were written; what is no object is left to {@link resolveRecorded}. */
 function groupsOf({ config }: WrittenRecord): Readonly<Record<string, Values>> {
   const isObject = (value: unknown): value is Values => typeof value === "object" && value !== null;
   const groups = isObject(config) ? Object.entries(config) : [];
@@ -182,7 +196,7 @@ export async function readWithDefaults(directory: string): Promise<ReadRun> {
   };
   expectKnown(refuse, written);
   try {
-    const { config, origins } = resolveConfig({ file: { path, values: written.config } });
+    const { config, origins } = resolveRecorded({ file: { path, values: written.config } });
     const groups = groupsOf(written);
     const filled = Object.keys(origins).filter((name) => {
       const [group, key] = name.split(".") as [string, string];

@@ -5,14 +5,20 @@
  */
 import { Failure, messageOf } from "../failure.ts";
 import { describeValue } from "../foreign_text.ts";
-import { repeatedKey } from "../json.ts";
-import { STRATEGY_SETTINGS } from "../model/masks.ts";
+import { gridOf } from "../model/config.ts";
+import { checkMaskGeometry } from "../model/masks.ts";
 import { nearest, suggestion } from "../nearest.ts";
+import { repeatedKey } from "../repeated_key.ts";
 import { FIELDS } from "./fields.ts";
 import { checkGeometry } from "./geometry.ts";
-import { presetOf } from "./presets.ts";
-import { REGULARIZER_WEIGHTS } from "./regularizer.ts";
-import { DEFAULTS, initialDeviations, type PretrainConfig } from "./settings.ts";
+import {
+  initialisationLayer,
+  type Layer,
+  presetLayer,
+  regularizerLayer,
+  strategyLayer,
+} from "./layers.ts";
+import { DEFAULTS, modelConfigOf, type PretrainConfig } from "./settings.ts";
 
 export * from "./settings.ts";
 export { checkGeometry } from "./geometry.ts";
@@ -50,11 +56,6 @@ export interface ResolvedConfig {
 }
 
 type Values = Record<string, Record<string, unknown>>;
-
-interface Layer {
-  readonly origin: string;
-  readonly values: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-}
 
 /** Values of which exactly one is given; stating one in a later layer takes the other away. */
 const EITHER = [["steps", "epochs"], ["warmupSteps", "warmupEpochs"]] as const;
@@ -204,40 +205,6 @@ function flagLayers(flags: ConfigFlags): Layer[] {
   }));
 }
 
-function presetLayer(name: string): Layer {
-  return { origin: `preset ${name}`, values: presetOf(name) as Layer["values"] };
-}
-
-/** The value that the last layer which has it gives. */
-function statedIn(layers: readonly Layer[], group: string, key: string): unknown {
-  return layers.map(({ values }) => values[group]?.[key]).findLast((value) => value !== undefined);
-}
-
-/** Initial deviations follow the sizes that the layers ask for. */
-function initialisationLayer(layers: readonly Layer[]): Layer {
-  const sizes = {
-    width: statedIn(layers, "model", "width") ?? DEFAULTS.model.width,
-    patchSize: statedIn(layers, "model", "patchSize") ?? DEFAULTS.model.patchSize,
-  } as Pick<PretrainConfig["model"], "width" | "patchSize">;
-  return { origin: "default", values: { model: initialDeviations(sizes) } };
-}
-
-/** A mask strategy brings its own values, in the place of a preset's. Values stated beside it win. */
-function strategyLayer(layers: readonly Layer[]): Layer {
-  const stated = statedIn(layers, "masks", "strategy") ?? DEFAULTS.masks.strategy;
-  const strategy = stated as keyof typeof STRATEGY_SETTINGS;
-  const { values } = STRATEGY_SETTINGS[strategy];
-  return { origin: `strategy ${strategy}`, values: { masks: values } };
-}
-
-/** A regularizer brings its weight. Weights stated beside it win. */
-function regularizerLayer(layers: readonly Layer[]): Layer {
-  const name = statedIn(layers, "objective", "regularizer") as keyof typeof REGULARIZER_WEIGHTS;
-  const weight = REGULARIZER_WEIGHTS[name];
-  const objective = weight === undefined ? {} : { regularizerWeight: weight };
-  return { origin: `regularizer ${name}`, values: { objective } };
-}
-
 function merge(layers: readonly Layer[]): ResolvedConfig {
   const stated = new Map<string, { readonly value: unknown; readonly origin: string }>();
   for (const { origin, values } of layers) {
@@ -263,12 +230,12 @@ function merge(layers: readonly Layer[]): ResolvedConfig {
 }
 
 /**
- * One complete, checked configuration from all sources.
+ * The configuration of a run that is there already. Its masks may be those of an earlier version, and matter only if it
+ * goes on, so whether they can be drawn is not looked at.
  *
- * @throws {Failure} `usage`: a file that is not JSON, unknown preset or key (with the nearest known one), a value of the
- * wrong type or size, or geometry that cannot work
+ * @throws {Failure} `usage`: as {@link resolveConfig}, masks aside
  */
-export function resolveConfig(sources: ConfigSources): ResolvedConfig {
+export function resolveRecorded(sources: ConfigSources): ResolvedConfig {
   const { preset, file, sets = [], flags = {} } = sources;
   const below = preset === undefined ? [] : [presetLayer(preset)];
   const above = [
@@ -289,5 +256,18 @@ export function resolveConfig(sources: ConfigSources): ResolvedConfig {
     ...above,
   ]);
   checkGeometry(resolved.config);
+  return resolved;
+}
+
+/**
+ * One complete, checked configuration from all sources.
+ *
+ * @throws {Failure} `usage`: a file that is not JSON, unknown preset or key (with the nearest known one), a value of the
+ * wrong type or size, or geometry that cannot work
+ */
+export function resolveConfig(sources: ConfigSources): ResolvedConfig {
+  const resolved = resolveRecorded(sources);
+  const { masks } = resolved.config;
+  checkMaskGeometry(masks, gridOf(modelConfigOf(resolved.config).encoder));
   return resolved;
 }

@@ -127,6 +127,7 @@ export const FIELDS: {
     targetBlocks: count(MOST.targetBlocks),
     targetScale: range(FRACTION),
     targetAspect: range(ASPECT),
+    targetPlacement: choice("uniform", "even"),
     contextScale: range(FRACTION),
     minKeep: integer({ least: 0, most: MOST_PATCHES }),
     contextKeepFraction: number(FRACTION),

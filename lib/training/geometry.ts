@@ -1,7 +1,5 @@
 import { Failure } from "../failure.ts";
-import { gridOf } from "../model/config.ts";
 import { batchBytes, MOST_BATCH_BYTES, MOST_PATCHES } from "../model/limits.ts";
-import { checkMaskGeometry } from "../model/masks.ts";
 import { valuesIn } from "../model/parameters.ts";
 import { nearestDivisors, nearestMultiples } from "../nearest.ts";
 import { MOST_PARAMETERS } from "./limits.ts";
@@ -97,7 +95,8 @@ function checkParts({ run: { batch, accumulate } }: PretrainConfig): void {
 }
 
 /**
- * Refuses sizes that do not fit each other, before anything is built, and names the value to change.
+ * Refuses sizes that do not fit each other, before anything is built, and names the value to change. Masks have a check
+ * of their own, `checkMaskGeometry`.
  *
  * @throws {Failure} `usage`
  */
@@ -110,7 +109,6 @@ export function checkGeometry(config: PretrainConfig): void {
     refuse(`model.mlpRatio ${config.model.mlpRatio} leaves no MLP, raise it, 4 is usual`);
   }
   checkSizes(config);
-  checkMaskGeometry(config.masks, gridOf(encoder));
   checkObjective(config);
   checkParts(config);
 }

@@ -85,7 +85,7 @@ function small(
 }
 
 /**
- * The paper's recipes. Context is limited to its average of a quarter of the grid, which the official code reaches by
+ * The paper's recipes. The context is a quarter of the grid, the default, which the official code reaches on average, by
  * truncation at 128 images per device; the batch is that of all devices together. `--set masks.sampler=reference` gives
  * the official masks themselves. `deno task pretrain --preset vith14-in1k --shards SHARDS --out RUN`.
  * Hours and accuracy of this code: not measured. Paper, ImageNet linear: B/16 600 epochs 72.9, L/16 600 epochs 77.5,
@@ -112,7 +112,6 @@ function paper(
       predictorDepth: recipe.predictorDepth,
       predictorHeads: ENCODER_SIZES[name].heads,
     },
-    masks: { contextKeepFraction: 0.25 },
     schedule: { epochs: recipe.epochs, warmupEpochs: recipe.warmupEpochs },
     run: { batch: 2048 },
   };

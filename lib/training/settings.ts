@@ -159,9 +159,10 @@ export const DEFAULTS: PretrainConfig = {
     targetBlocks: 4,
     targetScale: [0.15, 0.2],
     targetAspect: [0.75, 1.5],
+    targetPlacement: "uniform",
     contextScale: [0.85, 1],
     minKeep: 10,
-    contextKeepFraction: 1,
+    contextKeepFraction: 0.25,
   },
   objective: {
     targets: "representations",

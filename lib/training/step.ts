@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Program, Tensors, TensorSpec } from "../compile/program.ts";
 import type { ModelConfig } from "../model/config.ts";
-import type { Masks } from "../model/masks.ts";
+import type { MaskIndices } from "../model/masks.ts";
 import { isDecayed, type ShapeTable } from "../model/parameters.ts";
 import { floatTensor, prefixed, type TensorRecord, under } from "../tensor.ts";
 import { adamw, type AdamWConfig, adamwScalars } from "./adamw.ts";
@@ -265,7 +265,7 @@ export function updateProgram(config: LanedStep): Program {
 /** Images and masks of a batch, or of a part of one, as a program takes them. @param images [b 3 H W] */
 export function batchFeeds(
   images: Float32Array<ArrayBuffer>,
-  masks: Omit<Masks, "relaxedSamples">,
+  masks: MaskIndices,
   { model, targetBlocks }: StepConfig,
 ): TensorRecord {
   const { contextTokens, targetTokens, context, targets } = masks;

@@ -1,5 +1,5 @@
 import type { Executable, Need, Runtime } from "../compile/program.ts";
-import { type Masks, masksOfImages } from "../model/masks.ts";
+import { type MaskIndices, masksOfImages } from "../model/masks.ts";
 import { floatTensor, type TensorRecord } from "../tensor.ts";
 import { type BatchTerm, Regularizing, slopeOfImages } from "./regularizing.ts";
 import type { StepHyper } from "./schedules.ts";
@@ -20,7 +20,7 @@ import { throwIfStopped } from "./stopping.ts";
 export interface StepInput {
   /** Normalised, [B 3 H W] */
   readonly images: Float32Array<ArrayBuffer>;
-  readonly masks: Omit<Masks, "relaxedSamples">;
+  readonly masks: MaskIndices;
   readonly hyper: StepHyper;
   /** From 0. */
   readonly step: number;

@@ -8,6 +8,7 @@ const STEP: Masks = {
   context: Int32Array.of(0, 3, 4, 5),
   targets: Int32Array.of(1, 2, 0, 1, 2, 5, 0, 4),
   relaxedSamples: 1,
+  draws: 5,
 };
 
 Deno.test("MaskTally counts images, not blocks, and sees overlaps", () => {
@@ -23,6 +24,7 @@ Deno.test("MaskTally counts images, not blocks, and sees overlaps", () => {
     contextTokens: [{ tokens: 2, share: 1 }],
     targetTokens: [{ tokens: 2, share: 1 }],
     overlap: 0.5,
+    draws: 2.5,
   });
 });
 
@@ -34,9 +36,10 @@ Deno.test("MaskTally gives token counts as shares of the steps, in ascending ord
     context: Int32Array.of(5, 5),
     targets: Int32Array.of(0, 1, 0, 1),
     relaxedSamples: 0,
+    draws: 2,
   };
   for (const masks of [STEP, short, STEP, STEP]) tally.add(masks, 2);
-  const { contextTokens, steps, images, overlap } = tally.coverage();
+  const { contextTokens, steps, images, overlap, draws } = tally.coverage();
   assert.deepEqual(contextTokens, [{ tokens: 1, share: 0.25 }, { tokens: 2, share: 0.75 }]);
-  assert.deepEqual([steps, images, overlap], [4, 8, 3 / 8]);
+  assert.deepEqual([steps, images, overlap, draws], [4, 8, 3 / 8, 17 / 8]);
 });

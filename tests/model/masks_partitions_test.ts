@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { Failure } from "../../lib/failure.ts";
 import {
   checkMaskGeometry,
-  type Grid,
   type MaskConfig,
   type Masks,
   type MaskStrategy,
@@ -12,6 +11,7 @@ import {
   sampleMasks,
   STRATEGY_SETTINGS,
 } from "../../lib/model/masks.ts";
+import { assertRefused } from "./refused_masks.ts";
 
 type Partition = Exclude<MaskStrategy, "multiblock">;
 
@@ -23,8 +23,10 @@ function configOf(strategy: Partition, changes: Partial<MaskConfig> = {}): MaskC
     targetBlocks: 4,
     targetScale: [0.15, 0.2],
     targetAspect: [0.75, 1.5],
+    targetPlacement: "uniform",
     contextScale: [0.85, 1],
     minKeep: 4,
+    contextKeepFraction: 0.25,
     strategy,
     ...STRATEGY_SETTINGS[strategy].values,
     ...changes,
@@ -48,15 +50,6 @@ function extent(indices: readonly number[], columns: number): [rows: number, col
     new Set(indices.map((index) => Math.floor(index / columns))).size,
     new Set(indices.map((index) => index % columns)).size,
   ];
-}
-
-function assertRefused(config: MaskConfig, grid: Grid, message: string): void {
-  assert.throws(() => checkMaskGeometry(config, grid), (error) => {
-    assert.ok(error instanceof Failure);
-    assert.equal(error.kind, "usage");
-    assert.equal(error.message, `Cannot place the masks: ${message}`);
-    return true;
-  });
 }
 
 Deno.test("partitions have the paper's sizes on the official grids", () => {
@@ -91,7 +84,7 @@ Deno.test("every partition parts each image: equal lengths, ascending, disjoint,
       const masks = sampleMasks(config, grid, { ...at, batch });
       assert.equal(masks.context.length, batch * masks.contextTokens);
       assert.equal(masks.targets.length, config.targetBlocks * batch * masks.targetTokens);
-      assert.equal(masks.relaxedSamples, 0);
+      assert.deepEqual([masks.relaxedSamples, masks.draws], [0, batch]);
       for (let image = 0; image < batch; image++) {
         const { context, targets } = imageOf(masks, image, batch);
         for (const indices of [context, ...targets]) {
@@ -243,6 +236,12 @@ Deno.test("checkMaskGeometry() refuses partitions that cannot work, and names th
     [14, 14],
     "masks.strategy block wants masks.targetBlocks 1, got 4, leave it out or choose another " +
       "strategy",
+  );
+  assertRefused(
+    configOf("block", { targetPlacement: "even" }),
+    [14, 14],
+    'masks.strategy block wants masks.targetPlacement "uniform", got "even", leave it out or ' +
+      "choose another strategy",
   );
   assertRefused(
     configOf("rasterized", { targetScale: [0.6, 0.6] }),

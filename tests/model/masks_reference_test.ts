@@ -10,8 +10,10 @@ const OFFICIAL: MaskConfig = {
   targetBlocks: 4,
   targetScale: [0.15, 0.2],
   targetAspect: [0.75, 1.5],
+  targetPlacement: "uniform",
   contextScale: [0.85, 1],
   minKeep: 10,
+  contextKeepFraction: 0.25,
 };
 
 /** `0-2,5` is 0, 1, 2, 5. */

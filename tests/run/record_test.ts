@@ -48,6 +48,23 @@ Deno.test("RunDirectory.open() goes on with a run that did not know a setting ye
   });
 });
 
+Deno.test("a run whose contexts followed the batch is refused with its reason, and can still be read", async () => {
+  const former = withValues({ masks: { contextKeepFraction: 1 } });
+  await withRun(async (run) => {
+    await inRun(run, former); // As an earlier version began it.
+    const before = await Deno.readTextFile(join(run, "config.json"));
+    const { kind, message } = await refusal(run, RECORD);
+    assert.deepEqual([kind, message], [
+      "output",
+      `Cannot go on with "${run}": an earlier version began it with contexts as long as each batch allowed ` +
+      "(masks.contextKeepFraction 1), and here all contexts of a run have one length, go on with that " +
+      "version or give another --out; its checkpoints stay as they are and can be exported",
+    ]);
+    assert.equal(await Deno.readTextFile(join(run, "config.json")), before);
+    assert.deepEqual(await readRun(run), former);
+  });
+});
+
 Deno.test("RunDirectory.open() refuses another value than the default of a setting that the run did not know", async () => {
   await withRecord((record) => {
     delete record["config"]!["objective"]!["loss"];

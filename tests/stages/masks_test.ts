@@ -23,6 +23,7 @@ Deno.test("masks writes a page that needs nothing else, and its numbers", async 
     contextTokens: { least: 24, mean: 24, most: 24, possible: [24, 24] },
     targetTokens: { least: 9, mean: 9, most: 9, possible: [9, 9] },
     overlapShare: 0,
+    drawsPerImage: 1,
   });
   assert.equal(contextShare.mean, 0.375);
   // Four targets of 9 patches overlap each other, so fewer than 36 of 64 are taken.
@@ -33,6 +34,7 @@ Deno.test("masks writes a page that needs nothing else, and its numbers", async 
   // Eight examples, two heat maps, two histograms.
   assert.equal([...page.matchAll(/<svg /g)].length, 12);
   assert.match(page, /the context encoder takes 8&nbsp;x&nbsp;24 tokens/);
+  assert.match(page, /Targets were drawn\n1\.000 times per image until they left enough/);
   assert.match(page, /32&nbsp;x&nbsp;33 \(4 targets per\s+image\)/);
   assert.equal((await reportOf("masks", args, { hide: folder.path })).result.status, "up to date");
 });
@@ -62,6 +64,24 @@ Deno.test("masks knows every strategy, and takes its values from it unless they 
   assert.equal(random.result.targetShare.mean, Number((38 / 64).toPrecision(4)));
 });
 
+Deno.test("masks says how often targets were drawn, and covers borders evenly when asked", async () => {
+  await using folder = await temporaryFolder();
+  const run = (placement: string) =>
+    reportOf("masks", [
+      ...["--out", join(folder.path, `${placement}.html`), "--preset", "vits8-64", "--batch", "16"],
+      ...["--steps", "200", "--set", `masks.targetPlacement=${placement}`],
+    ], { hide: folder.path });
+  const [uniform, even] = await Promise.all([run("uniform"), run("even")]);
+  for (const { result } of [uniform, even]) {
+    // 1.03 and 1.05 over many steps; step by step from 1 to 1.7.
+    assert.ok(result.drawsPerImage > 1.005 && result.drawsPerImage < 1.1, result.drawsPerImage);
+    assert.deepEqual(result.contextTokens, { least: 19, mean: 19, most: 19, possible: [19, 19] });
+    assert.equal(result.overlapShare, 0);
+  }
+  const least = (report: typeof uniform) => report.result.targetShare.least;
+  assert.ok(least(uniform) < 0.15 && least(even) > 0.28, `${least(uniform)} ${least(even)}`);
+});
+
 Deno.test("masks refuses what cannot work in one sentence, and another page in the same place", async () => {
   await using folder = await temporaryFolder();
   const out = join(folder.path, "masks.html");
@@ -76,6 +96,14 @@ Deno.test("masks refuses what cannot work in one sentence, and another page in t
     "masks: Cannot place the masks: masks.sampler reference repeats the official collator, which " +
       "has no block masks, set masks.sampler to full or masks.strategy to multiblock",
   );
+  const long = await run("--set", "masks.contextKeepFraction=1");
+  assert.deepEqual([long.code, long.message], [
+    2,
+    "masks: Cannot place the masks: contexts of 16 tokens (masks.contextKeepFraction 1) are too " +
+    "long on the 4x4 grid: fewer than 5 % of the draws of targets (2 of 2x2) leave more than 12 " +
+    "tokens of the 4x4 context block, set masks.contextKeepFraction to at most 0.8, or lower " +
+    "masks.targetScale or masks.targetBlocks",
+  ]);
   const unknown = await run("--set", "masks.strategy=blocks");
   assert.equal(unknown.code, 2);
   assert.equal(

@@ -159,6 +159,34 @@ Deno.test("pretrain goes on with a run that an earlier version began, beside a l
   assert.deepEqual(await outcomeOf(run), { ...wanted, files });
 });
 
+Deno.test("pretrain does not go on with a run whose contexts followed the batch; it can be exported", async () => {
+  const run = await small.copyOfRun("former");
+  await Deno.remove(join(run, "receipt.json"));
+  await Deno.remove(join(run, "checkpoints/step-00000060"), { recursive: true });
+  const config = join(run, "config.json"),
+    state = join(run, "checkpoints/step-00000056/state.json");
+  const [record, saved] = [await Deno.readTextFile(config), await Deno.readTextFile(state)]
+    .map((text) => JSON.parse(text));
+  record.config.masks.contextKeepFraction = 1;
+  delete record.config.masks.targetPlacement;
+  saved.values["masks.contextKeepFraction"] = "1";
+  delete saved.values["masks.targetPlacement"];
+  await Deno.writeTextFile(config, JSON.stringify(record));
+  await Deno.writeTextFile(state, JSON.stringify(saved));
+  const { code, stderr } = await small.pretrain(run);
+  assert.equal(code, 73, stderr);
+  assert.match(
+    stderr,
+    /^pretrain: Cannot go on with ".*former": an earlier version began it with contexts as long as each batch allowed \(masks\.contextKeepFraction 1\), .*, go on with that version or give another --out; .*\n$/,
+  );
+  assert.equal(await Deno.readTextFile(config), JSON.stringify(record));
+  assert.deepEqual([...Deno.readDirSync(join(run, "checkpoints"))].length, 1);
+  const out = join(small.root, "former-encoder");
+  const exported = await reportOf("checkpoint", ["--run", run, "--out", out], { hide: small.root });
+  assert.equal(exported.code, 0, exported.stderr);
+  assert.equal(exported.result.step, 56);
+});
+
 Deno.test("pretrain is up to date in a finished run that may only be read", async () => {
   const prefix = await asOrdinaryUser();
   if (prefix === undefined) return;

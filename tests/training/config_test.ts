@@ -394,6 +394,7 @@ Deno.test("resolveConfig() takes the values of a mask strategy, above a preset a
     targetBlocks: 1,
     targetScale: [0.5, 0.5],
     targetAspect: [0.75, 1.5],
+    targetPlacement: "uniform",
     contextScale: [1, 1],
     minKeep: 4,
     contextKeepFraction: 1,
@@ -467,15 +468,16 @@ Deno.test("resolveConfig() has the four official configurations", () => {
     assert.deepEqual([config.schedule.epochs, config.schedule.warmupEpochs], wanted.epochs);
     assert.deepEqual(config.data.cropScale, [0.3, 1]);
     assert.equal(config.data.horizontalFlip, false);
-    const { contextKeepFraction: _, ...masks } = config.masks;
-    assert.deepEqual(masks, {
+    assert.deepEqual(config.masks, {
       strategy: "multiblock",
       sampler: "full",
       targetBlocks: 4,
       targetScale: [0.15, 0.2],
       targetAspect: [0.75, 1.5],
+      targetPlacement: "uniform",
       contextScale: [0.85, 1],
       minKeep: 10,
+      contextKeepFraction: 0.25,
     });
     const { epochs: _epochs, warmupEpochs: _warmupEpochs, ...curves } = config.schedule;
     assert.deepEqual(curves, {

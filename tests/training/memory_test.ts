@@ -33,8 +33,8 @@ async function planOf(
 
 Deno.test("planMemory() plans for the longest masks", async () => {
   const { contextTokens, targetTokens, targetBlocks, batch } = await planOf(8);
-  // Of 16 patches: all but a target of 1 x 2, and targets of 2 x 2 (0.3 x 16 = 4.8).
-  assert.deepEqual([contextTokens, targetTokens, targetBlocks, batch], [14, 4, 2, 8]);
+  // Of 16 patches a quarter, and targets of 2 x 2 (0.3 x 16 = 4.8).
+  assert.deepEqual([contextTokens, targetTokens, targetBlocks, batch], [4, 4, 2, 8]);
 });
 
 for (const tried of runtimesNamed("native", "onnx")) {

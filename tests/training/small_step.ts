@@ -27,15 +27,17 @@ const MASKS = {
   targetBlocks: BLOCKS,
   targetScale: [0.1, 0.3],
   targetAspect: [0.75, 1.5],
+  targetPlacement: "uniform",
   contextScale: [0.85, 1],
   minKeep: 3,
-  contextKeepFraction: 1,
 } as const;
 
 export function inputOfStep(step: number, batch = BATCH): StepInput {
   const random = new RandomStream({ seed: 7, purpose: "test images", step });
   const images = Float32Array.from({ length: batch * 3 * 32 * 24 }, () => random.normal());
-  const masks = sampleMasks(MASKS, [8, 6], { seed: 7, step, batch });
+  // Of another length in each step, as the contexts of other strategies are.
+  const contextKeepFraction = 0.2 + 0.03 * step;
+  const masks = sampleMasks({ ...MASKS, contextKeepFraction }, [8, 6], { seed: 7, step, batch });
   const hyper = { learningRate: 1e-3, weightDecay: 0.04 + 0.01 * step, emaMomentum: 0.99 };
   return { images, masks, hyper, step };
 }

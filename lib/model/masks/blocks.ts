@@ -1,4 +1,4 @@
-import type { BlockSize, Grid, Masks } from "./types.ts";
+import type { BlockSize, Grid, MaskIndices, Masks } from "./types.ts";
 
 /** A rectangle of patches. */
 export interface Block {
@@ -40,6 +40,8 @@ export interface SampleMasks {
   readonly context: Int32Array;
   /** The context may overlap targets. */
   readonly relaxed: boolean;
+  /** How often the targets were drawn. */
+  readonly draws: number;
 }
 
 /** Rows of one length, one after the other. */
@@ -59,18 +61,19 @@ export function packMasks(samples: readonly SampleMasks[]): Masks {
     context: packRows(samples.map((sample) => sample.context)),
     targets: packRows(targets.flatMap((_, m) => samples.map((sample) => sample.targets[m]!))),
     relaxedSamples: samples.filter(({ relaxed }) => relaxed).length,
+    draws: samples.reduce((sum, { draws }) => sum + draws, 0),
   };
 }
 
 /** The masks of some consecutive images of a batch. @param options `blocks`: target blocks M per image */
 export function masksOfImages(
-  masks: Omit<Masks, "relaxedSamples">,
+  masks: MaskIndices,
   { first, count, blocks }: {
     readonly first: number;
     readonly count: number;
     readonly blocks: number;
   },
-): Omit<Masks, "relaxedSamples"> {
+): MaskIndices {
   const { contextTokens, targetTokens } = masks;
   const batch = masks.context.length / contextTokens;
   const targets = new Int32Array(blocks * count * targetTokens);

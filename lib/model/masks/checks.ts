@@ -1,5 +1,5 @@
 import { Failure } from "../../failure.ts";
-import { tokensIn } from "./full.ts";
+import { tokensIn } from "./sizes.ts";
 import type { Grid, MaskConfig } from "./types.ts";
 
 /** @throws {Failure} `usage` */
@@ -7,11 +7,11 @@ export function refuse(text: string): never {
   throw new Failure("usage", `Cannot place the masks: ${text}`);
 }
 
-/** Tokens that no context exceeds. */
+/** Tokens of a context of `multiblock`; partitions may have fewer, and the `reference` sampler has its own rule. */
 export function contextLimit(config: MaskConfig, grid: Grid): number {
   return config.sampler === "reference"
     ? grid[0] * grid[1]
-    : tokensIn(config.contextKeepFraction ?? 1, grid);
+    : tokensIn(config.contextKeepFraction, grid);
 }
 
 /** Refuses a limit that leaves no context. */

@@ -21,6 +21,8 @@ export interface MaskCoverage {
   readonly targetTokens: readonly TokenShare[];
   /** Share of the images whose context overlaps a target. */
   readonly overlap: number;
+  /** How often the targets of an image were drawn until a context was long enough, in the mean. */
+  readonly draws: number;
 }
 
 /** Tokens in the mean over the steps. */
@@ -48,6 +50,7 @@ export class MaskTally {
   #steps = 0;
   #images = 0;
   #overlaps = 0;
+  #draws = 0;
 
   constructor(grid: Grid) {
     const patches = grid[0] * grid[1];
@@ -57,7 +60,8 @@ export class MaskTally {
   }
 
   /** Counts the masks of one step. @param batch images B */
-  add({ context, contextTokens, targets, targetTokens }: Masks, batch: number): void {
+  add(masks: Masks, batch: number): void {
+    const { context, contextTokens, targets, targetTokens } = masks;
     const blocks = targets.length / (batch * targetTokens);
     for (let b = 0; b < batch; b++) {
       const image = ++this.#images;
@@ -75,6 +79,7 @@ export class MaskTally {
     }
     increment(this.#contextTokens, contextTokens);
     increment(this.#targetTokens, targetTokens);
+    this.#draws += masks.draws;
     this.#steps++;
   }
 
@@ -89,6 +94,7 @@ export class MaskTally {
       contextTokens: shares(this.#contextTokens, steps),
       targetTokens: shares(this.#targetTokens, steps),
       overlap: this.#overlaps / images,
+      draws: this.#draws / images,
     };
   }
 }

@@ -1,22 +1,19 @@
 import { RandomStream } from "../../random/mod.ts";
-import { type Block, blockIndices, contextIndices, packMasks, type SampleMasks } from "./blocks.ts";
-import type { BlockSize, Grid, MaskConfig, MaskPosition, Masks } from "./types.ts";
+import { type Block, blockIndices, packMasks, type SampleMasks } from "./blocks.ts";
+import { contextLimit, refuse } from "./checks.ts";
+import { blockAt, coveredBy, freeAtPlaces, indexOf, place } from "./places.ts";
+import { fullBlockSize, tokensIn } from "./sizes.ts";
+import {
+  type BlockSize,
+  formatSize,
+  type Grid,
+  type MaskConfig,
+  type MaskPosition,
+  type Masks,
+} from "./types.ts";
 
-/** Draws with the same targets excluded before one target fewer is excluded. */
-const ATTEMPTS = 20;
-
-/** The size of a block of about `area` patches, rows / columns near `aspect`, that fits the grid. */
-export function fullBlockSize(area: number, aspect: number, [rows, columns]: Grid): BlockSize {
-  return [
-    Math.min(rows, Math.round(Math.sqrt(area * aspect))),
-    Math.min(columns, Math.round(Math.sqrt(area / aspect))),
-  ];
-}
-
-/** Patches in a fraction of the grid; a product such as 0.29 x 100 must not lose one to rounding. */
-export function tokensIn(fraction: number, [rows, columns]: Grid): number {
-  return Math.floor(fraction * rows * columns + 1e-9);
-}
+/** `checkMaskGeometry` wants a twentieth of the draws to succeed: so many failures in a row come up in no run. */
+const MOST_DRAWS = 10_000;
 
 /** Block sizes of a step: the same for the whole batch, and independent of its length. */
 function drawSizes(config: MaskConfig, { grid, at }: { grid: Grid; at: MaskPosition }) {
@@ -31,43 +28,55 @@ function drawSizes(config: MaskConfig, { grid, at }: { grid: Grid; at: MaskPosit
   };
 }
 
-/** A block of this size, anywhere on the grid. */
-export function place(
-  size: BlockSize,
-  { grid, stream }: { grid: Grid; stream: RandomStream },
-): Block {
-  return {
-    top: stream.integer(grid[0] - size[0] + 1),
-    left: stream.integer(grid[1] - size[1] + 1),
-    size,
-  };
+/** The targets of an image, each on its own: they may overlap. */
+export function drawTargets(
+  { targetBlocks, targetPlacement }: MaskConfig,
+  { grid, size, stream }: { grid: Grid; size: BlockSize; stream: RandomStream },
+): Block[] {
+  return Array.from(
+    { length: targetBlocks },
+    () => place(size, { grid, stream, placement: targetPlacement }),
+  );
 }
 
-/** Draws until the context is long enough; each ATTEMPTS failures, one more target (from the last) may be overlapped. */
+/**
+ * Draws until a context is long enough; it may be longer. Targets stay if another place of the context block does it,
+ * each such place being as likely as any other; if there is none, the targets are drawn again.
+ */
 function drawSample(
   config: MaskConfig,
-  { grid, sizes, stream }: {
+  { grid, sizes, tokens, stream }: {
     grid: Grid;
     sizes: { readonly target: BlockSize; readonly context: BlockSize };
+    tokens: number;
     stream: RandomStream;
   },
 ): SampleMasks {
-  const blocks = config.targetBlocks;
-  for (let attempt = 0;; attempt++) {
-    const targets = Array.from(
-      { length: blocks },
-      () => blockIndices(place(sizes.target, { grid, stream }), grid),
-    );
-    const excluded = Math.max(0, blocks - Math.floor(attempt / ATTEMPTS));
-    const block = place(sizes.context, { grid, stream });
-    const context = contextIndices(block, targets.slice(0, excluded), grid);
-    if (context.length > config.minKeep) return { targets, context, relaxed: excluded < blocks };
-    if (excluded === 0) {
-      throw new RangeError(
-        `a context block of ${block.size.join("x")} has no more than ${config.minKeep} tokens`,
-      );
+  for (let draws = 1; draws <= MOST_DRAWS; draws++) {
+    const targets = drawTargets(config, { grid, size: sizes.target, stream });
+    const covered = coveredBy(targets, grid);
+    const free = freeAtPlaces(sizes.context, covered, grid);
+    let index = indexOf(place(sizes.context, { grid, stream }), grid);
+    if (free[index]! < tokens) {
+      const others = [...free.keys()].filter((other) => free[other]! >= tokens);
+      if (others.length === 0) continue;
+      index = others[stream.integer(others.length)]!;
     }
+    const block = blockAt(index, sizes.context, grid);
+    return {
+      targets: targets.map((target) => blockIndices(target, grid)),
+      context: blockIndices(block, grid).filter((patch) => covered[patch] === 0),
+      relaxed: false,
+      draws,
+    };
   }
+  return refuse(
+    `${MOST_DRAWS} draws of targets (${config.targetBlocks} of ${
+      formatSize(sizes.target)
+    }) leave ` +
+      `no context of ${tokens} tokens on the ${formatSize(grid)} grid, ` +
+      "lower masks.contextKeepFraction, masks.targetScale or masks.targetBlocks",
+  );
 }
 
 /** A uniformly random subset of `tokens` of the indices, ascending. A smaller subset is part of a larger one. */
@@ -79,24 +88,18 @@ export function keepSome(indices: Int32Array, tokens: number, stream: RandomStre
 
 /**
  * Multi-block masks over the whole grid: scale and aspect are drawn separately, blocks reach every row and column, and
- * contexts are brought to the length of the batch's shortest by dropping patches at random. An image's masks are a
- * function of (seed, step, its place in the batch); the batch decides only how many context patches are dropped.
+ * every context of a run has the same number of tokens and none of a target. An image's masks are a function of (seed,
+ * step, its place in the batch), whatever the batch.
  *
- * @throws {RangeError} the sizes cannot exceed `minKeep`; `checkMaskGeometry` says so before training
+ * @throws {Failure} `usage`: no context is long enough; `checkMaskGeometry` says so before training
  */
 export function sampleFullMasks(config: MaskConfig, grid: Grid, at: MaskPosition): Masks {
   const sizes = drawSizes(config, { grid, at });
-  const samples = Array.from({ length: at.batch }, (_, sample) => {
+  const tokens = contextLimit(config, grid);
+  return packMasks(Array.from({ length: at.batch }, (_, sample) => {
     const stream = new RandomStream({ ...at, purpose: "mask-position", sample });
-    return drawSample(config, { grid, sizes, stream });
-  });
-  const limit = tokensIn(config.contextKeepFraction ?? 1, grid);
-  const contextTokens = samples.reduce(
-    (least, { context }) => Math.min(least, context.length),
-    limit,
-  );
-  return packMasks(samples.map((drawn, sample) => {
-    const stream = new RandomStream({ ...at, purpose: "mask-drop", sample });
-    return { ...drawn, context: keepSome(drawn.context, contextTokens, stream) };
+    const drawn = drawSample(config, { grid, sizes, tokens, stream });
+    const dropping = new RandomStream({ ...at, purpose: "mask-drop", sample });
+    return { ...drawn, context: keepSome(drawn.context, tokens, dropping) };
   }));
 }

@@ -1,5 +1,5 @@
 import { checkContextLimit, contextLimit, refuse } from "./checks.ts";
-import { fullBlockSize, tokensIn } from "./full.ts";
+import { fullBlockSize, tokensIn } from "./sizes.ts";
 import { fittingAspects, STRATEGY_SETTINGS } from "./partitions.ts";
 import { areasOf, aspectBreaks, probePoints } from "./reachable.ts";
 import { formatSize, type Grid, type MaskConfig, type TokenBounds } from "./types.ts";
@@ -9,10 +9,12 @@ function targetCounts({ strategy, targetScale, targetAspect }: MaskConfig, grid:
   if (strategy === "rasterized") return [(grid[0] / 2) * (grid[1] / 2)];
   if (strategy === "random") return targetScale.map((scale) => tokensIn(scale, grid));
   return areasOf(grid, targetScale).flatMap((area) =>
-    probePoints(aspectBreaks(area, fittingAspects(area, targetAspect, grid))).map((aspect) => {
-      const [rows, columns] = fullBlockSize(area, aspect, grid);
-      return rows * columns;
-    })
+    probePoints(aspectBreaks(area, fittingAspects(area, targetAspect, grid), grid)).map(
+      (aspect) => {
+        const [rows, columns] = fullBlockSize(area, aspect, grid);
+        return rows * columns;
+      },
+    )
   );
 }
 

@@ -1,6 +1,8 @@
 import { RandomStream } from "../../random/mod.ts";
 import { type Block, blockIndices, contextIndices, packMasks, type SampleMasks } from "./blocks.ts";
-import { fullBlockSize, keepSome, place, tokensIn } from "./full.ts";
+import { keepSome } from "./full.ts";
+import { place } from "./places.ts";
+import { fullBlockSize, tokensIn } from "./sizes.ts";
 import {
   type BlockSize,
   formatSize,
@@ -29,8 +31,9 @@ export const STRATEGY_SETTINGS: Readonly<Record<MaskStrategy, StrategySettings>>
       targetAspect: [1, 1],
       contextScale: [0.25, 0.25],
       contextKeepFraction: 1,
+      targetPlacement: "uniform",
     },
-    fixed: ["targetBlocks", "targetScale", "targetAspect", "contextScale"],
+    fixed: ["targetBlocks", "targetScale", "targetAspect", "targetPlacement", "contextScale"],
   },
   block: {
     values: {
@@ -39,8 +42,9 @@ export const STRATEGY_SETTINGS: Readonly<Record<MaskStrategy, StrategySettings>>
       targetAspect: [0.75, 1.5],
       contextScale: [1, 1],
       contextKeepFraction: 1,
+      targetPlacement: "uniform",
     },
-    fixed: ["targetBlocks", "contextScale"],
+    fixed: ["targetBlocks", "targetPlacement", "contextScale"],
   },
   random: {
     values: {
@@ -49,8 +53,9 @@ export const STRATEGY_SETTINGS: Readonly<Record<MaskStrategy, StrategySettings>>
       targetAspect: [1, 1],
       contextScale: [1, 1],
       contextKeepFraction: 1,
+      targetPlacement: "uniform",
     },
-    fixed: ["targetBlocks", "targetAspect", "contextScale"],
+    fixed: ["targetBlocks", "targetAspect", "targetPlacement", "contextScale"],
   },
 };
 
@@ -79,7 +84,7 @@ function quadrants(grid: Grid): Block[] {
   return [0, size[0]].flatMap((top) => [0, size[1]].map((left) => ({ top, left, size })));
 }
 
-type DrawSample = (stream: RandomStream) => Omit<SampleMasks, "relaxed">;
+type DrawSample = (stream: RandomStream) => Pick<SampleMasks, "targets" | "context">;
 
 function drawQuadrants(grid: Grid): DrawSample {
   const parts = quadrants(grid).map((block) => blockIndices(block, grid));
@@ -117,14 +122,14 @@ function drawerOf(config: MaskConfig, grid: Grid, at: MaskPosition): DrawSample 
  */
 export function samplePartitionMasks(config: MaskConfig, grid: Grid, at: MaskPosition): Masks {
   const draw = drawerOf(config, grid, at);
-  const limit = tokensIn(config.contextKeepFraction ?? 1, grid);
+  const limit = tokensIn(config.contextKeepFraction, grid);
   const samples = Array.from({ length: at.batch }, (_, sample): SampleMasks => {
     const { targets, context } = draw(
       new RandomStream({ ...at, purpose: "mask-position", sample }),
     );
     const dropping = new RandomStream({ ...at, purpose: "mask-drop", sample });
     const kept = keepSome(context, Math.min(limit, context.length), dropping);
-    return { targets, context: kept, relaxed: false };
+    return { targets, context: kept, relaxed: false, draws: 1 };
   });
   const masks = packMasks(samples);
   for (const name of ["context", "target"] as const) {

@@ -79,7 +79,9 @@ function drawSample(
     const excluded = Math.max(0, blocks - Math.floor(attempt / TIMEOUT));
     const block = place(sizes.context, grid, positions);
     const context = contextIndices(block, targets.slice(0, excluded), grid);
-    if (context.length > config.minKeep) return { targets, context, relaxed: excluded < blocks };
+    if (context.length > config.minKeep) {
+      return { targets, context, relaxed: excluded < blocks, draws: 1 };
+    }
   }
 }
 

@@ -27,18 +27,26 @@ export interface MaskConfig {
   readonly targetScale: readonly [min: number, max: number];
   /** Smallest and largest height / width of a target block. `block` gives way where the grid is too narrow for both. */
   readonly targetAspect: readonly [min: number, max: number];
+  /**
+   * - `uniform` every place on the grid is as likely as any other; corners are then in few targets
+   * - `even` a block may hang over the border by all but one row or column, and is then moved inside: borders and
+   *   corners are in as many targets as the middle. Only for `multiblock` masks of the `full` sampler.
+   *
+   * @default "uniform"
+   */
+  readonly targetPlacement: "uniform" | "even";
   /** Smallest and largest area of the context block before targets are cut out, as a fraction of the grid. */
   readonly contextScale: readonly [min: number, max: number];
   /** Every target and every context has more tokens than this. */
   readonly minKeep: number;
   /**
-   * Upper limit of the context, as a fraction of the grid. A context is as long as the shortest one of its batch, so
-   * larger batches see less; a limit below that makes the task independent of the batch. Only for `full`. What is too
-   * much is dropped at random.
+   * Tokens of every context, as a fraction of the grid, rounded down. With `multiblock` an image is drawn again until
+   * its context has so many; what is too much is dropped at random. The contexts of the other strategies are as long as
+   * targets leave them, at most this. The `reference` sampler cuts to the shortest context of the batch instead.
    *
-   * @default 1 (as much as the batch allows)
+   * @default 0.25 (the paper's average)
    */
-  readonly contextKeepFraction?: number;
+  readonly contextKeepFraction: number;
 }
 
 /** Rows and columns of the patch grid, `[Hp Wp]`. */
@@ -65,8 +73,8 @@ export interface MaskPosition {
   readonly batch: number;
 }
 
-/** The masks of one batch: indices of the patches to keep, raster order, ascending, int32. */
-export interface Masks {
+/** Which patches of one batch to keep, raster order, ascending, int32. */
+export interface MaskIndices {
   /** Tokens Kc of each context. */
   readonly contextTokens: number;
   /** Tokens Kt of each target block. */
@@ -75,8 +83,14 @@ export interface Masks {
   readonly context: Int32Array<ArrayBuffer>;
   /** `[M B Kt]`, block-major: all images of block 0, then of block 1 */
   readonly targets: Int32Array<ArrayBuffer>;
-  /** Images whose context overlaps a target, because none could be found that does not. Zero in a sane set-up. */
+}
+
+/** The masks of one batch, and how they came about. */
+export interface Masks extends MaskIndices {
+  /** Images whose context may overlap a target, because the `reference` sampler found no other. */
   readonly relaxedSamples: number;
+  /** How often targets were drawn, all images together: B where none was drawn again. */
+  readonly draws: number;
 }
 
 /** Rows x columns of a block, for messages: `3x4`. */

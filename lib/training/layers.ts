@@ -1,0 +1,45 @@
+/** Layers of a configuration: a preset, and values that other values bring with them. */
+import { STRATEGY_SETTINGS } from "../model/masks.ts";
+import { presetOf } from "./presets.ts";
+import { REGULARIZER_WEIGHTS } from "./regularizer.ts";
+import { DEFAULTS, initialDeviations, type PretrainConfig } from "./settings.ts";
+
+/** Values from one place, by group and key. */
+export interface Layer {
+  readonly origin: string;
+  readonly values: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+export function presetLayer(name: string): Layer {
+  return { origin: `preset ${name}`, values: presetOf(name) as Layer["values"] };
+}
+
+/** The value that the last layer which has it gives. */
+function statedIn(layers: readonly Layer[], group: string, key: string): unknown {
+  return layers.map(({ values }) => values[group]?.[key]).findLast((value) => value !== undefined);
+}
+
+/** Initial deviations follow the sizes that the layers ask for. */
+export function initialisationLayer(layers: readonly Layer[]): Layer {
+  const sizes = {
+    width: statedIn(layers, "model", "width") ?? DEFAULTS.model.width,
+    patchSize: statedIn(layers, "model", "patchSize") ?? DEFAULTS.model.patchSize,
+  } as Pick<PretrainConfig["model"], "width" | "patchSize">;
+  return { origin: "default", values: { model: initialDeviations(sizes) } };
+}
+
+/** A mask strategy brings its own values, in the place of a preset's. Values stated beside it win. */
+export function strategyLayer(layers: readonly Layer[]): Layer {
+  const stated = statedIn(layers, "masks", "strategy") ?? DEFAULTS.masks.strategy;
+  const strategy = stated as keyof typeof STRATEGY_SETTINGS;
+  const { values } = STRATEGY_SETTINGS[strategy];
+  return { origin: `strategy ${strategy}`, values: { masks: values } };
+}
+
+/** A regularizer brings its weight. Weights stated beside it win. */
+export function regularizerLayer(layers: readonly Layer[]): Layer {
+  const name = statedIn(layers, "objective", "regularizer") as keyof typeof REGULARIZER_WEIGHTS;
+  const weight = REGULARIZER_WEIGHTS[name];
+  const objective = weight === undefined ? {} : { regularizerWeight: weight };
+  return { origin: `regularizer ${name}`, values: { objective } };
+}
