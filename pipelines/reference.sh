@@ -152,12 +152,12 @@ case $data in
     classes="T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot"
     unpack train "$work/shards" "$pictures" --classes "$classes"
     unpack t10k "$test_shards" "${pictures:+$((pictures / 3))}" --classes "$classes"
-    raw=pixels:28
+    raw=grey:28
     ;;
   digits)
     unpack train "$work/shards" ""
     unpack t10k "$test_shards" ""
-    raw=pixels:8
+    raw=grey:8
     ;;
   *)
     kind=letters

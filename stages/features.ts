@@ -32,7 +32,7 @@ const FLAGS = {
     placeholder: "ENCODER",
     required: true,
     help:
-      "directory that the checkpoint stage has written, or pixels:8 for the image at 8x8 pixels",
+      "directory that the checkpoint stage has written; or pixels:8 for the image at 8x8 pixels, grey:8 without colours",
   },
   beside: {
     type: "string",

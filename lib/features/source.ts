@@ -50,11 +50,11 @@ function refuse(text: string): never {
 
 /** Whether a path means pixels and no encoder. */
 export function isPixels(path: string): boolean {
-  return /^pixels(:|$)/.test(path);
+  return /^(pixels|grey)(:|$)/.test(path);
 }
 
 /**
- * The pseudo-encoder `pixels:N`.
+ * The pseudo-encoders `pixels:N` and, for pictures without colours, `grey:N`.
  *
  * @throws {Failure} `usage`: no such side, or options that it has no use for
  */
@@ -62,12 +62,13 @@ export function pixelSource(
   name: string,
   { layers, pool, imageSize }: Pick<SourceOptions, "layers" | "pool" | "imageSize">,
 ): Source {
-  const side = Number(/^pixels:(\d+)$/.exec(name)?.[1]);
+  const kind = name.startsWith("grey") ? "grey" : "pixels";
+  const side = Number(/^\w+:(\d+)$/.exec(name)?.[1]);
   if (!(side >= 1 && side <= 64)) {
     throw new Failure(
       "usage",
-      `Cannot read the command line: --encoder pixels:N needs a side of 1 to 64 pixels, for example ` +
-        `pixels:8, got "${name}"`,
+      `Cannot read the command line: --encoder ${kind}:N needs a side of 1 to 64 pixels, for example ` +
+        `${kind}:8, got "${name}"`,
     );
   }
   if (layers !== "last") refuse(`${name} has no layers, leave --layers out`);
@@ -78,9 +79,9 @@ export function pixelSource(
     inputs: [{ path: name, sha256: hash }],
     open: () =>
       Promise.resolve({
-        embedder: pixelEmbedder(side),
+        embedder: pixelEmbedder(side, kind),
         metadata: {
-          "ijepa.encoder": "pixels",
+          "ijepa.encoder": kind,
           "ijepa.encoder_sha256": hash,
           "ijepa.layers": "none",
           "ijepa.pool": "none",

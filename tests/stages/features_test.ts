@@ -152,7 +152,7 @@ Deno.test("features scales the shorter side and takes the centre of an image of 
   });
 });
 
-Deno.test("features --encoder pixels:2 averages with an antialiasing filter, channel by channel", async () => {
+Deno.test("features --encoder pixels:2 averages with an antialiasing filter, channel by channel, grey:2 over them", async () => {
   await withFolder(async (folder) => {
     // Left half black, right half red.
     const data = Uint8Array.from(
@@ -171,6 +171,10 @@ Deno.test("features --encoder pixels:2 averages with an antialiasing filter, cha
     assert.ok(largestDifference(embeddings, wanted) < 1e-6, String(embeddings));
     assert.equal(metadata["ijepa.encoder"], "pixels");
     assert.equal(metadata["ijepa.layers"], "none");
+    const grey = await work.features("grey.arrow", [], { ...inputs, encoder: "grey:2" });
+    assert.deepEqual([grey.width, grey.metadata["ijepa.encoder"]], [4, "grey"]);
+    const third = wanted.slice(0, 4).map((red) => red / 3);
+    assert.ok(largestDifference(grey.embeddings, third) < 1e-6, String(grey.embeddings));
   });
 });
 
@@ -222,12 +226,13 @@ Deno.test("features names what is not there", async () => {
 });
 
 Deno.test("features refuses settings that do not fit", async () => {
-  for (const spec of ["pixels", "pixels:0", "pixels:x", "pixels:65"]) {
+  for (const spec of ["pixels", "pixels:0", "pixels:x", "pixels:65", "grey:65"]) {
+    const [kind] = spec.split(":");
     await work.expectRefusal(
       [
         2,
-        "Cannot read the command line: --encoder pixels:N needs a side of 1 to 64 pixels, for example " +
-        `pixels:8, got "${spec}"`,
+        `Cannot read the command line: --encoder ${kind}:N needs a side of 1 to 64 pixels, for ` +
+        `example ${kind}:8, got "${spec}"`,
       ],
       [],
       { encoder: spec },
