@@ -111,7 +111,7 @@ Deno.test({
       await refused(["--seeds", "0"], [2, '--seeds wants a number from 1 to 99, got "0"']);
       await refused(["--recipe", "--preset smoke --steps 3"], [
         2,
-        "--recipe wants the length as --set schedule.steps=N, and no seed and no paths, got " +
+        "--recipe wants lengths in steps, as --set schedule.steps=N, and no seed and no paths, got " +
         '"--preset smoke --steps 3"',
       ]);
       await refused(["--sedes", "3"], [
