@@ -8,13 +8,14 @@ import { gifFlaw } from "./gif_pixels.ts";
 import type { ImageFormat } from "./image_format.ts";
 import { lacksScans } from "./jpeg_scans.ts";
 import { pngFlaw } from "./png_palette.ts";
+import { jpegGap } from "./zero_runs.ts";
 
 type Flaw = string | undefined;
 
 /** What is wrong with a file that decodes, by its extension. */
 const FLAWS: Readonly<Record<string, (bytes: Uint8Array) => Flaw | Promise<Flaw>>> = {
   gif: gifFlaw,
-  jpg: (bytes) => lacksScans(bytes) ? "scans are missing" : undefined,
+  jpg: (bytes) => lacksScans(bytes) ? "scans are missing" : jpegGap(bytes),
   png: pngFlaw,
 };
 
