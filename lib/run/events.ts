@@ -16,6 +16,7 @@ export const EVENTS_FOLDER = "tensorboard";
 export const TAGS: readonly (readonly [tag: string, column: keyof MetricsLine])[] = [
   ["train/loss", "loss"],
   ["train/regularizer", "regularizer"],
+  ["train/gradient_norm", "gradient_norm"],
   ["schedule/lr", "lr"],
   ["schedule/weight_decay", "weight_decay"],
   ["schedule/ema_momentum", "ema_momentum"],

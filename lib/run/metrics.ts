@@ -9,6 +9,8 @@ export interface MetricsLine {
   readonly loss: number;
   /** The regularizer's term, without its weight; absent where there is none. */
   readonly regularizer?: number;
+  /** L2 norm of all gradients together before they were clipped; absent where they are not. */
+  readonly gradient_norm?: number;
   readonly lr: number;
   readonly weight_decay: number;
   readonly ema_momentum: number;
@@ -34,6 +36,7 @@ export function metricsLineOf(report: StepReport, batch: number): MetricsLine {
     step,
     loss: report.loss,
     ...report.regularizer === undefined ? {} : { regularizer: report.regularizer },
+    ...report.gradientNorm === undefined ? {} : { gradient_norm: report.gradientNorm },
     lr: hyper.learningRate,
     weight_decay: hyper.weightDecay,
     ema_momentum: hyper.emaMomentum,

@@ -8,6 +8,8 @@ export interface StepSigns {
   readonly targetCosine: number;
   /** The regularizer's term, without its weight, where there is one. */
   readonly regularizer?: number;
+  /** L2 norm of all gradients together before they were clipped, where they are. */
+  readonly gradientNorm?: number;
 }
 
 /** Steps that a value is averaged over before it counts. */

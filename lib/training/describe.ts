@@ -40,15 +40,16 @@ function perStep({ batch, accumulate }: PretrainConfig["run"]): string {
   return `${batch} per step${parts}`;
 }
 
-/** `loss 0.1234`, and the term beside it. */
+/** `loss 0.1234`, the term beside it and the norm of the gradient, where they are known. */
 export function describeStep(
-  { loss, regularizer }: Pick<StepSigns, "loss" | "regularizer">,
+  { loss, regularizer, gradientNorm }: Pick<StepSigns, "loss" | "regularizer" | "gradientNorm">,
   { objective }: PretrainConfig,
 ): string {
   const parts = [`loss ${loss.toFixed(4)}`];
   if (regularizer !== undefined) {
     parts.push(`${objective.regularizer} ${regularizer.toPrecision(3)}`);
   }
+  if (gradientNorm !== undefined) parts.push(`gradient ${gradientNorm.toPrecision(3)}`);
   return parts.join(", ");
 }
 

@@ -144,6 +144,7 @@ export const FIELDS: {
     beta1: number({ least: 0, below: 1 }),
     beta2: number({ least: 0, below: 1 }),
     epsilon: number({ above: 0, most: 1 }),
+    clipNorm: number({ least: 0, most: 1e6 }),
   },
   schedule: {
     steps: count(MOST.steps),

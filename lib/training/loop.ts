@@ -87,9 +87,10 @@ function collapsed(when: string, what: string): Failure {
   );
 }
 
-/** @throws {Failure} `collapsed`: the loss, or the term beside it, is not a finite number */
-function expectNumbers({ step, loss, regularizer = 0 }: StepReport): void {
-  for (const [what, value] of [["loss", loss], ["regularizer", regularizer]] as const) {
+/** @throws {Failure} `collapsed`: loss, term or gradients are not finite numbers */
+function expectNumbers({ step, loss, regularizer = 0, gradientNorm = 0 }: StepReport): void {
+  const values = { loss, regularizer, "gradients' norm": gradientNorm };
+  for (const [what, value] of Object.entries(values)) {
     if (!Number.isFinite(value)) throw collapsed(`at step ${step}`, `the ${what} is ${value}`);
   }
 }

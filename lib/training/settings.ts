@@ -4,6 +4,7 @@ import { ENCODER_SIZES } from "../model/presets.ts";
 import type { MaskConfig } from "../model/masks/types.ts";
 import { MOST } from "./limits.ts";
 import type { ObjectiveConfig } from "./objective.ts";
+import type { OptimizerConfig } from "./update.ts";
 import { REGULARIZER_WEIGHTS, type RegularizerSettings } from "./regularizer.ts";
 
 /** Images and how they are cropped (method.md section 5.6). */
@@ -50,13 +51,6 @@ export interface ModelSettings {
 
 /** What is predicted, how far off counts as what, and a term against collapse. */
 export interface ObjectiveSettings extends ObjectiveConfig, RegularizerSettings {}
-
-/** AdamW constants. */
-export interface OptimizerConfig {
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-}
 
 /** Length of the run and what changes over it (method.md section 5.4). */
 export interface ScheduleConfig {
@@ -106,7 +100,7 @@ export interface PretrainConfig {
   readonly model: ModelSettings;
   readonly masks: MaskConfig;
   readonly objective: ObjectiveSettings;
-  readonly optimizer: OptimizerConfig;
+  readonly optimizer: Required<OptimizerConfig>;
   readonly schedule: ScheduleConfig;
   readonly run: RunConfig;
 }
@@ -172,7 +166,7 @@ export const DEFAULTS: PretrainConfig = {
     regularizerOn: "pooled",
     regularizerWeight: REGULARIZER_WEIGHTS.none,
   },
-  optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+  optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clipNorm: 0 },
   schedule: {
     epochs: 300,
     warmupEpochs: 40,

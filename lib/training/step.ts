@@ -7,9 +7,9 @@ import * as tf from "@tensorflow/tfjs";
 import type { Program, Tensors, TensorSpec } from "../compile/program.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { MaskIndices } from "../model/masks.ts";
-import { isDecayed, type ShapeTable } from "../model/parameters.ts";
+import type { ShapeTable } from "../model/parameters.ts";
 import { floatTensor, prefixed, type TensorRecord, under } from "../tensor.ts";
-import { adamw, type AdamWConfig, adamwScalars } from "./adamw.ts";
+import { adamwScalars } from "./adamw.ts";
 import { targetMonitors } from "./monitors.ts";
 import {
   lossBetween,
@@ -21,6 +21,13 @@ import {
 import { type Regularizer, samplesOf, withSlope } from "./regularizer.ts";
 import type { StepHyper } from "./schedules.ts";
 import { stateShapes, tableShapes, trainedShapes, updatedShapes } from "./state.ts";
+import {
+  clippingFactor,
+  globalNorm,
+  type OptimizerConfig,
+  squaredNorm,
+  updateAll,
+} from "./update.ts";
 
 /** What fixes the shape of a step. */
 export interface StepConfig {
@@ -34,7 +41,7 @@ export interface StepConfig {
   readonly accumulate: number;
   /** Target blocks per image, M. */
   readonly targetBlocks: number;
-  readonly optimizer: AdamWConfig;
+  readonly optimizer: OptimizerConfig;
 }
 
 /** A step whose parts are shared out. */
@@ -133,40 +140,6 @@ export function lossAndGradients(
   };
 }
 
-/** AdamW for all that is trained, then the target encoder follows. @returns the updated tensors by name */
-function update(
-  inputs: Tensors,
-  gradients: Tensors,
-  optimizer: AdamWConfig,
-): Record<string, tf.Tensor> {
-  const scalars = {
-    stepSize: inputs["step_size"]!,
-    epsilon: inputs["adam_epsilon"]!,
-    decay: inputs["decay"]!,
-  };
-  const updated: Record<string, tf.Tensor> = {};
-  for (const [name, gradient] of Object.entries(gradients)) {
-    const state = {
-      weight: inputs[name]!,
-      moment1: inputs[`moment1.${name}`]!,
-      moment2: inputs[`moment2.${name}`]!,
-    };
-    const decayed = isDecayed(name, state.weight.shape);
-    const next = adamw(state, gradient, { ...optimizer, scalars, decayed });
-    updated[name] = next.weight;
-    updated[`moment1.${name}`] = next.moment1;
-    updated[`moment2.${name}`] = next.moment2;
-    if (name.startsWith("encoder.")) {
-      const target = `target_${name}`;
-      updated[target] = tf.add(
-        tf.mul(inputs[target]!, inputs["ema_momentum"]!),
-        tf.mul(next.weight, inputs["ema_rest"]!),
-      );
-    }
-  }
-  return updated;
-}
-
 /** Shapes of all networks, position tables included. */
 function networkShapes(model: ModelConfig): ShapeTable {
   const networks = Object.entries(stateShapes(model)).filter(([name]) =>
@@ -224,11 +197,12 @@ export function gradientProgram(config: LanedStep): Program {
 
 /**
  * The update from the gradients of all lanes. All parts are equally large, so the mean of their gradients is the
- * gradient of the batch. Results besides the carried state: `target_std`, `target_cosine`.
+ * gradient of the batch. Results besides the carried state: `target_std`, `target_cosine`, and `gradient_norm` where
+ * gradients are clipped.
  */
 export function updateProgram(config: LanedStep): Program {
-  const { model, batch, accumulate, lanes, optimizer } = config;
-  const updated = updatedShapes(model);
+  const { model, batch, accumulate, lanes, optimizer: { clipNorm = 0, ...optimizer } } = config;
+  const updated = updatedShapes(model), parts = accumulate * lanes;
   const sums = Array.from({ length: lanes }, (_, lane) => {
     const nameOf = nameInLane(lane);
     const shapes = Object.entries(gradientShapes(model));
@@ -247,16 +221,25 @@ export function updateProgram(config: LanedStep): Program {
       ...specsOf(shapes),
     },
     run(inputs) {
+      const squares: tf.Tensor[] = [];
       const gradients = Object.keys(trainedShapes(model)).map((name) => {
         const sum = sums.map((_, lane) => inputs[nameInLane(lane)(`${GRADIENT}${name}`)]!)
           .reduce((a, b) => tf.add(a, b));
-        return [name, accumulate * lanes > 1 ? tf.mul(sum, 1 / (accumulate * lanes)) : sum];
+        if (clipNorm === 0) return [name, parts > 1 ? tf.mul(sum, 1 / parts) : sum];
+        // Here, and the mean later: so sums are made twice, for the norm and for the update, and none is kept.
+        squares.push(squaredNorm(sum));
+        return [name, sum];
       });
+      const norm = clipNorm > 0 ? tf.mul(globalNorm(squares), 1 / parts) : undefined;
       const { std, cosine } = targetMonitors(inputs["pooled_targets"]!);
       return {
         target_std: std,
         target_cosine: cosine,
-        ...update(inputs, Object.fromEntries(gradients), optimizer),
+        ...norm === undefined ? {} : { gradient_norm: norm },
+        ...updateAll(inputs, Object.fromEntries(gradients), {
+          optimizer,
+          factor: norm && tf.mul(clippingFactor(norm, clipNorm), 1 / parts),
+        }),
       };
     },
   };

@@ -36,6 +36,8 @@ export interface StepResult {
   readonly targetCosine: number;
   /** The regularizer's term, without its weight, where there is one. */
   readonly regularizer?: number;
+  /** L2 norm of all gradients together before they were clipped, where they are. */
+  readonly gradientNorm?: number;
 }
 
 /** What a part of a batch tells. */
@@ -175,6 +177,7 @@ export class Trainer implements Disposable {
       targetStd: scalarOf(results, "target_std"),
       targetCosine: scalarOf(results, "target_cosine"),
       ...term === undefined ? {} : { regularizer: term.value },
+      ..."gradient_norm" in results ? { gradientNorm: scalarOf(results, "gradient_norm") } : {},
     };
   }
 

@@ -6,7 +6,7 @@ import { withFolder } from "../folder.ts";
 import { lineOf } from "./small_run.ts";
 
 /** With every column that there is. */
-const LINE: Required<MetricsLine> = { ...lineOf(0), loss: 0.5, regularizer: 1.5 };
+const LINE: Required<MetricsLine> = { ...lineOf(0), loss: 0.5, regularizer: 1.5, gradient_norm: 2 };
 
 async function namesIn(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();

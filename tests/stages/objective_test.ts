@@ -59,19 +59,51 @@ Deno.test("pretrain --accumulate follows the run with whole batches, in smaller 
   }
 });
 
-Deno.test("pretrain --accumulate goes on to the same bytes after a stop", async () => {
-  const flags = ["--accumulate", "2", "--checkpoint-steps", "5"];
-  const { state } = await train("at-once", flags);
-  const process = spawnStage("pretrain", flagsOf("stopped", flags));
+/** Starts a run, and sends a signal once it has three steps. @returns how it ended */
+async function endEarly(
+  name: string,
+  { flags, signal }: { readonly flags: readonly string[]; readonly signal: Deno.Signal },
+): Promise<Deno.CommandOutput> {
+  const process = spawnStage("pretrain", flagsOf(name, flags));
   for (;;) {
-    const text = await Deno.readTextFile(join(root, "stopped/metrics.jsonl")).catch(() => "");
+    const text = await Deno.readTextFile(join(root, name, "metrics.jsonl")).catch(() => "");
     if (text.split("\n").length > 3) break;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  process.kill("SIGTERM");
-  const { code, stderr } = await process.output();
+  process.kill(signal);
+  return await process.output();
+}
+
+Deno.test("pretrain --accumulate goes on to the same bytes after a stop", async () => {
+  const flags = ["--accumulate", "2", "--checkpoint-steps", "5"];
+  const { state } = await train("at-once", flags);
+  const { code, stderr } = await endEarly("stopped", { flags, signal: "SIGTERM" });
   assert.ok(code === 75 || code === 0, new TextDecoder().decode(stderr));
   assert.deepEqual((await train("stopped", flags)).state, state);
+});
+
+Deno.test("pretrain with a term and clipped gradients ends with the same bytes after a kill", async () => {
+  const settings = ["regularizer=sigreg", "regularizerOn=tokens"].map((each) => `objective.${each}`)
+    .concat("optimizer.clipNorm=0.5", "schedule.emaStart=0", "schedule.emaEnd=0");
+  const flags = settings.flatMap((each) => ["--set", each]).concat("--checkpoint-steps", "2");
+  const whole = await train("term", flags);
+  assert.match(whole.stderr, /objective\.regularizerWeight=0\.05 \(regularizer sigreg\)/);
+  assert.match(whole.stderr, /loss \d\.\d{4}, sigreg \d+\.?\d*, gradient \d+\.?\d*, /);
+  for (const name of ["regularizer", "gradient_norm"]) {
+    assert.ok(column(name, whole).every((value) => value > 0), name);
+  }
+  assert.ok(column("ema_momentum", whole).every((momentum) => momentum === 0));
+  // Without momentum the target encoder is the encoder.
+  const { tensors } = await readSafetensors(statePath("term"));
+  assert.deepEqual(tensors["target_encoder.norm.weight"], tensors["encoder.norm.weight"]);
+  const { signal } = await endEarly("killed", { flags, signal: "SIGKILL" });
+  assert.equal(signal, "SIGKILL");
+  const again = await train("killed", flags);
+  assert.match(again.stderr, /going on after step \d/);
+  assert.deepEqual(again.state, whole.state);
+  for (const name of ["loss", "regularizer", "gradient_norm"]) {
+    assert.deepEqual(column(name, again), column(name, whole));
+  }
 });
 
 Deno.test("pretrain with pixel targets trains a predictor of pixels, and exports its encoder", async () => {

@@ -126,7 +126,7 @@ Deno.test("resolveConfig() refuses unknown names and suggests the nearest", () =
   assertRefused(
     { sets: ["optimizer.nesterov=true"] },
     `${text}--set has an unknown key "optimizer.nesterov", expected one of "optimizer.beta1", ` +
-      '"optimizer.beta2", "optimizer.epsilon"',
+      '"optimizer.beta2", "optimizer.epsilon", "optimizer.clipNorm"',
   );
   assertRefused(
     { sets: ["nonsense.key=1"] },

@@ -18,10 +18,10 @@ interface Story {
 
 /** Trains with a trainer that counts its steps; `resultOf` makes up the loss and the target deviation. */
 async function trainCounting(
-  { resultOf = () => [0.4, 0.5], regularizerOf, stateOf = (count) => count, ...changes }:
+  { resultOf = () => [0.4, 0.5], othersOf = () => ({}), stateOf = (count) => count, ...changes }:
     & {
       resultOf?: (step: number) => readonly [loss: number, std: number];
-      regularizerOf?: (step: number) => number;
+      othersOf?: (step: number) => Pick<StepReport, "regularizer" | "gradientNorm">;
       stateOf?: (count: number) => number;
       signal?: AbortSignal;
       onStep?: (report: StepReport) => void;
@@ -35,9 +35,8 @@ async function trainCounting(
     step(input) {
       story.inputs.push(input);
       const [loss, targetStd] = resultOf(count);
-      const term = regularizerOf === undefined ? {} : { regularizer: regularizerOf(count) };
-      count++;
-      return Promise.resolve({ loss, targetStd, targetCosine: 0.25, ...term });
+      const others = othersOf(count++);
+      return Promise.resolve({ loss, targetStd, targetCosine: 0.25, ...others });
     },
     read: () => Promise.resolve({ "encoder.w": floatTensor([1], Float32Array.of(stateOf(count))) }),
   };
@@ -107,16 +106,18 @@ Deno.test("train() does nothing when the signal came before the first step", asy
   assert.deepEqual(end, { step: 0, loss: undefined });
 });
 
-Deno.test("train() stops at a term that is no number, as at a loss", async () => {
-  const { checkpoints, reports, error } = await trainCounting({
-    regularizerOf: (step) => step === 6 ? Infinity : 0.5,
-  });
-  assert.deepEqual([checkpoints, reports.length], [[[4, 4]], 6]);
-  assert.equal(reports[0]!.regularizer, 0.5);
-  assert.match(
-    (error as Error).message,
-    /^Training failed at step 6: the regularizer is Infinity; checkpoints written before are untouched\./,
-  );
+Deno.test("train() stops at a term or a gradient that is no number, as at a loss", async () => {
+  for (const [key, what] of [["regularizer", "regularizer"], ["gradientNorm", "gradients' norm"]]) {
+    const { checkpoints, reports, error } = await trainCounting({
+      othersOf: (step) => ({ [key!]: step === 6 ? Infinity : 0.5 }),
+    });
+    assert.deepEqual([checkpoints, reports.length], [[[4, 4]], 6]);
+    assert.equal(reports[0]![key as keyof StepReport], 0.5);
+    assert.equal(
+      (error as Error).message.split(";")[0],
+      `Training failed at step 6: the ${what} is Infinity`,
+    );
+  }
 });
 
 Deno.test("train() stops at a loss that is no number and saves nothing more", async () => {

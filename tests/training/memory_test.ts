@@ -21,9 +21,9 @@ const LINE = "at most 58 context and 4 x 42 target tokens per image: about 2.4 G
 
 async function planOf(
   batch: number,
-  { tried = AUTO, threads = 1 } = {},
+  { tried = AUTO, threads = 1, sets = [] as readonly string[] } = {},
 ): Promise<MemoryPlan> {
-  const { config } = resolveConfig({ preset: "smoke", flags: { batch } });
+  const { config } = resolveConfig({ preset: "smoke", sets, flags: { batch } });
   using trainer = await Trainer.create(
     await tried.create({ threads }),
     stepConfigOf(config),
@@ -65,6 +65,20 @@ for (const tried of runtimesNamed("native", "onnx")) {
       assert.equal(four.stateBytes - one.stateBytes, 3 * 4 * (encoder + predictor));
     },
   );
+}
+
+for (const tried of runtimesNamed("native", "onnx")) {
+  testOn(tried, "planMemory() counts the programs of a term over the batch", async () => {
+    const none = await planOf(16, { tried });
+    for (const term of ["vicreg", "sigreg"]) {
+      const sets = [`objective.regularizer=${term}`, "objective.regularizerOn=tokens"];
+      const some = await planOf(16, { tried, sets });
+      assert.equal(some.stateBytes, none.stateBytes, "they share the weights");
+      assert.ok(some.programBytes > none.programBytes);
+      // At least the samples, of 16 images with 14 tokens of 32 values.
+      assert.ok(some.stepBytes - none.stepBytes > 16 * 14 * 32 * 4);
+    }
+  });
 }
 
 Deno.test("describeMemory() says what a run needs, and what to change when there is less", () => {

@@ -147,12 +147,13 @@ function programOf(term: Term, { width, directions }: Sizes): Program {
 
 for (const term of ["vicreg", "sigreg"] as const) {
   const known = SIZES.map((sizes) => ({ sizes, cases: casesOf(term, sizes) }));
-  for (const tried of [...runtimesNamed("cpu", "onnx", "native", "wasm"), ...WIDTHS]) {
+  const everywhere = runtimesNamed("cpu", "onnx", "native", "wasm");
+  for (const tried of [...everywhere, ...WIDTHS]) {
     testOn(tried, `${term} and its slope are those of its definition`, async () => {
       const runtime = await tried.create({ threads: 2 });
       // The sine of TensorFlow.js in WebAssembly has five digits.
       const tolerance = tried.name === "wasm" ? 1e-4 : 1e-5;
-      for (const { sizes, cases } of known) {
+      for (const { sizes, cases } of everywhere.includes(tried) ? known : known.slice(1)) {
         const executable = await runtime.prepare(programOf(term, sizes));
         for (const { samples: { count, width, values }, value, slope } of cases) {
           const got = await executable.run({
