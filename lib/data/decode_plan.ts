@@ -63,6 +63,8 @@ const TIFF_FORMATS: Readonly<Record<number, string>> = {
   6: "complex",
 };
 const PALETTE = 3, YCBCR = 6;
+/** JPEG as TIFF 6.0 had it: its strips may be said to be anywhere, the picture is found by other tags. */
+const OLD_JPEG = 6;
 /** A file begins with so many bytes that are no picture. */
 const TIFF_HEADER_BYTES = 8;
 /** Compressions whose decoders turn YCbCr into RGB: JPEG of both kinds. libvips takes it for RGB in others. */
@@ -124,8 +126,9 @@ function expectTiff(header: TiffHeader, format: ImageFormat): void {
       `its table of colours has ${header.colorValues} values, wanted ${colorValues}`,
     ]);
   }
-  if (header.dataAt !== undefined && header.dataAt < TIFF_HEADER_BYTES) {
-    throw failureOf(format, [`a strip or tile begins at byte ${header.dataAt}`]);
+  const { dataAt = Infinity } = header;
+  if (dataAt < TIFF_HEADER_BYTES && compression !== OLD_JPEG) {
+    throw failureOf(format, [`a strip or tile begins at byte ${dataAt}`]);
   }
   if (photometric === YCBCR && (isPlanar || !YCBCR_COMPRESSIONS.includes(compression))) {
     const how = isPlanar ? "in planes" : "without JPEG compression";
