@@ -42,7 +42,8 @@ const MASKS = {
   targetAspect: [0.75, 1.5],
   contextScale: [0.85, 1],
   minKeep: 2,
-  contextKeepFraction: 1,
+  targetPlacement: "uniform",
+  contextKeepFraction: 0.375,
 } as const;
 
 /** Pictures with something to tell: a colour, and a bright spot of another colour somewhere, [B 3 H W]. */
