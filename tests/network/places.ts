@@ -66,7 +66,7 @@ function isSettingsOfDeno(path: string, home: string): boolean {
 export function isAllowed({ path, writes }: Access, around: Surroundings): boolean {
   const caches = [
     around.denoCache,
-    join(ROOT, "node_modules/.cache/ijepa-native"),
+    join(ROOT, "node_modules/.cache"),
     join(around.home, ".cache/ijepa/native"),
   ];
   if (NOWHERE.test(path) || [around.work, ...caches].some((folder) => isBelow(path, folder))) {
