@@ -80,6 +80,7 @@ Deno.test("pretrain refuses a second process in the same run", async () => {
   const first = spawnStage("pretrain", small.flagsFor(run));
   try {
     await stepsDone(run, 1);
+    first.kill("SIGSTOP"); // It must not end meanwhile.
     const { code, stderr } = await small.pretrain(run);
     assert.equal(code, 73);
     assert.equal(
