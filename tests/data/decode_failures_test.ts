@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import sharp from "sharp";
 import { ROOT } from "../run_stage.ts";
-import type { FileVerdicts } from "./file_verdicts.ts";
+import { outputOf, verdictsOf } from "./judging.ts";
 import {
   APP1,
   APP14,
@@ -17,7 +17,7 @@ import {
   withSegment,
 } from "./jpeg_files.ts";
 import { blackPng } from "./png_files.ts";
-import { speckled, temporaryFolder } from "./pictures.ts";
+import { speckled } from "./pictures.ts";
 import {
   COLOR_MAP,
   PHOTOMETRIC,
@@ -39,31 +39,8 @@ interface Verdicts {
   readonly together: readonly string[];
 }
 
-/** What a program of this folder prints. */
-async function outputOf(program: string, ...args: readonly string[]): Promise<string> {
-  const permissions = ["--no-prompt", "--allow-read", "--allow-ffi", "--allow-env"];
-  const path = join(ROOT, "tests/data", program);
-  // The memory of the process is in /proc, which Deno opens with all permissions only.
-  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", ...(args.length > 0 ? ["-A"] : permissions), path, ...args],
-    cwd: ROOT,
-  }).output();
-  const text = new TextDecoder().decode(stdout);
-  assert.ok(text !== "", new TextDecoder().decode(stderr));
-  return text;
-}
-
 async function readVerdicts(): Promise<Verdicts> {
   return JSON.parse(await outputOf("image_verdicts.ts"));
-}
-
-/** What becomes of files that are decoded at once in a process of their own. */
-async function verdictsOf(files: Readonly<Record<string, Uint8Array>>): Promise<FileVerdicts> {
-  await using folder = await temporaryFolder();
-  for (const [name, bytes] of Object.entries(files)) {
-    await Deno.writeFile(join(folder.path, name), bytes);
-  }
-  return JSON.parse(await outputOf("file_verdicts.ts", folder.path));
 }
 
 function fixture(name: string): Uint8Array {

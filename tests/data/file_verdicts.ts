@@ -1,9 +1,11 @@
 /**
- * Decodes all files of a folder at once, and prints as JSON what became of each, and the most memory that the process
+ * Decodes all files of a folder at once and looks whether they are whole, prints as JSON what became of each, and the most memory that the process
  * has had. A process of its own, for the tests: libvips has one error text per process.
  */
 import { join } from "node:path";
 import { freeData, useImage } from "../../lib/data/decode.ts";
+import { sniffFormat } from "../../lib/data/image_format.ts";
+import { expectWholePicture } from "../../lib/data/silent_damage.ts";
 import { messageOf } from "../../lib/failure.ts";
 import { sha256 } from "../../lib/files/mod.ts";
 
@@ -27,6 +29,9 @@ async function verdict(path: string): Promise<FileVerdict> {
       sha256: sha256(image.data.subarray(0, HASHED_BYTES)),
     };
     freeData(image);
+    return known;
+  }).then(async (known) => {
+    await expectWholePicture(file, sniffFormat(file)!);
     return known;
   }).catch(messageOf);
 }

@@ -1,22 +1,18 @@
 /** Zeros in the place of picture data: files whose tail or block was lost, though their length is right. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import sharp from "sharp";
-import { decodeImage } from "../../lib/data/decode.ts";
-import { sniffFormat } from "../../lib/data/image_format.ts";
-import { expectWholePicture } from "../../lib/data/silent_damage.ts";
+import sharp, { type Sharp } from "sharp";
 import { hasZeroRun } from "../../lib/data/zero_runs.ts";
-import { messageOf } from "../../lib/failure.ts";
 import { concatenated, jpegFile, latin1, SMALL } from "./jpeg_files.ts";
+import { verdictsOf } from "./judging.ts";
 
-/** What is said of a file, by the decoder or behind it. */
-async function verdictOn(file: Uint8Array): Promise<string> {
-  try {
-    await decodeImage(file);
-    await expectWholePicture(file, sniffFormat(file)!);
-    return "whole";
-  } catch (error) {
-    return messageOf(error);
+/** Whether all files are whole, or none is: `DAMAGED` is said of each then. */
+async function expectAll(wanted: "whole" | "damaged", all: Readonly<Record<string, Uint8Array>>) {
+  const { files } = await verdictsOf(all);
+  assert.deepEqual(Object.keys(files), Object.keys(all).sort());
+  for (const [name, verdict] of Object.entries(files)) {
+    if (wanted === "damaged") assert.match(String(verdict), DAMAGED, name);
+    else assert.equal(typeof verdict, "object", `${name}: ${verdict}`);
   }
 }
 
@@ -56,28 +52,37 @@ for (
 ) {
   Deno.test(`${kind} JPEG files of which a tail or a block is zeros are damaged`, async () => {
     const file = await jpegFile({ ...LARGE, options });
-    assert.equal(await verdictOn(file), "whole");
-    assert.equal(await verdictOn(concatenated(file, new Uint8Array(3000))), "whole", "padded");
-    assert.equal(await verdictOn(concatenated(file, latin1("more"))), "whole", "trailing");
+    await expectAll("whole", {
+      plain: file,
+      padded: concatenated(file, new Uint8Array(3000)),
+      trailing: concatenated(file, latin1("more")),
+    });
+    const damaged: Record<string, Uint8Array> = {};
     for (const share of [0.1, 0.3, 0.5, 0.7, 0.9, 0.99]) {
       const at = Math.floor(file.length * share);
-      assert.match(await verdictOn(zeroed(file, at)), DAMAGED, `tail from ${share}`);
-      if (share > 0.9) continue;
-      assert.match(await verdictOn(zeroed(file, at, at + 512)), DAMAGED, `block at ${share}`);
+      damaged[`tail from ${share}`] = zeroed(file, at);
+      if (share <= 0.9) damaged[`block at ${share}`] = zeroed(file, at, at + 512);
     }
+    await expectAll("damaged", damaged);
   });
 }
 
 Deno.test("progressive JPEG files of which a tail or a block is zeros are damaged", async () => {
   const file = await jpegFile({ ...LARGE, options: { progressive: true } });
-  assert.equal(await verdictOn(file), "whole");
+  await expectAll("whole", { file });
+  const damaged: Record<string, Uint8Array> = {};
   for (let at = 1000; at < file.length - 800; at += 997) {
-    assert.match(await verdictOn(zeroed(file, at)), DAMAGED, `tail from ${at}`);
-    assert.match(await verdictOn(zeroed(file, at, at + 512)), DAMAGED, `block at ${at}`);
+    damaged[`tail from ${at}`] = zeroed(file, at);
+    damaged[`block at ${at}`] = zeroed(file, at, at + 512);
   }
+  await expectAll("damaged", damaged);
 });
 
 Deno.test("pictures of one colour are whole, whatever their codes look like", async () => {
+  const files: Record<string, Uint8Array> = {};
+  const keep = async (encoder: Sharp) => {
+    files[`file ${Object.keys(files).length}`] = await encoder.toBuffer();
+  };
   for (const background of ["#000000", "#f18181"]) {
     const create = { width: 1000, height: 700, channels: 3, background } as const;
     const plain = sharp({ create });
@@ -87,7 +92,7 @@ Deno.test("pictures of one colour are whole, whatever their codes look like", as
         for (const quality of [10, 100]) {
           const grey = picture.clone().toColourspace("b-w").jpeg({ optimizeCoding, quality });
           for (const encoder of [picture.clone().jpeg({ optimizeCoding, quality }), grey]) {
-            assert.equal(await verdictOn(await encoder.toBuffer()), "whole");
+            await keep(encoder);
           }
         }
       }
@@ -98,7 +103,8 @@ Deno.test("pictures of one colour are whole, whatever their codes look like", as
           picture.clone().webp(),
           picture.clone().webp({ lossless: true }),
         ]
-      ) assert.equal(await verdictOn(await encoder.toBuffer()), "whole");
+      ) await keep(encoder);
     }
   }
+  await expectAll("whole", files);
 });
