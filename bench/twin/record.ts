@@ -62,6 +62,9 @@ async function openRun(directory: string, shards: string): Promise<Run> {
   if (record.initFrom !== undefined) {
     refuse(`it started from "${record.initFrom.path}", wanted one without --init-from`);
   }
+  if (config.model.registers > 0) {
+    refuse(`it has ${config.model.registers} registers, which the networks of PyTorch do not`);
+  }
   const { manifestSha256: given } = await openShards(shards);
   if (given !== manifestSha256) {
     refuse(`the shards in "${shards}" are not those it has seen, give the ones of its --shards`);

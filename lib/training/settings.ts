@@ -30,6 +30,13 @@ export interface ModelSettings {
   readonly heads: number;
   /** Width of the encoder's MLPs, as a multiple of `width`. The predictor's is always 4. */
   readonly mlpRatio: number;
+  /**
+   * Learned tokens R that every sequence of the encoders gets besides its patches (arXiv 2309.16588). They have no
+   * position, nothing is predicted from or for them, and no output has them.
+   *
+   * @default 0
+   */
+  readonly registers: number;
   /** Standard deviation of the initial patch embedding. Small patches have few inputs and want more than `initStd`. */
   readonly patchEmbedStd: number;
   /** Standard deviation of all other initial weights. */
@@ -115,6 +122,7 @@ export const DEFAULTS: PretrainConfig = {
   model: {
     patchSize: 16,
     ...ENCODER_SIZES.small,
+    registers: 0,
     patchEmbedStd: 0.02,
     initStd: 0.02,
     predictorWidth: 192,
@@ -163,6 +171,7 @@ export function modelConfigOf({ data, model, objective }: PretrainConfig): Model
       depth: model.depth,
       heads: model.heads,
       mlpWidth: Math.round(model.width * model.mlpRatio),
+      ...model.registers === 0 ? {} : { registers: model.registers },
     },
     predictor: {
       width: model.predictorWidth,
