@@ -89,6 +89,7 @@ const COMMAND = {
     `Writes config.json, preprocessor_config.json, model.safetensors (IJepaModel of transformers),
 onnx/model.onnx (pixel_values -> last_hidden_state, pooler_output; any batch) and README.md, the model card.
 The ONNX file is run and compared with the encoder; the largest difference is in the model card.
+transformers knows no encoder with registers (model.registers) and refuses one; its ONNX file works anywhere.
 --image-size exports the encoder for images of another size than it was trained on.`,
 } as const satisfies Command<typeof FLAGS>;
 

@@ -60,6 +60,7 @@ function sizesTable(config: EncoderConfig, parameters: number): string {
     ],
     ["width, depth, heads", `${config.width}, ${config.depth}, ${config.heads}`],
     ["MLP width", config.mlpWidth],
+    ...config.registers === undefined ? [] : [["registers", config.registers] as const],
     ["trained parameters", parameters.toLocaleString("en-US")],
   ]);
 }
@@ -76,6 +77,23 @@ function preprocessingText({ preprocessing }: Encoder): string {
       std.join(", ")
     }]: the normalisation of the training run. ` +
     `\`preprocessor_config.json\` says the same.`;
+}
+
+/** How the weights are used from Python. */
+function transformersText(registers: number | undefined): string {
+  if (registers === undefined) {
+    return `\`\`\`python
+from transformers import AutoImageProcessor, IJepaModel
+
+processor = AutoImageProcessor.from_pretrained("DIRECTORY")
+model = IJepaModel.from_pretrained("DIRECTORY")
+tokens = model(**processor(image, return_tensors="pt")).last_hidden_state  # after the final norm
+embedding = tokens.mean(dim=1)
+\`\`\``;
+  }
+  return `This encoder has ${registers} registers (arXiv 2309.16588): learned tokens without a position that every image
+gets in front of its patches, and that no output has. \`IJepaModel\` of transformers knows none and refuses the weights;
+the ONNX file works anywhere.`;
 }
 
 /** The name only: cards are published, and a whole path tells of the machine and its user. */
@@ -100,7 +118,7 @@ export function modelCard(encoder: Encoder, origin: Origin, check: OnnxCheck): s
     : "before its first step (step 0): the weights that it started from";
   return `---
 license: unknown
-library_name: transformers
+library_name: ${config.registers === undefined ? "transformers" : "onnx"}
 pipeline_tag: image-feature-extraction
 tags:
 - ijepa
@@ -118,18 +136,14 @@ ${sizesTable(config, parameters)}
 
 ## Use
 
-\`\`\`python
-from transformers import AutoImageProcessor, IJepaModel
-
-processor = AutoImageProcessor.from_pretrained("DIRECTORY")
-model = IJepaModel.from_pretrained("DIRECTORY")
-tokens = model(**processor(image, return_tensors="pt")).last_hidden_state  # after the final norm
-embedding = tokens.mean(dim=1)
-\`\`\`
+${transformersText(config.registers)}
 
 \`${ENCODER_FILES.onnx}\` takes \`pixel_values\` [${images}] and gives \`last_hidden_state\` [${tokens}]
-and \`pooler_output\` [${pooled}], the mean over the tokens; for ONNX Runtime and for transformers.js
-(\`pipeline("image-feature-extraction", ...)\` with \`pool: true\`).
+and \`pooler_output\` [${pooled}], the mean over the tokens; for ONNX Runtime${
+    config.registers === undefined
+      ? ' and for transformers.js\n(`pipeline("image-feature-extraction", ...)` with `pool: true`)'
+      : ""
+  }.
 
 Preprocessing: ${preprocessingText(encoder)}
 

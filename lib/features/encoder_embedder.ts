@@ -1,7 +1,7 @@
 import type { Runtime } from "../compile/mod.ts";
 import type { Encoder } from "../encoder/mod.ts";
 import { Failure } from "../failure.ts";
-import { type EncoderConfig, gridOf } from "../model/config.ts";
+import { type EncoderConfig, gridOf, sequenceLength } from "../model/config.ts";
 import { featureProgram, PIXELS } from "../model/inference.ts";
 import { type Pooling, vectorsOf } from "../model/pooling.ts";
 import { type FloatTensor, floatTensor } from "../tensor.ts";
@@ -12,10 +12,9 @@ const ATTENTION_BYTES = 2 ** 29;
 /** The attention of one image. */
 const MOST_ATTENTION_BYTES = 2 ** 30;
 
-/** Each patch of an image with each other, in every head, as float32. */
+/** Each token of an image with each other, in every head, as float32. */
 function attentionBytes(config: EncoderConfig): number {
-  const [rows, columns] = gridOf(config);
-  return 4 * config.heads * (rows * columns) ** 2;
+  return 4 * config.heads * sequenceLength(config) ** 2;
 }
 
 /**

@@ -10,6 +10,7 @@ export {
   huggingFaceNames,
   huggingFaceShapes,
   toHuggingFace,
+  withoutRegisterRows,
 } from "./huggingface/names.ts";
 export {
   defaultPreprocessing,

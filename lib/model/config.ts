@@ -11,6 +11,8 @@ export interface EncoderConfig {
   readonly heads: number;
   /** Width of the hidden layer of each block's MLP. */
   readonly mlpWidth: number;
+  /** Learned tokens R that every sequence gets besides its patches, see `registers.ts`; absent: none. */
+  readonly registers?: number;
   /** Epsilon of its LayerNorms; absent: that of training, 1e-6. Encoders from elsewhere may have another. */
   readonly layerNormEpsilon?: number;
 }
@@ -35,4 +37,10 @@ export interface ModelConfig {
 export function gridOf(encoder: EncoderConfig): readonly [rows: number, columns: number] {
   const [height, width] = encoder.imageSize;
   return [height / encoder.patchSize, width / encoder.patchSize];
+}
+
+/** Tokens of a whole image that attend to each other: its patches and the registers. */
+export function sequenceLength(encoder: EncoderConfig): number {
+  const [rows, columns] = gridOf(encoder);
+  return rows * columns + (encoder.registers ?? 0);
 }

@@ -3,6 +3,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { type EncoderConfig, gridOf } from "./config.ts";
 import { layerNorm, linear } from "./layers.ts";
+import { REGISTERS, withoutRegisters, withRegisters } from "./registers.ts";
 import { block, layer, type Parameters } from "./transformer.ts";
 
 /**
@@ -37,7 +38,8 @@ export interface EncoderInput {
 
 /**
  * Encodes patches. Masking happens before: the kept patches are gathered as pixels, which gives the same result as
- * dropping tokens after the embedding, with less work and no gradient of a gather.
+ * dropping tokens after the embedding, with less work and no gradient of a gather. Registers see them and are seen by
+ * them, and are no part of the result.
  *
  * @returns token representations after the final norm, rows [B n, D]
  */
@@ -59,18 +61,25 @@ export function encodeLayers(
   parameters: Parameters,
   { config, count }: { readonly config: EncoderConfig; readonly count: number },
 ): tf.Tensor[] {
-  const { width, depth, heads, layerNormEpsilon: epsilon } = config;
-  const tokens = patches.shape[0]! / batch;
+  const { width, depth, heads, registers = 0, layerNormEpsilon: epsilon } = config;
+  const tokens = registers + patches.shape[0]! / batch;
   const { weight, bias } = layer(parameters, "patch_embed.proj");
   const embedded = linear(patches, tf.reshape(weight, [width, -1]), bias); // [B n, D]
   const placed = tf.add(
     tf.reshape(embedded, [-1, positions.shape[0]!, width]),
     tf.expandDims(positions, 0),
   );
-  const outputs = [tf.reshape(placed, [batch * tokens, width])];
+  const sequences = registers === 0
+    ? placed
+    : withRegisters(tf.reshape(placed, [batch, -1, width]), parameters[REGISTERS]!);
+  const outputs = [tf.reshape(sequences, [batch * tokens, width])];
   for (let i = 0; i < depth; i++) {
     const shape = { batch, tokens, heads };
     outputs.push(block(outputs[i]!, parameters, { name: `blocks.${i}`, shape, epsilon }));
   }
-  return outputs.slice(-count).map((rows) => layerNorm(rows, layer(parameters, "norm"), epsilon));
+  return outputs.slice(-count).map((rows) => {
+    // The norm is of each token alone: dropping registers before it is the same with less work.
+    const kept = registers === 0 ? rows : withoutRegisters(rows, { batch, registers });
+    return layerNorm(kept, layer(parameters, "norm"), epsilon);
+  });
 }

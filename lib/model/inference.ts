@@ -2,7 +2,7 @@
 
 import * as tf from "@tensorflow/tfjs";
 import type { Program, Tensors, TensorSpec } from "../compile/program.ts";
-import { type EncoderConfig, gridOf } from "./config.ts";
+import { type EncoderConfig, gridOf, sequenceLength } from "./config.ts";
 import { encodeLayers, patchify, positionRows } from "./encoder.ts";
 import { finishedShapes } from "./parameters.ts";
 import { pool, type Pooling } from "./pooling.ts";
@@ -11,13 +11,13 @@ import { POSITIONS } from "./positions.ts";
 /** Name of the input of all programs here, [batch 3 H W]; Hugging Face calls it so. */
 export const PIXELS = "pixel_values";
 
-/** Multiply-accumulate operations of one image. Axes: N tokens, D width, F hidden width. */
+/** Multiply-accumulate operations of one image. */
 export function forwardOperations(config: EncoderConfig): number {
   const [rows, columns] = gridOf(config);
   const { width, mlpWidth, depth, patchSize } = config;
-  const tokens = rows * columns;
+  const tokens = sequenceLength(config);
   const block = tokens * width * (4 * width + 2 * mlpWidth) + 2 * tokens ** 2 * width;
-  return depth * block + tokens * width * 3 * patchSize ** 2;
+  return depth * block + rows * columns * width * 3 * patchSize ** 2;
 }
 
 /** Outputs of the last blocks, each through the final norm and as [B N D], earliest first. */

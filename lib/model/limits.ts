@@ -6,6 +6,9 @@ export const MOST_SIDE = 4096;
 /** Attention over more patches than this fits no machine, and is surely a mistyped patch or image size. */
 export const MOST_PATCHES = 16_384;
 
+/** Registers: four or eight are usual. */
+export const MOST_REGISTERS = 64;
+
 /** Images of a batch as float32. The official batches of 2,048 images of 448 pixels are 5 GB. */
 export const MOST_BATCH_BYTES = 10e9;
 

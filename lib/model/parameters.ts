@@ -4,6 +4,7 @@ import { RandomStream } from "../random/mod.ts";
 import { type FloatTensor, floatTensor, sizeOf } from "../tensor.ts";
 import { type EncoderConfig, gridOf, type ModelConfig } from "./config.ts";
 import { POSITIONS, PREDICTOR_POSITIONS } from "./positions.ts";
+import { REGISTERS } from "./registers.ts";
 
 /** Shapes by tensor name. */
 export type ShapeTable = Readonly<Record<string, readonly number[]>>;
@@ -61,8 +62,9 @@ export function finishedPredictorShapes(model: ModelConfig): ShapeTable {
 
 /** Trainable tensors of an encoder (the fixed position table is not one). */
 export function encoderShapes(config: EncoderConfig): ShapeTable {
-  const { width, depth, patchSize } = config;
+  const { width, depth, patchSize, registers = 0 } = config;
   return {
+    ...registers > 0 ? { [REGISTERS]: [1, registers, width] } : {},
     "patch_embed.proj.weight": [width, 3, patchSize, patchSize],
     "patch_embed.proj.bias": [width],
     ...repeated("blocks", depth, config),
@@ -85,7 +87,7 @@ export function predictorShapes({ encoder, predictor }: ModelConfig): ShapeTable
 /** How weights start. */
 export interface Initialisation {
   readonly seed: number;
-  /** Standard deviation of linear weights and the mask token. */
+  /** Standard deviation of linear weights, the mask token and registers. */
   readonly initStd: number;
   /** Standard deviation of the patch embedding; larger when patches are small (design.md section 1). */
   readonly patchEmbedStd: number;
@@ -97,7 +99,7 @@ export function isDecayed(name: string, shape: readonly number[]): boolean {
 }
 
 /**
- * Initial weights: normal for weights and the mask token, zero for biases, one for norm weights. The reference
+ * Initial weights: normal for weights, the mask token and registers, zero for biases, one for norm weights. The reference
  * truncates at 100 standard deviations, which is no truncation (method.md section 3). Each tensor has random values of
  * its own, so that adding a layer changes no other.
  *

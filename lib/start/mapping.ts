@@ -1,11 +1,12 @@
 /** Which tensor of other people's weights becomes which tensor of a run (method.md section 7.1). */
 
 import { Failure } from "../failure.ts";
-import { fromHuggingFace, huggingFaceShapes } from "../formats/huggingface.ts";
-import { gridOf, type ModelConfig } from "../model/config.ts";
+import { fromHuggingFace, huggingFaceNames, huggingFaceShapes } from "../formats/huggingface.ts";
+import { type EncoderConfig, gridOf, type ModelConfig } from "../model/config.ts";
 import type { Grid } from "../model/masks.ts";
 import { encoderShapes, predictorShapes, type ShapeTable } from "../model/parameters.ts";
 import { POSITIONS, PREDICTOR_POSITIONS } from "../model/positions.ts";
+import { REGISTERS } from "../model/registers.ts";
 import { type HostTensor, prefixed, type TensorRecord } from "../tensor.ts";
 import {
   describeNames,
@@ -25,6 +26,10 @@ export interface MappedWeights {
 }
 
 const COMPLAINTS_SHOWN = 3;
+
+/** Names that registers and the table of positions have under the names of Hugging Face. */
+const [REGISTERS_THERE, POSITIONS_THERE] = [REGISTERS, POSITIONS]
+  .map((official) => huggingFaceNames(official)[0]!) as [string, string];
 
 /** Whether a tensor of a checkpoint is a weight; moments of optimizers need not be loaded. */
 export function isWeight(name: string): boolean {
@@ -67,8 +72,20 @@ function complain(
   }
   for (const [name, { tensor, shown }] of found) {
     if (Object.hasOwn(shapes, name) || TABLE_NAMES.includes(name)) continue;
-    unplaced.push(`${shown} [${tensor.shape.join(" ")}] has no place`);
+    const unless = isRegisters(name) ? ` without model.registers=${tensor.shape[1]}` : "";
+    unplaced.push(`${shown} [${tensor.shape.join(" ")}] has no place${unless}`);
   }
+}
+
+function isRegisters(name: string): boolean {
+  return name === REGISTERS || name === REGISTERS_THERE;
+}
+
+/** What is wanted of an encoder. Registers may be lacking where no network of the file has them. */
+function wantedOf(config: EncoderConfig, networks: readonly Found[]): ShapeTable {
+  const there = networks.some((found) => [...found.keys()].some(isRegisters));
+  const { registers: _, ...without } = config;
+  return encoderShapes(there ? config : without);
 }
 
 function wordsOf(network: Network): string {
@@ -111,7 +128,7 @@ function countOf(tensors: TensorRecord): string {
 /**
  * Maps official, timm and Hugging Face names, with whatever in front, to the names of a run. A file with one encoder
  * gives it to both networks; a predictor is taken if there is one. Every tensor must have a place and fit it; position
- * tables are resized. A network without a table keeps the sine-cosine one.
+ * tables are resized. A network without a table keeps the sine-cosine one, an encoder without registers has new ones.
  *
  * @param tensors weights, see {@link isWeight}
  * @param options `grid`: the grid of patches that the weights were trained on, where their source says it
@@ -134,14 +151,19 @@ export function mapWeights(
   }
   const target: Network = networks.target_encoder.size > 0 ? "target_encoder" : "encoder";
   const context: Network = networks.encoder.size > 0 ? "encoder" : target;
-  const official = encoderShapes(model.encoder);
+  const official = wantedOf(model.encoder, [networks.encoder, networks.target_encoder]);
   const complaints: Complaints = { lacking: [], unplaced: [] }, told: string[] = [];
   const countOfComplaints = () => complaints.lacking.length + complaints.unplaced.length;
   function mapTable(network: Network, name: string, width: number): TensorRecord {
-    const found = TABLE_NAMES.map((known) => networks[network].get(known))
-      .find((tensor) => tensor !== undefined);
-    if (found === undefined) return {};
-    const fitted = fitTable(found, { width, own: gridOf(model.encoder), source: grid });
+    const tensors = networks[network];
+    const known = TABLE_NAMES.find((table) => tensors.has(table));
+    if (known === undefined) return {};
+    // Only under these names do tables have rows for registers.
+    const registers = known === POSITIONS_THERE && tensors.has(REGISTERS_THERE)
+      ? model.encoder.registers ?? 0
+      : 0;
+    const wanted = { width, own: gridOf(model.encoder), source: grid, registers };
+    const fitted = fitTable(tensors.get(known)!, wanted);
     if ("complaint" in fitted) {
       complaints.lacking.push(fitted.complaint);
       return {};
@@ -174,6 +196,10 @@ export function mapWeights(
   ];
   const quoted = stripped.map((part) => JSON.stringify(part)).join(" and ");
   const note = stripped.length > 0 ? `; ${quoted} stripped from the names` : "";
+  const fresh = model.encoder.registers;
+  if (fresh !== undefined && !Object.hasOwn(official, REGISTERS)) {
+    told.push(`it has no registers: the ${fresh} of this run are new`);
+  }
   if (outside.length > 0) {
     told.push(`passed over what belongs to no network of a run: ${someOf(outside)}`);
   }

@@ -1,6 +1,6 @@
 /** Position tables of other people's weights: resized where they are for another grid of patches. */
 
-import { huggingFaceNames } from "../formats/huggingface.ts";
+import { huggingFaceNames, withoutRegisterRows } from "../formats/huggingface.ts";
 import type { Grid } from "../model/masks.ts";
 import { POSITIONS, PREDICTOR_POSITIONS, resizePositions } from "../model/positions.ts";
 import { type FloatTensor, floatTensor, type HostTensor } from "../tensor.ts";
@@ -46,32 +46,36 @@ function gridOfTable(
  * Makes a position table fit.
  *
  * @param found what stands in the file
- * @param wanted `width` of the network, `own` grid of the run, grid of the `source` where it says one
+ * @param wanted `width` of the network, `own` grid of the run, grid of the `source` where it says one; rows for
+ * `registers` that the table has in front
  */
 export function fitTable(
   { tensor, shown }: FoundTensor,
-  { width, own, source }: {
+  { width, own, source, registers }: {
     readonly width: number;
     readonly own: Grid;
     readonly source: Grid | undefined;
+    readonly registers: number;
   },
 ): FittedTable {
   const { dtype, shape, data } = tensor;
-  const [one, patches, got] = shape;
+  const [one, rows, got] = shape;
   if (!/^float/.test(dtype) || shape.length !== 3 || one !== 1 || got !== width) {
     const type = /^float/.test(dtype) ? "" : `${dtype} `;
     return { complaint: `${shown} is ${type}[${shape.join(" ")}], wanted [1 N ${width}]` };
   }
   const bad = (data as Float32Array).find((value) => !Number.isFinite(value));
   if (bad !== undefined) return { complaint: `${shown} [${shape.join(" ")}] holds ${bad}` };
-  const from = gridOfTable(patches!, { source, own });
+  const patches = rows! - registers;
+  const from = gridOfTable(patches, { source, own });
   if (from === undefined) {
     return {
       complaint: `${shown} [${shape.join(" ")}] is for ${patches} patches, neither ` +
         `${own.join("x")} nor a square`,
     };
   }
-  const table = resizePositions(toFloat32(tensor), { from, to: own });
+  const ofPatches = withoutRegisterRows(toFloat32(tensor), registers);
+  const table = resizePositions(ofPatches, { from, to: own });
   if (from.join() === own.join()) return { table };
   return {
     table,

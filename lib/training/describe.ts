@@ -74,8 +74,11 @@ export function describePlan(
       blocks === 1 ? "target" : "targets"
     } of ` +
     range(tokens.targetTokens),
-    `encoder ${encoder.width} wide, ${encoder.depth} deep, ${countOf(shapes, "encoder.")} ` +
-    `parameters; predictor ${predictor.width} wide, ${predictor.depth} deep, ` +
+    `encoder ${encoder.width} wide, ${encoder.depth} deep, ` +
+    (encoder.registers === undefined ? "" : `${encoder.registers} registers, `) +
+    `${
+      countOf(shapes, "encoder.")
+    } parameters; predictor ${predictor.width} wide, ${predictor.depth} deep, ` +
     countOf(shapes, "predictor."),
     ...stated.length > 0 ? [stated.join(", ")] : [],
     ...planNotices(plan),

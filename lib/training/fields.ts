@@ -1,4 +1,4 @@
-import { MOST_PATCHES, MOST_SIDE } from "../model/limits.ts";
+import { MOST_PATCHES, MOST_REGISTERS, MOST_SIDE } from "../model/limits.ts";
 import { MOST } from "./limits.ts";
 import type { PretrainConfig } from "./settings.ts";
 
@@ -115,6 +115,7 @@ export const FIELDS: {
     depth: count(MOST.depth),
     heads: count(MOST.heads),
     mlpRatio: number({ above: 0, most: 64 }),
+    registers: integer({ least: 0, most: MOST_REGISTERS }),
     patchEmbedStd: INITIAL_STD,
     initStd: INITIAL_STD,
     predictorWidth: count(MOST.width),

@@ -33,6 +33,13 @@ export interface ModelSettings {
   /** Width of the encoder's MLPs, as a multiple of `width`. The predictor's is always 4. */
   readonly mlpRatio: number;
   /**
+   * Learned tokens R that every sequence of the encoders gets besides its patches (arXiv 2309.16588). They have no
+   * position, nothing is predicted from or for them, and no output has them.
+   *
+   * @default 0
+   */
+  readonly registers: number;
+  /**
    * Standard deviation of the initial patch embedding.
    *
    * @default 0.02 sqrt(768 / values of a patch): see {@link initialDeviations}
@@ -142,6 +149,7 @@ export const DEFAULTS: PretrainConfig = {
   },
   model: {
     ...SMALL_16,
+    registers: 0,
     ...initialDeviations(SMALL_16),
     predictorWidth: 192,
     predictorDepth: 6,
@@ -197,6 +205,7 @@ export function modelConfigOf({ data, model, objective }: PretrainConfig): Model
       depth: model.depth,
       heads: model.heads,
       mlpWidth: Math.round(model.width * model.mlpRatio),
+      ...model.registers === 0 ? {} : { registers: model.registers },
     },
     predictor: {
       width: model.predictorWidth,

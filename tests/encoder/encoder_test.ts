@@ -13,6 +13,7 @@ import { readSafetensors } from "../../lib/formats/safetensors.ts";
 import type { EncoderConfig } from "../../lib/model/config.ts";
 import { POSITIONS, positionTable } from "../../lib/model/positions.ts";
 import { encoderShapes, initialise } from "../../lib/model/parameters.ts";
+import { floatTensor } from "../../lib/tensor.ts";
 import { withFolder } from "../folder.ts";
 
 const SIZES: EncoderConfig = {
@@ -65,6 +66,31 @@ Deno.test("readEncoder() keeps an epsilon of LayerNorms that is not ours, and it
     const { largestDifference } = await checkOnnx(folder, encoder);
     assert.ok(largestDifference < 1e-5, `differs by ${largestDifference}`);
     await assert.rejects(() => checkOnnx(folder, madeEncoder()), { kind: "data" });
+  });
+});
+
+Deno.test("readEncoder() reads an encoder with registers, and its ONNX file has no more outputs", async () => {
+  await withFolder(async (folder) => {
+    const encoder = madeEncoder({ ...SIZES, registers: 3 });
+    await writeEncoder(folder, encoder);
+    assert.deepEqual(await readEncoder(folder), encoder);
+    await writeOnnx(folder, encoder);
+    const { largestDifference } = await checkOnnx(folder, encoder);
+    assert.ok(largestDifference < 1e-5, `differs by ${largestDifference}`);
+    assert.deepEqual(onnxModelOf(encoder).outputs, onnxModelOf(madeEncoder()).outputs);
+    // Other registers, other output.
+    const moved = { ...encoder.weights, register_tokens: floatTensor([1, 3, 16]) };
+    await assert.rejects(() => checkOnnx(folder, { ...encoder, weights: moved }), { kind: "data" });
+    const card = modelCard(encoder, {
+      version: "1.2.3",
+      step: 12,
+      config: {},
+      shards: { manifestSha256: "abc", split: "train", images: 99 },
+    }, { largestDifference, images: 3, reference: "the reference" });
+    assert.match(card, /^---\nlicense: unknown\nlibrary_name: onnx\n/);
+    assert.match(card, /\| registers \| 3 \|/);
+    assert.match(card, /`IJepaModel` of transformers knows none and refuses the weights/);
+    assert.doesNotMatch(card, /IJepaModel\.from_pretrained|transformers\.js/);
   });
 });
 

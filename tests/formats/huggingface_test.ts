@@ -108,6 +108,29 @@ Deno.test("toHuggingFace() splits query, key and value in that order; fromHuggin
   assert.deepEqual(fromHuggingFace(renamed, shapes), tensors);
 });
 
+Deno.test("toHuggingFace() puts a row of zeros for each register in front of the positions", () => {
+  const shapes = finishedShapes({ ...SMALL, registers: 2 });
+  const tensors = Object.fromEntries(
+    Object.entries(shapes).map(([name, shape], index) => {
+      const tensor = floatTensor(shape);
+      tensor.data.forEach((_, i) => tensor.data[i] = 1 + index + i);
+      return [name, tensor];
+    }),
+  );
+  const renamed = toHuggingFace(tensors);
+  assert.deepEqual(
+    Object.fromEntries(Object.entries(renamed).map(([name, { shape }]) => [name, shape])),
+    huggingFaceShapes(shapes),
+  );
+  const width = SMALL.width, [, patches] = shapes["pos_embed"]!;
+  const table = renamed["embeddings.position_embeddings"]!;
+  assert.deepEqual(table.shape, [1, 2 + patches!, width]);
+  assert.deepEqual([...table.data.slice(0, 2 * width)], new Array(2 * width).fill(0));
+  assert.deepEqual(table.data.slice(2 * width), tensors["pos_embed"]!.data);
+  assert.deepEqual(renamed["embeddings.register_tokens"], tensors["register_tokens"]);
+  assert.deepEqual(fromHuggingFace(renamed, shapes), tensors);
+});
+
 Deno.test("formatConfig() writes what transformers reads", () => {
   assert.deepEqual(JSON.parse(formatConfig(HUGE)), {
     architectures: ["IJepaModel"],
@@ -131,6 +154,16 @@ Deno.test("formatConfig() writes what transformers reads", () => {
   });
 });
 
+Deno.test("formatConfig() gives an encoder with registers a name that transformers does not know", () => {
+  const { architectures, model_type, num_register_tokens, ...rest } = JSON.parse(
+    formatConfig({ ...HUGE, registers: 4 }),
+  );
+  assert.deepEqual(architectures, ["IJepaWithRegistersModel"]);
+  assert.deepEqual([model_type, num_register_tokens], ["ijepa_with_registers", 4]);
+  const { architectures: _, model_type: __, ...plain } = JSON.parse(formatConfig(HUGE));
+  assert.deepEqual(rest, plain);
+});
+
 Deno.test("parseConfig() reads what formatConfig() writes", () => {
   const count = fc.integer({ min: 1, max: 40 });
   const sizes = fc.record({
@@ -141,15 +174,15 @@ Deno.test("parseConfig() reads what formatConfig() writes", () => {
     perHead: count,
     depth: count,
     mlpWidth: count,
+    registers: fc.integer({ min: 0, max: 64 }),
   });
-  fc.assert(fc.property(sizes, ({ rows, columns, patchSize, heads, perHead, depth, mlpWidth }) => {
+  fc.assert(fc.property(sizes, ({ rows, columns, patchSize, perHead, registers, ...rest }) => {
     const config: EncoderSizes = {
+      ...rest,
       imageSize: [rows * patchSize, columns * patchSize],
       patchSize,
-      width: heads * perHead,
-      depth,
-      heads,
-      mlpWidth,
+      width: rest.heads * perHead,
+      ...registers === 0 ? {} : { registers },
     };
     assert.deepEqual(parseConfig(formatConfig(config), "config.json"), config);
   }));
@@ -170,7 +203,16 @@ Deno.test("parseConfig() names what it cannot run", () => {
   const change = (changes: object) => () =>
     parseConfig(JSON.stringify({ ...JSON.parse(formatConfig(HUGE)), ...changes }), "E/config.json");
   const cases: [object, string][] = [
-    [{ model_type: "vit" }, '"model_type" wants "ijepa", got "vit"'],
+    [{ model_type: "vit" }, '"model_type" wants "ijepa" or "ijepa_with_registers", got "vit"'],
+    [{ model_type: "ijepa_with_registers" }, '"num_register_tokens" is missing'],
+    [
+      { model_type: "ijepa_with_registers", num_register_tokens: 0 },
+      '"num_register_tokens" wants a whole number from 1 to 64, got 0',
+    ],
+    [
+      { model_type: "ijepa_with_registers", num_register_tokens: 65 },
+      '"num_register_tokens" wants a whole number from 1 to 64, got 65',
+    ],
     [{ layer_norm_eps: 0 }, '"layer_norm_eps" wants a number between 0 and 1, got 0'],
     [{ layer_norm_eps: -1e-6 }, '"layer_norm_eps" wants a number between 0 and 1, got -0.000001'],
     [{ layer_norm_eps: 1 }, '"layer_norm_eps" wants a number between 0 and 1, got 1'],

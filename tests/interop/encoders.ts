@@ -1,8 +1,11 @@
 /** Encoders as our stages export them, and what they make of images. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { readEncoder } from "../../lib/encoder/mod.ts";
+import { type Encoder, readEncoder, writeEncoder } from "../../lib/encoder/mod.ts";
+import type { EncoderConfig } from "../../lib/model/config.ts";
 import { encoderProgram, PIXELS } from "../../lib/model/inference.ts";
+import { encoderShapes, initialise } from "../../lib/model/parameters.ts";
+import { POSITIONS, positionTable } from "../../lib/model/positions.ts";
 import { RandomStream } from "../../lib/random/mod.ts";
 import { createRuntime } from "../../lib/runtime/mod.ts";
 import { type FloatTensor, floatTensor } from "../../lib/tensor.ts";
@@ -30,6 +33,38 @@ export async function exportEncoder(
   await stage("checkpoint", "--run", run, "--out", encoder);
   const state = join(run, `checkpoints/step-${String(STEP).padStart(8, "0")}/state.safetensors`);
   return { encoder, state };
+}
+
+/** Writes an encoder with registers and random weights into a new directory. @returns the encoder */
+export async function writeRegistered(directory: string): Promise<Encoder> {
+  const config: EncoderConfig = {
+    imageSize: [16, 24],
+    patchSize: 8,
+    width: 24,
+    depth: 2,
+    heads: 3,
+    mlpWidth: 60,
+    registers: 4,
+  };
+  const encoder: Encoder = {
+    config,
+    preprocessing: {
+      ...{ resize: "stretch", size: config.imageSize, filter: "bilinear" } as const,
+      ...{ mean: [0.4, 0.5, 0.6], std: [0.2, 0.25, 0.3] } as const,
+    },
+    weights: {
+      [POSITIONS]: positionTable(config),
+      ...initialise(encoderShapes(config), "encoder", {
+        seed: 1,
+        initStd: 0.2,
+        patchEmbedStd: 0.1,
+      }),
+    },
+    network: "target",
+  };
+  await Deno.mkdir(directory);
+  await writeEncoder(directory, encoder);
+  return encoder;
 }
 
 /** Normal random images, [count 3 H W]. */

@@ -10,7 +10,7 @@ import { encoderShapes, initialise } from "../../lib/model/parameters.ts";
 import { type FloatTensor, floatTensor } from "../../lib/tensor.ts";
 import { pictureFile, writeShards } from "../data/small_shards.ts";
 import { withFolder } from "../folder.ts";
-import { exportEncoder, ourOutputs, randomPixels, stage } from "./encoders.ts";
+import { exportEncoder, ourOutputs, randomPixels, stage, writeRegistered } from "./encoders.ts";
 import { expectNear, handedBack, handOver, python, testWithPython } from "./programs.ts";
 
 interface Loaded {
@@ -98,6 +98,22 @@ testWithPython("transformers: an encoder of rectangular images gives our output"
     assert.deepEqual(size, [16, 40]);
   });
 });
+
+testWithPython(
+  "transformers: an encoder with registers is refused, and not run without",
+  async () => {
+    await withFolder(async (folder) => {
+      const directory = join(folder, "encoder");
+      await writeRegistered(directory);
+      const [named, found] = (await python("transformers_refuse", directory)).trim().split("\n");
+      assert.match(named!, /^IJepaModel: RuntimeError: .*ignore_mismatched_sizes/);
+      assert.match(
+        found!,
+        /^AutoModel: ValueError: The checkpoint you are trying to load has model type `ijepa_with_registers` but/,
+      );
+    });
+  },
+);
 
 /** Larger, smaller and of other proportions than an encoder wants. */
 const SIDES = [[40, 56], [61, 33], [17, 16], [16, 16], [9, 30], [128, 300]] as const;

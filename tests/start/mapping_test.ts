@@ -34,13 +34,13 @@ const BOTH = { ...prefixed("encoder.", ENCODER), ...prefixed("target_encoder.", 
 const ALONE = 'starting from "W": 16 tensors to the encoder, the same to the target encoder, ' +
   "none to the predictor, which is new";
 
-function map(tensors: TensorRecord) {
-  return mapWeights(tensors, { path: "W", model: MODEL });
+function map(tensors: TensorRecord, model = MODEL) {
+  return mapWeights(tensors, { path: "W", model });
 }
 
-function refusal(tensors: TensorRecord): string {
+function refusal(tensors: TensorRecord, model = MODEL): string {
   try {
-    map(tensors);
+    map(tensors, model);
   } catch (error) {
     assert.ok(error instanceof Failure && error.kind === "data", String(error));
     const [, what] =
@@ -192,4 +192,54 @@ Deno.test("mapWeights() refuses what does not fit, with names and shapes", () =>
     "module.norm.bias [8] has no place",
   );
   assert.equal(refusal({}), "it holds no weights, wanted patch_embed.proj.weight");
+});
+
+const REGISTERED: ModelConfig = { ...MODEL, encoder: { ...MODEL.encoder, registers: 2 } };
+const WITH = made(encoderShapes(REGISTERED.encoder), 40_000);
+
+Deno.test("mapWeights() takes registers, under official and Hugging Face names", () => {
+  const table = floatTensor([1, 16, 8], positionTable(MODEL.encoder).data.map((x) => x + 0.5));
+  const whole = { [POSITIONS]: table, ...WITH };
+  const wanted = { ...prefixed("encoder.", whole), ...prefixed("target_encoder.", whole) };
+  for (const tensors of [whole, toHuggingFace(whole)]) {
+    assert.deepEqual(map(tensors, REGISTERED), {
+      tensors: wanted,
+      told: [ALONE.replace("16 tensors", "18 tensors")],
+    });
+  }
+  // The rows in front are for no patch when a table is resized.
+  const larger = made({ [POSITIONS]: [1, 36, 8] }, 1);
+  const { tensors, told } = map(toHuggingFace({ ...larger, ...WITH }), REGISTERED);
+  assert.deepEqual(
+    tensors["encoder.pos_embed"],
+    resizePositions(larger[POSITIONS] as FloatTensor, { from: [6, 6], to: [4, 4] }),
+  );
+  assert.equal(told.length, 2);
+});
+
+Deno.test("mapWeights() says that registers are new where the weights have none", () => {
+  const told = [ALONE, "it has no registers: the 2 of this run are new"];
+  for (const tensors of [ENCODER, toHuggingFace(ENCODER)]) {
+    assert.deepEqual(map(tensors, REGISTERED), { tensors: BOTH, told });
+  }
+});
+
+Deno.test("mapWeights() refuses registers that the model has not, or not as many", () => {
+  assert.equal(
+    refusal(WITH),
+    "register_tokens [1 2 8] has no place without model.registers=2",
+  );
+  assert.equal(
+    refusal(toHuggingFace(WITH)),
+    "embeddings.register_tokens [1 2 8] has no place without model.registers=2",
+  );
+  assert.equal(
+    refusal(made(encoderShapes({ ...MODEL.encoder, registers: 5 }), 0), REGISTERED),
+    "register_tokens is [1 5 8], wanted [1 2 8]",
+  );
+  // One network with registers: the other has lost them.
+  assert.equal(
+    refusal({ ...prefixed("encoder.", WITH), ...prefixed("target_encoder.", TARGET) }, REGISTERED),
+    "register_tokens of the target encoder is missing, wanted [1 2 8]",
+  );
 });

@@ -435,6 +435,17 @@ Deno.test("resolveConfig() takes a target encoder without momentum", () => {
   for (const step of [0, 1, 1000]) assert.equal(hyperOf(config, { plan, step }).emaMomentum, 0);
 });
 
+Deno.test("modelConfigOf() has registers where some are asked for", () => {
+  const encoderWith = (registers: number) =>
+    modelConfigOf(resolveConfig({ sets: [`model.registers=${registers}`] }).config).encoder;
+  assert.equal(encoderWith(4).registers, 4);
+  assert.deepEqual(encoderWith(0), modelConfigOf(DEFAULTS).encoder);
+  assertRefused(
+    { sets: ["model.registers=65"] },
+    "Cannot use the configuration: model.registers from --set wants a whole number from 0 to 64, got 65",
+  );
+});
+
 Deno.test("FIELDS accepts every default and every preset", () => {
   for (const preset of PRESET_NAMES) {
     const { config, origins } = resolveConfig({ preset });
@@ -458,6 +469,7 @@ Deno.test("resolveConfig() has the four official configurations", () => {
     assert.deepEqual(gridOf(encoder), wanted.grid);
     const { width, depth, heads, mlpWidth } = encoder;
     assert.deepEqual([width, depth, heads, mlpWidth], wanted.encoder);
+    assert.equal("registers" in encoder, false);
     assert.deepEqual(predictor, {
       width: 384,
       outputWidth: encoder.width,

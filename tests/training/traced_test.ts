@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import type { ObjectiveConfig } from "../../lib/training/objective.ts";
+import type { StepConfig } from "../../lib/training/step.ts";
 import { Trainer } from "../../lib/training/trainer.ts";
 import type { TensorRecord } from "../../lib/tensor.ts";
 import { relativeError } from "../compare.ts";
@@ -102,5 +103,27 @@ for (const objective of OBJECTIVES) {
     );
     expectSame(await runFiveSteps(ONNX, config), wanted);
     expectSame(await runFiveSteps(ONNX, { ...config, accumulate: 2 }), wanted);
+  });
+}
+
+const REGISTERS: StepConfig = {
+  ...CONFIG,
+  model: { ...MODEL, encoder: { ...MODEL.encoder, registers: 3 } },
+};
+const BLOCKS_ALONE: StepConfig = {
+  ...REGISTERS,
+  objective: { ...CONFIG.objective, targetMasking: "input" },
+};
+
+for (const tried of runtimesNamed("onnx", "native", "wasm")) {
+  testOn(tried, "five steps with registers equal eager cpu to 1e-5", async () => {
+    const wanted = await runFiveSteps(CPU, REGISTERS);
+    assert.ok(
+      relativeError(wanted.losses, reference.losses) > 1e-3,
+      "registers change nothing",
+    );
+    expectSame(await runFiveSteps(tried, REGISTERS), wanted);
+    expectSame(await runFiveSteps(tried, { ...REGISTERS, accumulate: 2 }), wanted);
+    expectSame(await runFiveSteps(tried, BLOCKS_ALONE), await runFiveSteps(CPU, BLOCKS_ALONE));
   });
 }

@@ -10,6 +10,8 @@ export interface EncoderSizes {
   readonly depth: number;
   readonly heads: number;
   readonly mlpWidth: number;
+  /** Learned tokens besides the patches; absent: none. */
+  readonly registers?: number;
   /** Epsilon of every LayerNorm; absent: 1e-6. */
   readonly layerNormEpsilon?: number;
 }
@@ -24,10 +26,14 @@ function sideOrSides([height, width]: readonly [number, number]): number | reado
   return height === width ? height : [height, width];
 }
 
-/** The text of `config.json`. */
+/** What transformers knows, and what it does not: a name that it knows would have it run an encoder without registers. */
+const PLAIN = "ijepa", WITH_REGISTERS = "ijepa_with_registers";
+
+/** The text of `config.json`. The number of registers has the name that DINOv2 with registers gives it. */
 export function formatConfig(sizes: EncoderSizes): string {
+  const { registers } = sizes;
   const config = {
-    architectures: ["IJepaModel"],
+    architectures: [registers === undefined ? "IJepaModel" : "IJepaWithRegistersModel"],
     attention_probs_dropout_prob: 0,
     hidden_act: "gelu",
     hidden_dropout_prob: 0,
@@ -37,10 +43,11 @@ export function formatConfig(sizes: EncoderSizes): string {
     intermediate_size: sizes.mlpWidth,
     layer_norm_eps: sizes.layerNormEpsilon ?? LAYER_NORM_EPS,
     mlp_ratio: sizes.mlpWidth / sizes.width,
-    model_type: "ijepa",
+    model_type: registers === undefined ? PLAIN : WITH_REGISTERS,
     num_attention_heads: sizes.heads,
     num_channels: 3,
     num_hidden_layers: sizes.depth,
+    ...registers === undefined ? {} : { num_register_tokens: registers },
     patch_size: sizes.patchSize,
     qkv_bias: true,
     torch_dtype: "float32",
@@ -50,7 +57,7 @@ export function formatConfig(sizes: EncoderSizes): string {
 }
 
 const MOST_LAYERS = 1024, MOST_HEADS = 1024, LARGEST_WIDTH = 65_536, LARGEST_MLP_WIDTH = 1 << 20;
-const LARGEST_PATCH = 1024;
+const LARGEST_PATCH = 1024, MOST_REGISTERS = 64;
 /** Attention compares all patches with each other: 4 GB per head and image. */
 const MOST_PATCHES = 16_384;
 
@@ -58,8 +65,7 @@ const side = count(LARGEST_SIDE);
 const epsilon = "a number between 0 and 1";
 
 /** What is read of `config.json`; absent values have the defaults of transformers. */
-const configSchema = v.object({
-  model_type: v.literal("ijepa"),
+const SIZES = {
   hidden_act: v.optional(v.literal("gelu"), "gelu"),
   num_channels: v.optional(v.literal(3), 3),
   qkv_bias: v.optional(v.literal(true), true),
@@ -76,7 +82,21 @@ const configSchema = v.object({
     v.pipe(v.number(epsilon), v.gtValue(0, epsilon), v.ltValue(1, epsilon)),
     ABSENT_LAYER_NORM_EPS,
   ),
+};
+
+const PLAIN_SCHEMA = v.object({ model_type: v.literal(PLAIN), ...SIZES });
+
+const REGISTERS_SCHEMA = v.object({
+  model_type: v.literal(WITH_REGISTERS),
+  num_register_tokens: count(MOST_REGISTERS),
+  ...SIZES,
 });
+
+const configSchema = v.variant(
+  "model_type",
+  [PLAIN_SCHEMA, REGISTERS_SCHEMA],
+  `"${PLAIN}" or "${WITH_REGISTERS}"`,
+);
 
 /**
  * Reads `config.json`.
@@ -109,6 +129,7 @@ export function parseConfig(text: string, path: string): EncoderSizes {
     depth: config.num_hidden_layers,
     heads,
     mlpWidth: config.intermediate_size,
+    ..."num_register_tokens" in config ? { registers: config.num_register_tokens } : {},
     ...layerNormEpsilon === LAYER_NORM_EPS ? {} : { layerNormEpsilon },
   };
 }

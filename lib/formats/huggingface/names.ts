@@ -11,8 +11,11 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "mlp.fc2": ["output.dense"],
 };
 
+const POSITIONS = "pos_embed", REGISTERS = "register_tokens";
+
 const OUTER: Readonly<Record<string, string>> = {
-  "pos_embed": "embeddings.position_embeddings",
+  [POSITIONS]: "embeddings.position_embeddings",
+  [REGISTERS]: "embeddings.register_tokens",
   "patch_embed.proj.weight": "embeddings.patch_embeddings.projection.weight",
   "patch_embed.proj.bias": "embeddings.patch_embeddings.projection.bias",
   "norm.weight": "layernorm.weight",
@@ -34,23 +37,62 @@ export function huggingFaceNames(official: string): readonly string[] {
   return parts.map((part) => `encoder.layer.${block}.${part}.${kind}`);
 }
 
-/** Shapes by Hugging Face name, from those by official name. */
+/** Registers R of an encoder with these shapes by official name. */
+function registersIn(shapes: Readonly<Record<string, readonly number[]>>): number {
+  return shapes[REGISTERS]?.[1] ?? 0;
+}
+
+/**
+ * Shapes by Hugging Face name, from those by official name. With registers R the position table has R rows of zeros in
+ * front: a model that knows none, such as transformers' IJepaModel, then refuses the weights, which it would run
+ * without registers otherwise.
+ */
 export function huggingFaceShapes(
   shapes: Readonly<Record<string, readonly number[]>>,
 ): Record<string, readonly number[]> {
   return Object.fromEntries(
-    Object.entries(shapes).flatMap(([official, [rows, ...rest]]) => {
+    Object.entries(shapes).flatMap(([official, shape]) => {
       const names = huggingFaceNames(official);
+      if (official === POSITIONS) {
+        return [[names[0]!, shape.with(1, shape[1]! + registersIn(shapes))]];
+      }
+      const [rows, ...rest] = shape;
       return names.map((name) => [name, [rows! / names.length, ...rest]]);
     }),
   );
 }
 
-/** The same tensors (float32) under Hugging Face names; the fused ones are split. The memory is shared. */
+/** A table [1 N D] with rows of zeros in front. */
+function withZeros({ shape: [, rows, width], data }: FloatTensor, zeros: number): FloatTensor {
+  const table = floatTensor([1, zeros + rows!, width!]);
+  table.data.set(data, zeros * width!);
+  return table;
+}
+
+/**
+ * A table [1 R+N D] without its first R rows, [1 N D]. The memory is shared.
+ *
+ * @param registers R
+ */
+export function withoutRegisterRows(
+  { shape: [, rows, width], data }: FloatTensor,
+  registers: number,
+): FloatTensor {
+  return floatTensor([1, rows! - registers, width!], data.subarray(registers * width!));
+}
+
+/**
+ * The same tensors (float32) under Hugging Face names; the fused ones are split. The memory is shared, but for a position
+ * table with registers, see {@link huggingFaceShapes}.
+ */
 export function toHuggingFace(tensors: TensorRecord): TensorRecord {
+  const registers = tensors[REGISTERS]?.shape[1] ?? 0;
   return Object.fromEntries(
     Object.entries(tensors).flatMap(([official, tensor]) => {
       const names = huggingFaceNames(official);
+      if (official === POSITIONS && registers > 0) {
+        return [[names[0]!, withZeros(tensor as FloatTensor, registers)]];
+      }
       const { shape: [rows, ...rest], data } = tensor as FloatTensor;
       const shape = [rows! / names.length, ...rest];
       const length = data.length / names.length;
@@ -73,7 +115,12 @@ export function fromHuggingFace(
 ): TensorRecord {
   return Object.fromEntries(
     Object.entries(shapes).map(([official, shape]) => {
-      const parts = huggingFaceNames(official).map((name) => (tensors[name] as FloatTensor).data);
+      const names = huggingFaceNames(official);
+      if (official === POSITIONS) {
+        const table = tensors[names[0]!] as FloatTensor;
+        return [official, withoutRegisterRows(table, registersIn(shapes))];
+      }
+      const parts = names.map((name) => (tensors[name] as FloatTensor).data);
       if (parts.length === 1) return [official, floatTensor(shape, parts[0])];
       const fused = floatTensor(shape);
       const length = fused.data.length / parts.length;
