@@ -83,6 +83,7 @@ export {
   DEFAULTS,
   modelConfigOf,
   planRun,
+  type Preset,
   PRESETS,
   type PretrainConfig,
   resolveConfig,

@@ -11,7 +11,7 @@ import {
   parseManifest,
   type ShardFile,
 } from "./manifest.ts";
-import { parseSampleRecord } from "./sample_record.ts";
+import { parseSampleRecord, parseSampleSize, type SampleSize } from "./sample_record.ts";
 
 export type { LabelColumn, Manifest, ShardFile } from "./manifest.ts";
 
@@ -34,6 +34,8 @@ export interface ShardSplit extends AsyncDisposable {
   readSample(index: number): Promise<Sample>;
   /** The encoded image file only, which saves one read. */
   readImage(index: number): Promise<Uint8Array>;
+  /** How large it is, without reading it. */
+  readSize(index: number): Promise<SampleSize>;
 }
 
 /** A directory that the shard stage has written. */
@@ -148,8 +150,21 @@ class SplitReader implements ShardSplit {
     const { shard, row } = this.#locate(index);
     const [start, length, jsonStart, jsonLength] = this.#shards[shard]!.offsets[row]!;
     const [image, json] = await this.#read(shard, [[start, length], [jsonStart, jsonLength]]);
+    const record = this.#parse(index, () => parseSampleRecord(json!, this.#columns));
+    return { ...record, image: image! };
+  }
+
+  async readSize(index: number): Promise<SampleSize> {
+    const { shard, row } = this.#locate(index);
+    const [, , start, length] = this.#shards[shard]!.offsets[row]!;
+    const [json] = await this.#read(shard, [[start, length]]);
+    return this.#parse(index, () => parseSampleSize(json!));
+  }
+
+  #parse<T>(index: number, parse: () => T): T {
+    const { shard } = this.#locate(index);
     try {
-      return { ...parseSampleRecord(json!, this.#columns), image: image! };
+      return parse();
     } catch (error) {
       throw new Failure(
         "data",

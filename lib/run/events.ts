@@ -22,6 +22,7 @@ export const TAGS: readonly (readonly [tag: string, column: keyof MetricsLine])[
   ["masks/target_tokens", "target_tokens"],
   ["targets/std", "target_std"],
   ["targets/cosine", "target_cosine"],
+  ["targets/rank", "target_rank"],
   ["speed/images_per_second", "images_per_second"],
   ["speed/data_wait_fraction", "data_wait_fraction"],
 ];
@@ -65,7 +66,9 @@ export class EventsFile implements Disposable {
 
   /** Adds one step. It reaches the operating system at once, so that TensorBoard sees it while the run goes on. */
   append(line: MetricsLine): void {
-    const values = Object.fromEntries(TAGS.map(([tag, column]) => [tag, line[column]]));
+    const values = Object.fromEntries(
+      TAGS.flatMap(([tag, column]) => line[column] === undefined ? [] : [[tag, line[column]]]),
+    );
     const file = this.#file ?? this.#open(line.step);
     writeAll(file, scalarsRecord(Date.now() / 1000, line.step, values));
   }

@@ -15,6 +15,7 @@ const LINE = v.looseObject({
   target_tokens: COLUMN,
   target_std: COLUMN,
   target_cosine: COLUMN,
+  target_rank: COLUMN,
   seconds: COLUMN,
   images_per_second: COLUMN,
   data_wait_fraction: COLUMN,

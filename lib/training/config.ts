@@ -14,7 +14,7 @@ import { DEFAULTS, type PretrainConfig } from "./settings.ts";
 
 export * from "./settings.ts";
 export { checkGeometry } from "./geometry.ts";
-export { PRESET_NAMES, PRESETS } from "./presets.ts";
+export { DEFAULT_PRESET, type Preset, PRESET_NAMES, PRESETS } from "./presets.ts";
 
 /** The flags of `pretrain` that are configuration values. */
 export interface ConfigFlags {
@@ -199,7 +199,7 @@ function flagLayers(flags: ConfigFlags): Layer[] {
 }
 
 function presetLayer(name: string): Layer {
-  return { origin: `preset ${name}`, values: presetOf(name) as Layer["values"] };
+  return { origin: `preset ${name}`, values: presetOf(name).values as Layer["values"] };
 }
 
 /** A mask strategy brings its own values, in the place of a preset's. Values stated beside it win. */

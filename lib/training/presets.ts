@@ -3,6 +3,17 @@ import { ENCODER_SIZES } from "../model/presets.ts";
 import { suggestion } from "../nearest.ts";
 import type { ConfigPatch } from "./settings.ts";
 
+/** A named configuration: only what differs from `DEFAULTS`, and what it is for. */
+export interface Preset {
+  readonly values: ConfigPatch;
+  /**
+   * Proposed to whoever names no preset, for images near its size and at least so many of them.
+   *
+   * @default never proposed
+   */
+  readonly fromImages?: number;
+}
+
 /**
  * The demo's recipe: 32 px scenes. A context of 24 of 64 tokens and four 3x3 targets, always. Why these values:
  * docs/decisions/0006.
@@ -10,32 +21,34 @@ import type { ConfigPatch } from "./settings.ts";
  * `deno task pretrain --preset scenes --shards SHARDS --out RUN`: 6.5 minutes on 2 cores; linear probes 46.3 % for the
  * number of objects (random initialisation 32.4 %), R2 0.511 for the distance of the nearest (0.316).
  */
-const SCENES: ConfigPatch = {
-  // Close crops would show objects of sizes that whole scenes never have.
-  data: { imageSize: 32, cropScale: [0.9, 1] },
-  model: {
-    patchSize: 4,
-    width: 128,
-    depth: 5,
-    heads: 4,
-    // 0.02 suits a width of 1280. At 128 it leaves the blocks almost silent: targets are then patch and position only,
-    // and drift to position alone.
-    initStd: 0.06,
-    // With 48 inputs per patch, 0.02 makes targets that are nearly functions of position alone.
-    patchEmbedStd: 0.1,
-    predictorWidth: 64,
-    predictorDepth: 3,
-    predictorHeads: 4,
+const SCENES: Preset = {
+  values: {
+    // Close crops would show objects of sizes that whole scenes never have.
+    data: { imageSize: 32, cropScale: [0.9, 1] },
+    model: {
+      patchSize: 4,
+      width: 128,
+      depth: 5,
+      heads: 4,
+      // 0.02 suits a width of 1280. At 128 it leaves the blocks almost silent: targets are then patch and position only,
+      // and drift to position alone.
+      initStd: 0.06,
+      // With 48 inputs per patch, 0.02 makes targets that are nearly functions of position alone.
+      patchEmbedStd: 0.1,
+      predictorWidth: 64,
+      predictorDepth: 3,
+      predictorHeads: 4,
+    },
+    masks: {
+      targetScale: [0.15, 0.15],
+      targetAspect: [1, 1],
+      contextScale: [1, 1],
+      minKeep: 4,
+      contextKeepFraction: 0.375,
+    },
+    schedule: { steps: 2600, warmupSteps: 200, learningRate: 2e-3, emaStart: 0.99 },
+    run: { batch: 32, checkpointSteps: 250 },
   },
-  masks: {
-    targetScale: [0.15, 0.15],
-    targetAspect: [1, 1],
-    contextScale: [1, 1],
-    minKeep: 4,
-    contextKeepFraction: 0.375,
-  },
-  schedule: { steps: 2600, warmupSteps: 200, learningRate: 2e-3, emaStart: 0.99 },
-  run: { batch: 32, checkpointSteps: 250 },
 };
 
 /**
@@ -43,22 +56,27 @@ const SCENES: ConfigPatch = {
  *
  * `deno task pretrain --preset smoke --shards SHARDS --out RUN`: seconds, not measured.
  */
-const SMOKE: ConfigPatch = {
-  data: { imageSize: 32 },
-  model: {
-    patchSize: 8,
-    width: 32,
-    depth: 2,
-    heads: 2,
-    patchEmbedStd: 0.05,
-    predictorWidth: 16,
-    predictorDepth: 1,
-    predictorHeads: 2,
+const SMOKE: Preset = {
+  values: {
+    data: { imageSize: 32 },
+    model: {
+      patchSize: 8,
+      width: 32,
+      depth: 2,
+      heads: 2,
+      patchEmbedStd: 0.05,
+      predictorWidth: 16,
+      predictorDepth: 1,
+      predictorHeads: 2,
+    },
+    masks: { targetBlocks: 2, targetScale: [0.2, 0.3], minKeep: 1 },
+    schedule: { steps: 20, warmupSteps: 5 },
+    run: { batch: 8, checkpointSteps: 10 },
   },
-  masks: { targetBlocks: 2, targetScale: [0.2, 0.3], minKeep: 1 },
-  schedule: { steps: 20, warmupSteps: 5 },
-  run: { batch: 8, checkpointSteps: 10 },
 };
+
+/** With fewer images a ViT-S is slow and no better than a ViT-Ti; not measured. */
+const SMALL_IMAGES = 100_000;
 
 /**
  * Small encoders on images of ordinary folders, for one machine.
@@ -67,11 +85,11 @@ const SMOKE: ConfigPatch = {
 function small(
   name: "tiny" | "small",
   image: { readonly pixels: number; readonly patch: 4 | 8 | 16 },
-): ConfigPatch {
+): Preset {
   const predictor = name === "tiny"
     ? { predictorWidth: 96, predictorDepth: 4, predictorHeads: 3 }
     : { predictorWidth: 192, predictorDepth: 6, predictorHeads: 6 };
-  return {
+  const values: ConfigPatch = {
     data: { imageSize: image.pixels },
     model: {
       patchSize: image.patch,
@@ -84,6 +102,7 @@ function small(
     schedule: { epochs: 200, warmupEpochs: 10, startLearningRate: 1e-4, learningRate: 5e-4 },
     run: { batch: 256 },
   };
+  return { values, fromImages: name === "tiny" ? 1 : SMALL_IMAGES };
 }
 
 /**
@@ -102,8 +121,8 @@ function paper(
     readonly epochs: number;
     readonly warmupEpochs: number;
   },
-): ConfigPatch {
-  return {
+): Preset {
+  const values: ConfigPatch = {
     data: { imageSize: recipe.pixels },
     model: {
       patchSize: recipe.patch,
@@ -116,14 +135,15 @@ function paper(
     schedule: { epochs: recipe.epochs, warmupEpochs: recipe.warmupEpochs },
     run: { batch: 2048 },
   };
+  return { values };
 }
 
 const IN1K = { epochs: 300, warmupEpochs: 40 };
 const SIXTEEN = { pixels: 224, patch: 16 };
 const FOURTEEN = { pixels: 224, patch: 14 };
 
-/** Named configurations: only what differs from `DEFAULTS`. */
-export const PRESETS: Readonly<Record<string, ConfigPatch>> = {
+/** All of them by name, small ones first. */
+export const PRESETS: Readonly<Record<string, Preset>> = {
   smoke: SMOKE,
   scenes: SCENES,
   "vitti4-32": small("tiny", { pixels: 32, patch: 4 }),
@@ -145,8 +165,11 @@ export const PRESETS: Readonly<Record<string, ConfigPatch>> = {
 /** Names of all presets, small ones first. */
 export const PRESET_NAMES: readonly string[] = Object.keys(PRESETS);
 
+/** What a run is that names no preset. */
+export const DEFAULT_PRESET = "vits16";
+
 /** @throws {Failure} `usage`: unknown name, with the nearest known one */
-export function presetOf(name: string): ConfigPatch {
+export function presetOf(name: string): Preset {
   const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
   if (preset === undefined) {
     throw new Failure("usage", `Unknown preset "${name}"${suggestion(name, PRESET_NAMES)}`);

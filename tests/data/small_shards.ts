@@ -20,11 +20,16 @@ export async function pictureFile(
 /**
  * A shards directory around given image files, damaged ones included, which the shard stage would set aside. The
  * files named `.tar` hold what the offsets point at and nothing else.
+ *
+ * @param sizes of the images, for their records; without them these say none
  */
 export async function writeShards(
   directory: string,
   images: readonly Uint8Array[],
-  { perShard }: { readonly perShard: number },
+  { perShard, sizes }: {
+    readonly perShard: number;
+    readonly sizes?: readonly (readonly [height: number, width: number])[];
+  },
 ): Promise<void> {
   await Deno.mkdir(directory, { recursive: true });
   const shards: ShardFile[] = [];
@@ -34,8 +39,9 @@ export async function writeShards(
     let end = 0;
     for (const [i, image] of images.slice(first, first + perShard).entries()) {
       const key = `sample-${first + i}`;
+      const [height, width] = sizes?.[first + i] ?? [];
       const json = new TextEncoder().encode(
-        JSON.stringify({ key, path: `${key}.png`, labels: {} }),
+        JSON.stringify({ key, path: `${key}.png`, width, height, labels: {} }),
       );
       offsets.push([end, image.length, end + image.length, json.length]);
       parts.push(image, json);

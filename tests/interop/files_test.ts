@@ -108,7 +108,8 @@ testWithPython(
       assert.equal(metrics.length, STEPS);
       const wanted = TAGS.map(([tag, column]) => [
         tag,
-        metrics.map((line) => [line["step"], Math.fround(line[column]!)]),
+        metrics.filter((line) => line[column] !== undefined)
+          .map((line) => [line["step"], Math.fround(line[column]!)]),
       ]);
       assert.deepEqual(scalars, Object.fromEntries(wanted));
     });

@@ -43,6 +43,17 @@ Deno.test("EventsFile makes a file with its first step, and every step is there 
   });
 });
 
+Deno.test("EventsFile leaves out what a step has not looked at", async () => {
+  await withFolder(async (run) => {
+    using events = new EventsFile(run);
+    events.append(lineOf(1));
+    const [name] = await namesIn(events.path);
+    const text = new TextDecoder().decode(await Deno.readFile(join(events.path, name!)));
+    const shown = TAGS.map(([tag]) => tag).filter((tag) => text.includes(tag));
+    assert.deepEqual(shown, TAGS.map(([tag]) => tag).filter((tag) => tag !== "targets/rank"));
+  });
+});
+
 Deno.test("EventsFile goes on in another file, whose name comes later even within a second", async () => {
   await withFolder(async (run) => {
     const names: string[] = [];

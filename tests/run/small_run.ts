@@ -34,6 +34,7 @@ export function lineOf(step: number): MetricsLine {
     target_tokens: 9,
     target_std: 0.5,
     target_cosine: 0.1,
+    ...step % 10 === 0 ? { target_rank: 4.5 } : {},
     seconds: 0.25,
     images_per_second: 32,
     data_wait_fraction: 0,

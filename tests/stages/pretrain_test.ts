@@ -25,7 +25,10 @@ Deno.test("pretrain writes complete metrics, configuration with origins, checkpo
       "target_tokens",
       "target_std",
       "target_cosine",
+      ...line["step"]! % 10 === 0 ? ["target_rank"] : [],
     ]);
+    const { target_rank: rank = 1 } = line;
+    assert.ok(rank >= 1 && rank <= 8, `of 8 images ${rank}`);
     assert.ok(Object.values(line).every(Number.isFinite));
   }
   assert.ok(new Set(metrics.map((line) => line["context_tokens"])).size > 1, "mask sizes change");
@@ -155,6 +158,30 @@ Deno.test("pretrain refuses impossible geometry before the first step", async ()
     code: 2,
     message: /masks\.minKeep 40/,
   });
+});
+
+Deno.test("pretrain without --preset says which one fits the images, and goes on with the default", async () => {
+  const shards = join(small.root, "sized-shards"), run = join(small.root, "proposed");
+  const sizes = Array.from({ length: 8 }, () => [28, 30] as const);
+  const files = await Promise.all(sizes.map((size, i) => pictureFile(i, size)));
+  await writeShards(shards, files, { perShard: 8, sizes });
+  // Damaged: the run ends before a ViT-S is compiled.
+  const path = join(shards, "train-000000.tar");
+  const bytes = await Deno.readFile(path);
+  bytes[100]! ^= 1;
+  await Deno.writeFile(path, bytes);
+  const flags = ["--shards", shards, "--out", run, "--batch", "8"];
+  const { code, stderr } = await runStage("pretrain", flags);
+  assert.equal(code, 65, stderr);
+  assert.match(
+    stderr,
+    /^pretrain: no --preset, so this is vits16 \(224 px, 384 wide\); the 8 images have about 28 px, which --preset vitti4-32 \(32 px, 192 wide\) fits$/m,
+  );
+  const { origins } = JSON.parse(await Deno.readTextFile(join(run, "config.json")));
+  assert.equal(origins["data.imageSize"], "preset vits16");
+  const stated = await runStage("pretrain", [...flags, "--preset", "vits16"]);
+  assert.equal(stated.code, 65, stated.stderr);
+  assert.doesNotMatch(stated.stderr, /no --preset/);
 });
 
 Deno.test("pretrain says that there are no shards", async () => {

@@ -1,0 +1,54 @@
+import { DEFAULT_PRESET, presetOf, PRESETS } from "./presets.ts";
+import { DEFAULTS, imageSizeOf } from "./settings.ts";
+
+/** What is known about the images of a run that names no preset. */
+export interface ImagesSeen {
+  /** Median of their shorter sides. */
+  readonly pixels: number;
+  /** How many there are. */
+  readonly images: number;
+}
+
+/** Shorter side of a preset's input, pixels. */
+function sideOf(preset: string): number {
+  return Math.min(...imageSizeOf({ ...DEFAULTS.data, ...presetOf(preset).values.data }));
+}
+
+/**
+ * The preset that fits images: of those that want no more images than there are, the nearest in size (by ratio), and of
+ * several of one size the one that wants most.
+ */
+export function proposePreset({ pixels, images }: ImagesSeen): string {
+  const candidates = Object.entries(PRESETS).flatMap(([name, { fromImages = Infinity }]) => {
+    const distance = Math.abs(Math.log(pixels / sideOf(name)));
+    return fromImages <= images ? [{ name, fromImages, distance }] : [];
+  });
+  candidates.sort((a, b) => a.distance - b.distance || b.fromImages - a.fromImages);
+  return candidates[0]?.name ?? DEFAULT_PRESET;
+}
+
+/** `vits16 (224 px, 384 wide)` */
+function describePreset(name: string): string {
+  const { width = DEFAULTS.model.width } = presetOf(name).values.model ?? {};
+  return `${name} (${sideOf(name)} px, ${width} wide)`;
+}
+
+/** A sentence for who has named no preset: which one this run has, and which fits the images. */
+export function describeProposal(seen: ImagesSeen): string {
+  const fit = proposePreset(seen);
+  const here = `the ${seen.images} images have about ${seen.pixels} px`;
+  const text = `no --preset, so this is ${describePreset(DEFAULT_PRESET)}; ${here}, which `;
+  return text + (fit === DEFAULT_PRESET ? "it fits" : `--preset ${describePreset(fit)} fits`);
+}
+
+/** Whether a person has decided about the network or the size of its input, in which case nothing is proposed. */
+export function isModelStated(
+  { preset, config, set }: {
+    readonly preset: string | undefined;
+    readonly config: string | undefined;
+    readonly set: readonly string[];
+  },
+): boolean {
+  return preset !== undefined || config !== undefined ||
+    set.some((text) => /^\s*(model\.|data\.imageSize\s*=)/.test(text));
+}
