@@ -85,6 +85,7 @@ export {
   DEFAULTS,
   modelConfigOf,
   planRun,
+  type Preset,
   PRESETS,
   type PretrainConfig,
   resolveConfig,

@@ -19,7 +19,12 @@ import {
   type TokenShare,
 } from "../lib/model/masks.ts";
 import { masksPage } from "../lib/pages/masks_page.ts";
-import { modelConfigOf, resolveConfig, type ResolvedConfig } from "../lib/training/config.ts";
+import {
+  DEFAULT_PRESET,
+  modelConfigOf,
+  resolveConfig,
+  type ResolvedConfig,
+} from "../lib/training/config.ts";
 import { CONFIG_FLAGS } from "../lib/training/flags.ts";
 
 const FLAGS = {
@@ -64,7 +69,7 @@ middle.`,
 } as const satisfies Command<typeof FLAGS>;
 
 async function readConfig(options: MasksOptions): Promise<ResolvedConfig> {
-  const { preset, set: sets, batch, seed } = options;
+  const { preset = DEFAULT_PRESET, set: sets, batch, seed } = options;
   const file = await readInput(options.config, "read the configuration", "check --config");
   return resolveConfig({ preset, file, sets, flags: { batch, seed } });
 }

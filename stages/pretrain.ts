@@ -9,11 +9,13 @@ import {
   printMessage,
   Progress,
   readInput,
+  SmoothedSeconds,
   VERSION,
 } from "../lib/cli/mod.ts";
 import {
   BatchLoader,
   HAS_TURBOJPEG,
+  medianSide,
   openShards,
   type Shards,
   verifyShards,
@@ -31,6 +33,7 @@ import type { Runtime } from "../lib/compile/mod.ts";
 import type { TensorRecord } from "../lib/tensor.ts";
 import { availableMemory, createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
 import {
+  DEFAULT_PRESET,
   imageSizeOf,
   modelConfigOf,
   planRun,
@@ -43,8 +46,9 @@ import { describePlan, describeStep } from "../lib/training/describe.ts";
 import { CONFIG_FLAGS, LENGTH_FLAGS } from "../lib/training/flags.ts";
 import { stepConfigOf, train } from "../lib/training/loop.ts";
 import { describeMemory, expectStateFits, planMemory } from "../lib/training/memory.ts";
+import { describeProposal, isModelStated } from "../lib/training/proposal.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../lib/training/order.ts";
-import { unlessAborted } from "../lib/training/stopping.ts";
+import { unlessStopped } from "../lib/training/stopping.ts";
 import { Trainer } from "../lib/training/trainer.ts";
 import { startFrom, startingState } from "../lib/start/mod.ts";
 
@@ -110,7 +114,8 @@ function say(text: string): void {
 }
 
 async function readConfig(options: PretrainOptions): Promise<ResolvedConfig> {
-  const { preset, set: sets, steps, epochs, batch, accumulate, seed, checkpointSteps } = options;
+  const { set: sets, steps, epochs, batch, accumulate, seed, checkpointSteps } = options;
+  const preset = options.preset ?? DEFAULT_PRESET;
   const file = await readInput(options.config, "read the configuration", "check --config");
   const flags = { steps, epochs, batch, accumulate, seed, checkpointSteps };
   return resolveConfig({ preset, file, sets, flags });
@@ -127,17 +132,6 @@ async function verifyData(shards: Shards): Promise<void> {
     progress.update(doneMegabytes);
   });
   progress?.close();
-}
-
-/** Smoothed over about twenty steps. */
-class Speed {
-  #secondsPerStep: number | undefined;
-
-  add(seconds: number): number {
-    const former = this.#secondsPerStep ?? seconds;
-    this.#secondsPerStep = former + (seconds - former) / 20;
-    return this.#secondsPerStep;
-  }
 }
 
 /** A trainer that has the state. Of that nothing is kept here: a copy would need its memory for the whole run. */
@@ -189,7 +183,7 @@ async function trainInto(run: RunDirectory, parts: {
     samplesOf: (step) => imagesOfStep({ seed, images, batch }, step),
   });
   const starting = startTrainer(run, { config, runtime, weights: parts.weights });
-  using trainer = await unlessStopped(starting, context);
+  using trainer = await unlessStopped(starting, context.signal);
   const progress = new Progress({
     stage: "pretrain",
     label: "training",
@@ -197,7 +191,8 @@ async function trainInto(run: RunDirectory, parts: {
     unit: "steps",
     start: firstStep,
   });
-  const speed = new Speed();
+  const speed = new SmoothedSeconds();
+  let targetRank: number | undefined;
   try {
     const end = await train({
       config,
@@ -207,8 +202,9 @@ async function trainInto(run: RunDirectory, parts: {
       nextBatch: (step) => loader.next(step),
       onStep(report) {
         run.appendMetrics(metricsLineOf(report, batch));
-        const rate = batch / speed.add(report.seconds);
-        const note = `${describeStep(report, config)}, ${formatRate(rate)} images/s`;
+        targetRank = report.targetRank ?? targetRank;
+        const rate = formatRate(batch / speed.add(report.seconds));
+        const note = `${describeStep({ ...report, targetRank }, config)}, ${rate} images/s`;
         progress.update(report.step + 1, note);
       },
       async onCheckpoint(step, tensors) {
@@ -216,6 +212,8 @@ async function trainInto(run: RunDirectory, parts: {
       },
       warn: (text) => progress.say(text),
       signal: context.signal,
+      drawn: options.initFrom === undefined,
+      stopOnCollapse: options.stopOnCollapse,
     });
     return end.step;
   } finally {
@@ -223,37 +221,26 @@ async function trainInto(run: RunDirectory, parts: {
   }
 }
 
-/**
- * What is done before the first step: reading, compiling, drawing weights. All of it may be left at any instant, as a
- * killed process leaves it, and a job manager does not wait for long.
- *
- * @throws {Failure} `stopped` as soon as the signal comes
- */
-async function unlessStopped<T>(work: Promise<T>, { signal }: Context): Promise<T> {
-  try {
-    return await unlessAborted(work, signal);
-  } catch (error) {
-    if (!signal.aborted || error !== signal.reason) throw error;
-    throw new Failure(
-      "stopped",
-      "Stopped before the first step, give the same command again to go on",
-    );
-  }
+/** Looks at the images of a run that nobody has chosen a network for. Damaged shards are told of later. */
+async function propose(shards: Shards): Promise<void> {
+  await using split = shards.split(SPLIT);
+  const pixels = await medianSide(split).catch(() => undefined);
+  if (pixels !== undefined) say(describeProposal({ pixels, images: split.length }));
 }
 
 /** Trains an encoder on the split `train`; see `lib/run` for what is written. */
 export async function pretrain(options: PretrainOptions, context: Context): Promise<Outcome> {
-  const { out, threads, initFrom } = options;
+  const { out, threads, initFrom } = options, { signal } = context;
   const resolved = await readConfig(options);
   const { config, origins } = resolved;
   expectStateFits(config, await availableMemory());
-  const shards = await unlessStopped(openShards(options.shards), context);
+  const shards = await unlessStopped(openShards(options.shards), signal);
   const { length: images } = shards.split(SPLIT);
   const plan = planRun(config, stepsPerEpochOf({ images, batch: config.run.batch }));
   const { steps } = plan;
   const start = initFrom === undefined ? undefined : await unlessStopped(
     startFrom(initFrom, { run: out, model: modelConfigOf(config), say }),
-    context,
+    signal,
   );
   const begun = {
     format: "ijepa-run",
@@ -265,7 +252,7 @@ export async function pretrain(options: PretrainOptions, context: Context): Prom
     ...start === undefined ? {} : { initFrom: start.origin },
   } as const;
   const outcome = { stage: "pretrain", out } as const;
-  const finished = await unlessStopped(finishedRun(out, { identity: begun, steps }), context);
+  const finished = await unlessStopped(finishedRun(out, { identity: begun, steps }), signal);
   if (finished !== undefined) {
     await clearUpRun(out);
     return { ...outcome, status: "up to date", ...finished };
@@ -274,13 +261,15 @@ export async function pretrain(options: PretrainOptions, context: Context): Prom
   const { name, description } = runtime;
   const record: RunRecord = { ...begun, runtime: { name, description } };
   const opening = RunDirectory.open(out, { record, retention: config.run, steps, say });
-  await using run = await unlessStopped(opening, context);
+  await using run = await unlessStopped(opening, signal);
   if (run.checkpoint?.step !== steps) {
     for (const line of describePlan(resolved, { plan, images })) say(line);
     say(description);
+    const isChosen = options.preset !== undefined || isModelStated(resolved);
+    if (run.checkpoint === undefined && !isChosen) await propose(shards);
     if (!HAS_TURBOJPEG) say(SLOWER_DECODING);
     if (run.checkpoint !== undefined) say(`going on after step ${run.checkpoint.step}`);
-    await unlessStopped(verifyData(shards), context);
+    await unlessStopped(verifyData(shards), signal);
     const { weights } = start ?? {};
     const parts = { options, config, plan, images, runtime, context, weights };
     const done = await trainInto(run, parts);

@@ -7,4 +7,4 @@ export { describeFlags, type Flag, type FlagTable, type Options, parseFlags } fr
 export { expectInput, readInput } from "./inputs.ts";
 export { type Command, type Context, main, VERSION } from "./main.ts";
 export { printLines, printMessage } from "../messages.ts";
-export { formatDuration, formatRate, Progress } from "./progress.ts";
+export { formatDuration, formatRate, Progress, SmoothedSeconds } from "./progress.ts";

@@ -35,6 +35,18 @@ export function formatRate(rate: number): string {
   return String(Number(rate.toPrecision(3)));
 }
 
+/** Seconds of a unit, smoothed over about twenty. */
+export class SmoothedSeconds {
+  #seconds: number | undefined;
+
+  /** Takes one in. @returns what they come to */
+  add(seconds: number): number {
+    const former = this.#seconds ?? seconds;
+    this.#seconds = former + (seconds - former) / 20;
+    return this.#seconds;
+  }
+}
+
 /** `[####....] `, as wide as there is room for; nothing when there is hardly any. */
 function bar(share: number, room: number): string {
   const width = Math.min(BAR_WIDTH, room);

@@ -34,6 +34,7 @@ export {
   type ShardFile,
   type SplitManifest,
 } from "./manifest.ts";
+export { medianSide } from "./median_side.ts";
 export { mapInOrder } from "./ordered.ts";
 export { type FaintImage, isHeldOut, type Packed, packImages, type PackOptions } from "./pack.ts";
 export { type Box, type ResampleFilter, Resampler, type ResampleSpec } from "./resample.ts";

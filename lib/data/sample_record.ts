@@ -49,6 +49,24 @@ function knownClasses(classes: readonly string[]): ReadonlySet<string> {
   return known;
 }
 
+/** Pixels of an image, upright. */
+export interface SampleSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+const PIXELS = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+const SIZE = v.object({ width: PIXELS, height: PIXELS });
+
+/**
+ * Reads the size of the image from the `.json` member of a sample.
+ *
+ * @throws {JsonError} it says none
+ */
+export function parseSampleSize(bytes: Uint8Array): SampleSize {
+  return parseJson(bytes, SIZE);
+}
+
 /**
  * Reads the `.json` member of a sample.
  *

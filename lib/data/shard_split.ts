@@ -4,7 +4,12 @@ import { Failure, messageOf } from "../failure.ts";
 import { systemReason } from "../files/mod.ts";
 import { BLOCK_BYTES, readHeader } from "../formats/tar.ts";
 import type { LabelColumn, Manifest, ShardFile } from "./manifest.ts";
-import { parseSampleRecord, type SampleRecord } from "./sample_record.ts";
+import {
+  parseSampleRecord,
+  parseSampleSize,
+  type SampleRecord,
+  type SampleSize,
+} from "./sample_record.ts";
 
 /** One image with what is known about it. */
 export interface Sample {
@@ -25,6 +30,8 @@ export interface ShardSplit extends AsyncDisposable {
   readSample(index: number): Promise<Sample>;
   /** The encoded image file only, which saves one read. */
   readImage(index: number): Promise<Uint8Array>;
+  /** What its record says of its size; the image is not read. */
+  readSize(index: number): Promise<SampleSize>;
 }
 
 /** Open files are kept, but a data set may have more shards than a process may have open files. */
@@ -165,6 +172,17 @@ export class SplitReader implements ShardSplit {
     const bytes = await this.#read(shard, start - BLOCK_BYTES, BLOCK_BYTES + length);
     try {
       return imageOf(bytes, length).data;
+    } catch (reason) {
+      throw this.#misfit(index, { shard, reason });
+    }
+  }
+
+  async readSize(index: number): Promise<SampleSize> {
+    const { shard, row } = this.#locate(index);
+    const [, , start, length] = this.#shards[shard]!.offsets[row]!;
+    const bytes = await this.#read(shard, start - BLOCK_BYTES, BLOCK_BYTES + length);
+    try {
+      return parseSampleSize(memberOf(bytes, length).data);
     } catch (reason) {
       throw this.#misfit(index, { shard, reason });
     }

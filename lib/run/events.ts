@@ -24,6 +24,7 @@ export const TAGS: readonly (readonly [tag: string, column: keyof MetricsLine])[
   ["masks/target_tokens", "target_tokens"],
   ["targets/std", "target_std"],
   ["targets/cosine", "target_cosine"],
+  ["targets/rank", "target_rank"],
   ["speed/images_per_second", "images_per_second"],
   ["speed/data_wait_fraction", "data_wait_fraction"],
 ];

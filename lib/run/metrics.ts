@@ -22,6 +22,8 @@ export interface MetricsLine {
   readonly target_std: number;
   /** Mean cosine between the pooled targets of two images; towards 1 in a collapse. */
   readonly target_cosine: number;
+  /** Effective rank of the pooled targets, in every tenth step; towards 1 in a collapse. */
+  readonly target_rank?: number;
   /** Wall clock of the whole step. */
   readonly seconds: number;
   readonly images_per_second: number;
@@ -44,6 +46,9 @@ export function metricsLineOf(report: StepReport, batch: number): MetricsLine {
     target_tokens: report.targetTokens,
     target_std: report.targetStd,
     target_cosine: report.targetCosine,
+    ...report.targetRank === undefined
+      ? {}
+      : { target_rank: Number(report.targetRank.toPrecision(6)) },
     seconds: Number(seconds.toPrecision(4)),
     images_per_second: Number((batch / seconds).toPrecision(4)),
     data_wait_fraction: Number((waitSeconds / seconds).toPrecision(3)),

@@ -8,6 +8,8 @@ const COLUMN = v.nullish(v.number());
 const LINE = v.looseObject({
   step: v.pipe(v.number(), v.safeInteger("a whole number"), v.minValue(0)),
   loss: v.number(),
+  regularizer: COLUMN,
+  gradient_norm: COLUMN,
   lr: COLUMN,
   weight_decay: COLUMN,
   ema_momentum: COLUMN,
@@ -15,6 +17,7 @@ const LINE = v.looseObject({
   target_tokens: COLUMN,
   target_std: COLUMN,
   target_cosine: COLUMN,
+  target_rank: COLUMN,
   seconds: COLUMN,
   images_per_second: COLUMN,
   data_wait_fraction: COLUMN,

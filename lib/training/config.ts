@@ -22,7 +22,7 @@ import { DEFAULTS, modelConfigOf, type PretrainConfig } from "./settings.ts";
 
 export * from "./settings.ts";
 export { checkGeometry } from "./geometry.ts";
-export { PRESET_NAMES, PRESETS } from "./presets.ts";
+export { DEFAULT_PRESET, type Preset, PRESET_NAMES, PRESETS } from "./presets.ts";
 
 /** The flags of `pretrain` that are configuration values. */
 export interface ConfigFlags {
@@ -53,6 +53,11 @@ export interface ResolvedConfig {
   readonly config: PretrainConfig;
   /** `default`, `preset NAME`, `strategy NAME` (of the masks), `config FILE`, `--set`, or the flag. */
   readonly origins: Readonly<Record<string, string>>;
+}
+
+/** Whether a value of this origin was stated for this run, and is not what a default or preset has. */
+export function isStated(origin: string): boolean {
+  return origin !== "default" && !origin.startsWith("preset ");
 }
 
 type Values = Record<string, Record<string, unknown>>;

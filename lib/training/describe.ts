@@ -4,6 +4,7 @@ import { sizeOf } from "../tensor.ts";
 import type { StepSigns } from "./alarms.ts";
 import {
   imageSizeOf,
+  isStated,
   modelConfigOf,
   planNotices,
   type PretrainConfig,
@@ -27,7 +28,7 @@ function range([least, most]: readonly [number, number]): string {
 /** Values that neither a default nor the preset has set, as `group.key=value (origin)`. */
 function statedValues({ config, origins }: ResolvedConfig): string[] {
   return Object.entries(origins)
-    .filter(([, origin]) => origin !== "default" && !origin.startsWith("preset "))
+    .filter(([, origin]) => isStated(origin))
     .map(([name, origin]) => {
       const [group, key] = name.split(".") as [keyof PretrainConfig, string];
       const value = (config[group] as unknown as Record<string, unknown>)[key];
@@ -40,9 +41,11 @@ function perStep({ batch, accumulate }: PretrainConfig["run"]): string {
   return `${batch} per step${parts}`;
 }
 
-/** `loss 0.1234`, the term beside it and the norm of the gradient, where they are known. */
+/** `loss 0.1234`, and what else is known: the term beside it, the norm of the gradient, the rank of the targets. */
 export function describeStep(
-  { loss, regularizer, gradientNorm }: Pick<StepSigns, "loss" | "regularizer" | "gradientNorm">,
+  { loss, regularizer, gradientNorm, targetRank }:
+    & Pick<StepSigns, "loss" | "regularizer" | "gradientNorm">
+    & { readonly targetRank: number | undefined },
   { objective }: PretrainConfig,
 ): string {
   const parts = [`loss ${loss.toFixed(4)}`];
@@ -50,6 +53,7 @@ export function describeStep(
     parts.push(`${objective.regularizer} ${regularizer.toPrecision(3)}`);
   }
   if (gradientNorm !== undefined) parts.push(`gradient ${gradientNorm.toPrecision(3)}`);
+  if (targetRank !== undefined) parts.push(`rank ${targetRank.toPrecision(3)}`);
   return parts.join(", ");
 }
 

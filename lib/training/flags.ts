@@ -1,14 +1,13 @@
 import { MOST } from "./limits.ts";
-import { PRESET_NAMES } from "./presets.ts";
+import { DEFAULT_PRESET, PRESET_NAMES } from "./presets.ts";
 
 /** Command-line flags of every stage that takes the configuration of a run. */
 export const CONFIG_FLAGS = {
   preset: {
     type: "string",
     placeholder: "NAME",
-    default: "vits16",
     choices: PRESET_NAMES,
-    help: "named configuration to start from",
+    help: `named configuration to start from, ${DEFAULT_PRESET} where none is named`,
   },
   config: { type: "string", path: true, placeholder: "FILE", help: "JSON file with what differs" },
   set: {
@@ -49,5 +48,10 @@ export const LENGTH_FLAGS = {
     min: 1,
     max: MOST.steps,
     help: "steps between checkpoints",
+  },
+  stopOnCollapse: {
+    type: "boolean",
+    help:
+      "end with exit code 3 when the targets have collapsed for a tenth of the run (50 to 1000 steps)",
   },
 } as const;

@@ -11,7 +11,7 @@ export interface Layer {
 }
 
 export function presetLayer(name: string): Layer {
-  return { origin: `preset ${name}`, values: presetOf(name) as Layer["values"] };
+  return { origin: `preset ${name}`, values: presetOf(name).values as Layer["values"] };
 }
 
 /** The value that the last layer which has it gives. */

@@ -8,6 +8,7 @@ import { Failure } from "../failure.ts";
 import { gridOf } from "../model/config.ts";
 import { type Masks, sampleMasks } from "../model/masks.ts";
 import type { TensorRecord } from "../tensor.ts";
+import { adviceAgainstCollapse } from "./advice.ts";
 import { AlarmWatch, type StepSigns } from "./alarms.ts";
 import { hyperOf, type StepHyper } from "./schedules.ts";
 import { regularizerOf } from "./regularizer.ts";
@@ -50,6 +51,10 @@ export interface LoopParts {
    * step is saved. Then the loop ends.
    */
   readonly signal: AbortSignal;
+  /** The weights at step 0 were drawn and not read: advice against a collapse may be about how. @default true */
+  readonly drawn?: boolean;
+  /** A collapse that lasts ends the run, see {@link AlarmWatch}. @default false */
+  readonly stopOnCollapse?: boolean;
 }
 
 /** Where the loop ended. */
@@ -141,11 +146,13 @@ function ignoreReasonOf(signal: AbortSignal): (error: unknown) => undefined {
  * Trains from `firstStep` to the end of the plan, or until the signal; saves every `run.checkpointSteps` steps and at
  * either end.
  *
- * @throws {Failure} `collapsed`: loss or state is no longer finite; nothing is saved then
+ * @throws {Failure} `collapsed`: loss or state is no longer finite, and nothing is saved; or, with `stopOnCollapse`, a
+ * collapse that lasts, after the state was saved
  */
 export async function train(parts: LoopParts): Promise<LoopEnd> {
-  const { config, plan, trainer, firstStep, signal } = parts;
-  const alarms = new AlarmWatch(plan.steps);
+  const { config, plan, trainer, firstStep, signal, drawn = true } = parts;
+  const circumstances = { config, plan, drawn };
+  const alarms = new AlarmWatch(circumstances);
   let done = firstStep, saved = firstStep;
   let loss: number | undefined;
   let masks = masksOf(parts, firstStep);
@@ -168,6 +175,15 @@ export async function train(parts: LoopParts): Promise<LoopEnd> {
     done++;
     await yieldToEvents();
     if (done % config.run.checkpointSteps === 0 || done === plan.steps) await save();
+    const collapse = parts.stopOnCollapse ? alarms.lastingCollapse(report.step) : undefined;
+    if (collapse !== undefined && done < plan.steps) {
+      if (done > saved) await save();
+      throw new Failure(
+        "collapsed",
+        `Stopped after ${done} of ${plan.steps} steps: ${collapse}; a checkpoint is written, and the same command ` +
+          `without --stop-on-collapse goes on; ${adviceAgainstCollapse(circumstances)}`,
+      );
+    }
   }
   if (done > saved) await save();
   return { step: done, loss };

@@ -3,6 +3,17 @@ import { ENCODER_SIZES } from "../model/presets.ts";
 import { suggestion } from "../nearest.ts";
 import type { ConfigPatch } from "./settings.ts";
 
+/** A named configuration: only what differs from `DEFAULTS`, and what it is for. */
+export interface Preset {
+  readonly values: ConfigPatch;
+  /**
+   * Proposed to whoever names no preset, for images near its size and at least so many of them.
+   *
+   * @default never proposed
+   */
+  readonly fromImages?: number;
+}
+
 /**
  * The demo's recipe: 32 px scenes. A context of 24 of 64 tokens and four 3x3 targets, always. Why these values:
  * docs/decisions/0006.
@@ -121,31 +132,43 @@ const IN1K = { epochs: 300, warmupEpochs: 40 };
 const SIXTEEN = { pixels: 224, patch: 16 };
 const FOURTEEN = { pixels: 224, patch: 14 };
 
-/** Named configurations: only what differs from `DEFAULTS`. */
-export const PRESETS: Readonly<Record<string, ConfigPatch>> = {
-  smoke: SMOKE,
-  scenes: SCENES,
-  "vitti4-32": small("tiny", { pixels: 32, patch: 4 }),
-  "vits4-32": small("small", { pixels: 32, patch: 4 }),
-  "vitti8-64": small("tiny", { pixels: 64, patch: 8 }),
-  "vits8-64": small("small", { pixels: 64, patch: 8 }),
-  "vitti8-96": small("tiny", { pixels: 96, patch: 8 }),
-  "vits8-96": small("small", { pixels: 96, patch: 8 }),
-  vitti16: small("tiny", { pixels: 224, patch: 16 }),
-  vits16: small("small", { pixels: 224, patch: 16 }),
-  vitb16: paper("base", { ...SIXTEEN, ...IN1K, epochs: 600, predictorDepth: 6 }),
-  vitl16: paper("large", { ...SIXTEEN, ...IN1K, epochs: 600, predictorDepth: 12 }),
-  "vith14-in1k": paper("huge", { ...FOURTEEN, ...IN1K, predictorDepth: 12 }),
-  "vith16-448-in1k": paper("huge", { pixels: 448, patch: 16, ...IN1K, predictorDepth: 12 }),
-  "vith14-in22k": paper("huge", { ...FOURTEEN, epochs: 66, warmupEpochs: 3, predictorDepth: 12 }),
-  "vitg16-in22k": paper("giant", { ...SIXTEEN, epochs: 44, warmupEpochs: 3, predictorDepth: 16 }),
+/** With fewer images a ViT-S is slow and no better than a ViT-Ti; not measured. */
+const MANY = 100_000;
+
+/** All of them by name, small ones first. */
+export const PRESETS: Readonly<Record<string, Preset>> = {
+  smoke: { values: SMOKE },
+  scenes: { values: SCENES },
+  "vitti4-32": { values: small("tiny", { pixels: 32, patch: 4 }), fromImages: 1 },
+  "vits4-32": { values: small("small", { pixels: 32, patch: 4 }), fromImages: MANY },
+  "vitti8-64": { values: small("tiny", { pixels: 64, patch: 8 }), fromImages: 1 },
+  "vits8-64": { values: small("small", { pixels: 64, patch: 8 }), fromImages: MANY },
+  "vitti8-96": { values: small("tiny", { pixels: 96, patch: 8 }), fromImages: 1 },
+  "vits8-96": { values: small("small", { pixels: 96, patch: 8 }), fromImages: MANY },
+  vitti16: { values: small("tiny", { pixels: 224, patch: 16 }), fromImages: 1 },
+  vits16: { values: small("small", { pixels: 224, patch: 16 }), fromImages: MANY },
+  vitb16: { values: paper("base", { ...SIXTEEN, ...IN1K, epochs: 600, predictorDepth: 6 }) },
+  vitl16: { values: paper("large", { ...SIXTEEN, ...IN1K, epochs: 600, predictorDepth: 12 }) },
+  "vith14-in1k": { values: paper("huge", { ...FOURTEEN, ...IN1K, predictorDepth: 12 }) },
+  "vith16-448-in1k": {
+    values: paper("huge", { pixels: 448, patch: 16, ...IN1K, predictorDepth: 12 }),
+  },
+  "vith14-in22k": {
+    values: paper("huge", { ...FOURTEEN, epochs: 66, warmupEpochs: 3, predictorDepth: 12 }),
+  },
+  "vitg16-in22k": {
+    values: paper("giant", { ...SIXTEEN, epochs: 44, warmupEpochs: 3, predictorDepth: 16 }),
+  },
 };
 
 /** Names of all presets, small ones first. */
 export const PRESET_NAMES: readonly string[] = Object.keys(PRESETS);
 
+/** What a run is that names no preset. */
+export const DEFAULT_PRESET = "vits16";
+
 /** @throws {Failure} `usage`: unknown name, with the nearest known one */
-export function presetOf(name: string): ConfigPatch {
+export function presetOf(name: string): Preset {
   const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
   if (preset === undefined) {
     throw new Failure("usage", `Unknown preset "${name}"${suggestion(name, PRESET_NAMES)}`);

@@ -1,3 +1,5 @@
+import { Failure } from "../failure.ts";
+
 /**
  * Lets timers, signals and messages of other threads in; a runtime may have kept the thread for a whole step. The first
  * immediate may come before the events of this turn of the event loop, the second comes after them. A timer would do as
@@ -29,4 +31,22 @@ export async function throwIfStopped(signal: AbortSignal | undefined): Promise<v
   if (signal === undefined) return;
   await yieldToEvents();
   signal.throwIfAborted();
+}
+
+/**
+ * What is done before the first step: reading, compiling, drawing weights. All of it may be left at any instant, as a
+ * killed process leaves it, and a job manager does not wait for long.
+ *
+ * @throws {Failure} `stopped` as soon as the signal comes
+ */
+export async function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await unlessAborted(work, signal);
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    throw new Failure(
+      "stopped",
+      "Stopped before the first step, give the same command again to go on",
+    );
+  }
 }

@@ -18,18 +18,23 @@ export async function pictureFile(
 
 /**
  * A shards directory around given image files, damaged ones included, which the shard stage would set aside. With
- * `classes` the images have these in turn.
+ * `classes` the images have these in turn; records say `sizes`, where there are any.
  */
 export async function writeShards(
   directory: string,
   images: readonly Uint8Array[],
-  { perShard, classes }: { readonly perShard: number; readonly classes?: readonly string[] },
+  { perShard, classes, sizes }: {
+    readonly perShard: number;
+    readonly classes?: readonly string[];
+    readonly sizes?: readonly (readonly [height: number, width: number])[];
+  },
 ): Promise<void> {
   await Deno.mkdir(directory, { recursive: true });
   using writer = new ShardWriter(directory, "train", { shardImages: perShard });
   for (const [i, data] of images.entries()) {
     const labels = classes === undefined ? {} : { class: classes[i % classes.length]! };
-    const key = `sample-${i}`, record = { key, path: `${key}.png`, labels };
+    const [height, width] = sizes?.[i] ?? [];
+    const key = `sample-${i}`, record = { key, path: `${key}.png`, width, height, labels };
     const json = new TextEncoder().encode(JSON.stringify(record));
     await writer.add([{ name: `${key}.png`, data }, { name: `${key}.json`, data: json }]);
   }

@@ -109,7 +109,8 @@ testWithPython(
       const shown = TAGS.filter(([, column]) => column in metrics[0]!);
       const wanted = shown.map(([tag, column]) => [
         tag,
-        metrics.map((line) => [line["step"], Math.fround(line[column]!)]),
+        metrics.filter((line) => line[column] !== undefined)
+          .map((line) => [line["step"], Math.fround(line[column]!)]),
       ]);
       assert.deepEqual(scalars, Object.fromEntries(wanted));
     });

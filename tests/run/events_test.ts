@@ -6,7 +6,13 @@ import { withFolder } from "../folder.ts";
 import { lineOf } from "./small_run.ts";
 
 /** With every column that there is. */
-const LINE: Required<MetricsLine> = { ...lineOf(0), loss: 0.5, regularizer: 1.5, gradient_norm: 2 };
+const LINE: Required<MetricsLine> = {
+  ...lineOf(0),
+  loss: 0.5,
+  regularizer: 1.5,
+  gradient_norm: 2,
+  target_rank: 4.5,
+};
 
 async function namesIn(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();
@@ -48,10 +54,11 @@ Deno.test("EventsFile makes a file with its first step, and every step is there 
 Deno.test("EventsFile leaves out what a line does not have", async () => {
   await withFolder(async (run) => {
     using events = new EventsFile(run);
-    events.append(lineOf(0));
+    events.append(lineOf(1));
     const [name] = await namesIn(events.path);
     const text = await Deno.readTextFile(join(events.path, name!));
-    assert.ok(text.includes("train/loss") && !text.includes("train/regularizer"));
+    const missing = TAGS.map(([tag]) => tag).filter((tag) => !text.includes(tag));
+    assert.deepEqual(missing, ["train/regularizer", "train/gradient_norm", "targets/rank"]);
   });
 });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { describeProposal } from "../../lib/training/proposal.ts";
 import { pictureFile, writeShards } from "../data/small_shards.ts";
 import { runStage, spawnStage } from "../run_stage.ts";
 import { exists, FINAL, SMALL, SmallPretraining, STEPS, stepsDone } from "./small_pretraining.ts";
@@ -25,7 +26,10 @@ Deno.test("pretrain writes complete metrics, configuration with origins, checkpo
       "target_tokens",
       "target_std",
       "target_cosine",
+      ...line["step"]! % 10 === 0 ? ["target_rank"] : [],
     ]);
+    const { target_rank: rank = 1 } = line;
+    assert.ok(rank >= 1 && rank <= 8, `of 8 images ${rank}`);
     assert.ok(Object.values(line).every(Number.isFinite));
   }
   assert.equal(new Set(metrics.map((line) => line["context_tokens"])).size, 1);
@@ -156,6 +160,28 @@ Deno.test("pretrain refuses impossible geometry before the first step", async ()
     code: 2,
     message: /masks\.minKeep 40/,
   });
+});
+
+Deno.test("pretrain without --preset says which one fits the images, and goes on with the default", async () => {
+  const shards = join(small.root, "sized-shards"), run = join(small.root, "proposed");
+  const sizes = Array.from({ length: 8 }, () => [28, 30] as const);
+  const files = await Promise.all(sizes.map((size, i) => pictureFile(i, size)));
+  await writeShards(shards, files, { perShard: 8, sizes });
+  // Damaged: the run ends before a ViT-S is compiled.
+  const path = join(shards, "train-000000.tar");
+  const bytes = await Deno.readFile(path);
+  bytes[100]! ^= 1;
+  await Deno.writeFile(path, bytes);
+  const flags = ["--shards", shards, "--out", run, "--batch", "8"];
+  const { code, stderr } = await runStage("pretrain", flags);
+  assert.equal(code, 65, stderr);
+  const proposal = describeProposal({ pixels: 28, images: 8 });
+  assert.ok(stderr.split("\n").includes(`pretrain: ${proposal}`), stderr);
+  const { origins } = JSON.parse(await Deno.readTextFile(join(run, "config.json")));
+  assert.equal(origins["data.imageSize"], "preset vits16");
+  const stated = await runStage("pretrain", [...flags, "--preset", "vits16"]);
+  assert.equal(stated.code, 65, stated.stderr);
+  assert.doesNotMatch(stated.stderr, /no --preset/);
 });
 
 Deno.test("pretrain says that there are no shards", async () => {

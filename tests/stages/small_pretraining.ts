@@ -13,7 +13,12 @@ export const SMALL: readonly string[] = [
   ...["--set", "data.imageSize=16", "--set", "model.patchSize=4", "--set", "model.width=16"],
   ...["--set", "data.horizontalFlip=true", "--threads", "1"],
 ];
-export const FINAL = `checkpoints/step-${String(STEPS).padStart(8, "0")}/state.safetensors`;
+
+function stateAfter(steps: number): string {
+  return `checkpoints/step-${String(steps).padStart(8, "0")}/state.safetensors`;
+}
+
+export const FINAL = stateAfter(STEPS);
 
 export async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, () => false);
@@ -33,7 +38,7 @@ export async function stepsDone(run: string, steps: number): Promise<void> {
 }
 
 /** Everything of a run that must not depend on when it was stopped: files, weights, metrics without wall clock. */
-export async function outcomeOf(run: string): Promise<object> {
+export async function outcomeOf(run: string, steps = STEPS): Promise<object> {
   const text = await Deno.readTextFile(join(run, "metrics.jsonl"));
   const metrics = text.trimEnd().split("\n").map((line) => {
     const values = JSON.parse(line);
@@ -46,7 +51,7 @@ export async function outcomeOf(run: string): Promise<object> {
     checkpoints: checkpoints.filter((name) => !name.startsWith("damaged-")).sort(),
     files: [...Deno.readDirSync(run)].map(({ name }) => name).sort(),
     config: await Deno.readTextFile(join(run, "config.json")),
-    state: await Deno.readFile(join(run, FINAL)),
+    state: await Deno.readFile(join(run, stateAfter(steps))),
   };
 }
 
