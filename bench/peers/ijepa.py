@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 NORM_EPSILON = 1e-6
 TARGET_NORM_EPSILON = 1e-5
+VARIANCE_EPSILON = 1e-4
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,24 @@ class ModelConfig:
         """Rows and columns of patches."""
         height, width = self.image_size
         return height // self.patch_size, width // self.patch_size
+
+
+@dataclass(frozen=True)
+class Regularizer:
+    """VICReg's term on what the context encoder gives: `on` "pooled" or "tokens"."""
+
+    on: str
+    weight: float
+
+
+def vicreg(samples: Tensor) -> Tensor:
+    """Variance and covariance of samples [n D] (arXiv 2105.04906, equations 1 to 4), 25 to 1."""
+    count, width = samples.shape
+    centred = samples - samples.mean(dim=0)
+    covariance = centred.T @ centred / (count - 1)
+    deviations = (covariance.diagonal() + VARIANCE_EPSILON).sqrt()
+    others = covariance - covariance.diagonal().diag()
+    return F.relu(1 - deviations).mean() + others.square().sum() / width / 25
 
 
 def position_table(grid: tuple[int, int], width: int) -> Tensor:
@@ -177,10 +196,11 @@ def initialise(
 
 
 class Ijepa(nn.Module):
-    """Both encoders and the predictor; calling it gives the loss of a batch."""
+    """Both encoders and the predictor; calling it gives the loss of a batch and the term beside it."""
 
-    def __init__(self, config: ModelConfig):
+    def __init__(self, config: ModelConfig, regularizer: Regularizer | None = None):
         super().__init__()
+        self.regularizer = regularizer
         self.encoder = Encoder(config)
         self.predictor = Predictor(config)
         self.target_encoder = copy.deepcopy(self.encoder).requires_grad_(False)
@@ -201,15 +221,23 @@ class Ijepa(nn.Module):
             normalised = F.layer_norm(full, full.shape[-1:], eps=TARGET_NORM_EPSILON)
             return take_tokens(normalised, targets)
 
-    def forward(self, images: Tensor, context: Tensor, targets: Tensor) -> Tensor:
+    def term_of(self, seen: Tensor) -> Tensor:
+        """The regularizer's term, with its weight, for the encoder's outputs [B Kc D]; 0 without one."""
+        if self.regularizer is None:
+            return seen.new_zeros(())
+        samples = seen.mean(dim=1) if self.regularizer.on == "pooled" else seen.flatten(0, 1)
+        return self.regularizer.weight * vicreg(samples)
+
+    def forward(self, images: Tensor, context: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """
-        Smooth L1, mean over blocks, tokens and features.
+        Smooth L1, mean over blocks, tokens and features, and the regularizer's term.
 
         images [B 3 H W], normalised; context [B Kc], targets [M*B Kt], block-major: int64 indices.
         """
         wanted = self.targets_of(images, targets)
-        predicted = self.predictor(self.encoder(images, context), context, targets)
-        return F.smooth_l1_loss(predicted, wanted)
+        seen = self.encoder(images, context)
+        predicted = self.predictor(seen, context, targets)
+        return F.smooth_l1_loss(predicted, wanted), self.term_of(seen)
 
     @torch.no_grad()
     def follow(self, momentum: float) -> None:
@@ -220,7 +248,10 @@ class Ijepa(nn.Module):
 
 
 class Trainer:
-    """Trains a model step by step. Values that change over a run are arguments of `step`."""
+    """
+    Trains a model step by step. Values that change over a run are arguments of `step`. Gradients longer than
+    `clip_norm` are shortened to it, unless that is 0.
+    """
 
     def __init__(
         self,
@@ -228,9 +259,11 @@ class Trainer:
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
+        clip_norm: float = 0.0,
         compiled: bool = False,
     ):
         self.model = model
+        self.clip_norm = clip_norm
         self.loss_of = torch.compile(model) if compiled else model
         trained = model.trained_parameters()
         decayed = {"params": [each for name, each in trained if is_decayed(name, each)]}
@@ -249,12 +282,15 @@ class Trainer:
         weight_decay: float,
         ema_momentum: float,
     ) -> Tensor:
-        """One update; shapes as in `Ijepa.forward`. Returns the loss before it, a scalar."""
+        """One update; shapes as in `Ijepa.forward`. Returns the loss before it, a scalar, without the term."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.optimizer.param_groups[0]["weight_decay"] = weight_decay
-        loss = self.loss_of(images, context, targets)
-        loss.backward()
+        loss, term = self.loss_of(images, context, targets)
+        (loss + term).backward()
+        if self.clip_norm > 0:
+            trained = [each for _, each in self.model.trained_parameters()]
+            torch.nn.utils.clip_grad_norm_(trained, self.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.model.follow(ema_momentum)

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import torch
-from ijepa import Ijepa, Trainer
+from ijepa import Ijepa, Regularizer, Trainer
 from record import model_config, read_record, recorded_steps, write_encoder, write_summary
 from safetensors.torch import load_file
 
@@ -38,7 +38,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
 
     record = read_record(options.record)
-    model = Ijepa(model_config(record))
+    regularizer = record["regularizer"] and Regularizer(**record["regularizer"])
+    model = Ijepa(model_config(record), regularizer)
     if options.own_init is None:
         load_trained(model, options.record / "initial.safetensors")
     else:
@@ -46,7 +47,12 @@ def main() -> None:
     dtype = torch.float64 if options.float64 else torch.float32
     model.to(dtype)
     adamw = record["adamw"]
-    trainer = Trainer(model, betas=tuple(adamw["betas"]), epsilon=adamw["epsilon"])
+    trainer = Trainer(
+        model,
+        betas=tuple(adamw["betas"]),
+        epsilon=adamw["epsilon"],
+        clip_norm=adamw["clip_norm"],
+    )
 
     options.out.mkdir(parents=True, exist_ok=True)
     seconds = 0.0

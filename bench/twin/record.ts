@@ -36,8 +36,8 @@ const REPEATED = {
     ...["patchSize", "width", "depth", "heads", "mlpRatio", "initStd", "patchEmbedStd"],
     ...["predictorWidth", "predictorDepth", "predictorHeads"],
   ],
-  objective: [],
-  optimizer: ["beta1", "beta2", "epsilon"],
+  objective: ["regularizer", "regularizerOn", "regularizerWeight"],
+  optimizer: ["beta1", "beta2", "epsilon", "clipNorm"],
 } as const satisfies { readonly [G in keyof PretrainConfig]?: readonly string[] };
 
 /** A finished run and what follows from its configuration. */
@@ -112,6 +112,9 @@ async function openRun(directory: string, shards: string): Promise<Run> {
       refuse(`the peer in PyTorch knows ${group}.${key}=${defaults[key]} only, got ${value}`);
     }
   }
+  if (config.objective.regularizer === "sigreg") {
+    refuse(`the peer in PyTorch knows objective.regularizer=none and vicreg only, got sigreg`);
+  }
   const { manifestSha256: given } = await openShards(shards);
   if (given !== manifestSha256) {
     refuse(`the shards in "${shards}" are not those it has seen, give the ones of its --shards`);
@@ -123,7 +126,8 @@ async function openRun(directory: string, shards: string): Promise<Run> {
 function description({ config, plan, directory }: Run, column: LabelColumn | undefined): object {
   const { encoder, predictor } = modelConfigOf(config);
   const { initStd, patchEmbedStd } = config.model;
-  const { beta1, beta2, epsilon } = config.optimizer;
+  const { beta1, beta2, epsilon, clipNorm } = config.optimizer;
+  const { regularizer, regularizerOn: on, regularizerWeight: weight } = config.objective;
   return {
     format: "ijepa-record",
     version: 1,
@@ -144,7 +148,8 @@ function description({ config, plan, directory }: Run, column: LabelColumn | und
       predictor_mlp_width: predictor.mlpWidth,
     },
     initialisation: { init_std: initStd, patch_embed_std: patchEmbedStd },
-    adamw: { betas: [beta1, beta2], epsilon },
+    adamw: { betas: [beta1, beta2], epsilon, clip_norm: clipNorm },
+    regularizer: regularizer === "none" ? null : { on, weight },
     label: column === undefined ? null : { name: column.name, classes: column.classes },
   };
 }
