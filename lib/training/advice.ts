@@ -1,5 +1,10 @@
 import { REGULARIZER_WEIGHTS } from "./regularizer.ts";
-import { initialDeviations, type PretrainConfig, type RunPlan } from "./settings.ts";
+import {
+  initialDeviations,
+  initialMomentum,
+  type PretrainConfig,
+  type RunPlan,
+} from "./settings.ts";
 
 /** What is known of a run that learns nothing. */
 export interface Circumstances {
@@ -80,14 +85,8 @@ function emaSteps(momentum: number): number {
   return 1 / (1 - momentum);
 }
 
-/** Momentum at the start of a run: over a 25th of it, at least 25 steps and at most the 250 of the paper. */
-function usualEmaStart(steps: number): number {
-  const momentum = 1 - 1 / Math.min(250, Math.max(25, steps / 25));
-  return Number(momentum.toPrecision(3));
-}
-
 function oddMomentum({ config, plan: { steps } }: Circumstances): Cause[] {
-  const { schedule: { emaStart: value }, objective } = config, instead = usualEmaStart(steps);
+  const { schedule: { emaStart: value }, objective } = config, instead = initialMomentum(steps);
   const cause = { key: "schedule.emaStart", value, instead }, run = `a run of ${steps} steps`;
   const [length, usual] = [emaSteps(value), emaSteps(instead)];
   // With a term against collapse training goes without momentum.

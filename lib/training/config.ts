@@ -14,6 +14,7 @@ import { checkGeometry } from "./geometry.ts";
 import {
   initialisationLayer,
   type Layer,
+  momentumLayer,
   presetLayer,
   regularizerLayer,
   strategyLayer,
@@ -254,6 +255,7 @@ export function resolveRecorded(sources: ConfigSources): ResolvedConfig {
   const resolved = merge([
     defaults,
     initialisationLayer(stated),
+    momentumLayer(stated),
     regularizerLayer(below),
     ...below,
     strategyLayer(stated),

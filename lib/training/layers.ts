@@ -2,7 +2,7 @@
 import { STRATEGY_SETTINGS } from "../model/masks.ts";
 import { presetOf } from "./presets.ts";
 import { REGULARIZER_WEIGHTS } from "./regularizer.ts";
-import { DEFAULTS, initialDeviations, type PretrainConfig } from "./settings.ts";
+import { DEFAULTS, initialDeviations, initialMomentum, type PretrainConfig } from "./settings.ts";
 
 /** Values from one place, by group and key. */
 export interface Layer {
@@ -26,6 +26,16 @@ export function initialisationLayer(layers: readonly Layer[]): Layer {
     patchSize: statedIn(layers, "model", "patchSize") ?? DEFAULTS.model.patchSize,
   } as Pick<PretrainConfig["model"], "width" | "patchSize">;
   return { origin: "default", values: { model: initialDeviations(sizes) } };
+}
+
+/** The momentum follows a length in steps. Of one in epochs the steps depend on the images: they are as long as theirs. */
+export function momentumLayer(layers: readonly Layer[]): Layer {
+  const length = layers.findLast(({ values: { schedule = {} } }) =>
+    schedule["steps"] ?? schedule["epochs"]
+  );
+  const steps = length?.values["schedule"]!["steps"] as number | undefined;
+  const schedule = steps === undefined ? {} : { emaStart: initialMomentum(steps) };
+  return { origin: "default", values: { schedule } };
 }
 
 /** A mask strategy brings its own values, in the place of a preset's. Values stated beside it win. */

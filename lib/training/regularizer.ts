@@ -25,7 +25,7 @@ export interface RegularizerSettings {
    * - `pooled` the mean over an image's context tokens
    * - `tokens` each context token
    *
-   * @default "pooled"
+   * @default "tokens"
    */
   readonly regularizerOn: "pooled" | "tokens";
   /** What the term counts beside a loss that counts 1. @default 1 with `vicreg`, 0.05 with `sigreg` */

@@ -73,7 +73,11 @@ export interface ScheduleConfig {
   readonly finalLearningRate: number;
   readonly weightDecay: number;
   readonly finalWeightDecay: number;
-  /** Momentum of the target encoder at the first step. */
+  /**
+   * Momentum of the target encoder at the first step.
+   *
+   * @default see {@link initialMomentum}; 0.996 for lengths in epochs
+   */
   readonly emaStart: number;
   /** Momentum towards which it grows linearly. */
   readonly emaEnd: number;
@@ -134,6 +138,14 @@ export function initialDeviations(
   };
 }
 
+/**
+ * Momentum at the start of a run of so many steps: the target encoder forgets over a 25th of the run, at least 25 steps
+ * and at most the 250 of the paper.
+ */
+export function initialMomentum(steps: number): number {
+  return rounded(1 - 1 / Math.min(250, Math.max(25, steps / 25)));
+}
+
 /** Sizes of a ViT-S/16. */
 const SMALL_16 = { patchSize: 16, ...ENCODER_SIZES.small };
 
@@ -171,7 +183,7 @@ export const DEFAULTS: PretrainConfig = {
     targetMasking: "output",
     loss: "smoothL1",
     regularizer: "none",
-    regularizerOn: "pooled",
+    regularizerOn: "tokens",
     regularizerWeight: REGULARIZER_WEIGHTS.none,
   },
   optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clipNorm: 0 },

@@ -416,16 +416,16 @@ Deno.test("resolveConfig() gives a regularizer its weight, below what is stated"
     const stated = [regularizer, regularizerOn, regularizerWeight];
     return [...stated, origins["objective.regularizerWeight"]];
   };
-  assert.deepEqual(weightOf({}), ["none", "pooled", 0, "default"]);
+  assert.deepEqual(weightOf({}), ["none", "tokens", 0, "default"]);
   const vicreg = "objective.regularizer=vicreg", sigreg = "objective.regularizer=sigreg";
-  assert.deepEqual(weightOf({ sets: [vicreg] }), ["vicreg", "pooled", 1, "regularizer vicreg"]);
+  assert.deepEqual(weightOf({ sets: [vicreg] }), ["vicreg", "tokens", 1, "regularizer vicreg"]);
   assert.deepEqual(
     weightOf({ sets: [sigreg, "objective.regularizerOn=tokens"] }),
     ["sigreg", "tokens", 0.05, "regularizer sigreg"],
   );
   assert.deepEqual(
     weightOf({ ...file({ objective: { regularizerWeight: 0.3 } }), sets: [vicreg] }),
-    ["vicreg", "pooled", 0.3, "config small.json"],
+    ["vicreg", "tokens", 0.3, "config small.json"],
   );
 });
 
@@ -507,6 +507,22 @@ Deno.test("resolveConfig() has the four official configurations", () => {
   }
   const steps = planRun(resolveConfig({ preset: "vith14-in1k" }).config, 625).steps;
   assert.equal(steps, 187500);
+});
+
+Deno.test("the momentum follows a length in steps unless it is stated", () => {
+  const momentum = (...sets: string[]) => resolveConfig({ sets }).config.schedule.emaStart;
+  assert.equal(momentum(), 0.996);
+  assert.equal(momentum("schedule.epochs=2"), 0.996);
+  assert.equal(momentum("schedule.steps=100000"), 0.996);
+  assert.equal(momentum("schedule.steps=2500"), 0.99);
+  assert.equal(momentum("schedule.steps=10"), 0.96);
+  assert.equal(momentum("schedule.steps=10", "schedule.emaStart=0.5"), 0.5);
+  const { config, origins } = resolveConfig({
+    file: { path: "run.json", values: { schedule: { steps: 2500 } } },
+    flags: { epochs: 3 },
+  });
+  assert.deepEqual([config.schedule.epochs, config.schedule.emaStart], [3, 0.996]);
+  assert.equal(origins["schedule.emaStart"], "default");
 });
 
 Deno.test("initial deviations follow width and patch unless they are stated", () => {

@@ -171,7 +171,8 @@ Deno.test("train() with stopOnCollapse ends when a collapse lasts, after it has 
     (error as Error).message,
     "Stopped after 110 of 200 steps: since step 59 the targets hardly differ between images (mean cosine 0.250, " +
       "deviation 0.0010); a checkpoint is written, and the same command without --stop-on-collapse goes on; " +
-      "schedule.emaStart=0.996 is high for a run of 200 steps, start again in another --out with --set schedule.emaStart=0.96 " +
+      "schedule.learningRate=0.001 is the first value to lower where all others are as usual, " +
+      "start again in another --out with --set schedule.learningRate=0.0005 " +
       "or --set objective.regularizer=vicreg",
   );
   const without = await trainCounting(collapsing);
