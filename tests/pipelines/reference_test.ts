@@ -59,7 +59,7 @@ Deno.test({
       await writePair(folder, "t10k", 20);
       const work = join(folder, "out");
       const recipe = "--preset smoke --set schedule.steps=4 --set schedule.warmupSteps=1";
-      const args = [work, "--from", folder, "--seeds", "2", "--recipe", recipe];
+      const args = [work, "--from", folder, "--seeds", "2", "--pool", "mean", "--recipe", recipe];
       const { code, stdout, stderr } = await reference(...args);
       assert.equal(code, 0, stderr);
       const lines = stdout.trimEnd().split("\n");
