@@ -2,7 +2,13 @@
 import { STRATEGY_SETTINGS } from "../model/masks.ts";
 import { presetOf } from "./presets.ts";
 import { REGULARIZER_WEIGHTS } from "./regularizer.ts";
-import { DEFAULTS, initialDeviations, initialMomentum, type PretrainConfig } from "./settings.ts";
+import {
+  type ConfigPatch,
+  DEFAULTS,
+  initialDeviations,
+  initialMomentum,
+  type PretrainConfig,
+} from "./settings.ts";
 
 /** Values from one place, by group and key. */
 export interface Layer {
@@ -28,12 +34,11 @@ export function initialisationLayer(layers: readonly Layer[]): Layer {
   return { origin: "default", values: { model: initialDeviations(sizes) } };
 }
 
-/** The momentum follows a length in steps. Of one in epochs the steps depend on the images: they are as long as theirs. */
+/** The momentum follows a length in steps. A length in epochs depends on the images, so its default stays. */
 export function momentumLayer(layers: readonly Layer[]): Layer {
-  const length = layers.findLast(({ values: { schedule = {} } }) =>
-    schedule["steps"] ?? schedule["epochs"]
-  );
-  const steps = length?.values["schedule"]!["steps"] as number | undefined;
+  const { steps } = layers
+    .map(({ values: { schedule = {} } }) => schedule as ConfigPatch["schedule"] & object)
+    .findLast(({ steps, epochs }) => steps !== undefined || epochs !== undefined) ?? {};
   const schedule = steps === undefined ? {} : { emaStart: initialMomentum(steps) };
   return { origin: "default", values: { schedule } };
 }
