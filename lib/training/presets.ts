@@ -72,8 +72,8 @@ const SMOKE: ConfigPatch = {
 };
 
 /**
- * Small pictures of one thing, such as Fashion-MNIST: what was found in docs/recipes.md, which also says what it reached
- * and in how long. `deno task reference` runs it.
+ * Small pictures of one thing, such as Fashion-MNIST: what was found in docs/recipes.md. `deno task reference` runs it:
+ * 6 minutes on 2 cores (AMD Zen 5), logistic 85.9 % from quarters, one seed.
  */
 const EXTRA_SMALL: ConfigPatch = {
   data: { imageSize: 28, cropScale: [0.5, 1] },
