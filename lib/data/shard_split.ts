@@ -166,26 +166,31 @@ export class SplitReader implements ShardSplit {
     );
   }
 
-  async readImage(index: number): Promise<Uint8Array> {
+  /** Reads one member of a sample, of the two whose start and length are beside each other in the manifest. */
+  async #readMember<T>(
+    index: number,
+    { at, parse }: { at: 0 | 2; parse: (bytes: Uint8Array, length: number) => T },
+  ): Promise<T> {
     const { shard, row } = this.#locate(index);
-    const [start, length] = this.#shards[shard]!.offsets[row]!;
+    const offsets = this.#shards[shard]!.offsets[row]!;
+    const start = offsets[at], length = offsets[at + 1]!;
     const bytes = await this.#read(shard, start - BLOCK_BYTES, BLOCK_BYTES + length);
     try {
-      return imageOf(bytes, length).data;
+      return parse(bytes, length);
     } catch (reason) {
       throw this.#misfit(index, { shard, reason });
     }
   }
 
+  async readImage(index: number): Promise<Uint8Array> {
+    const parse = (bytes: Uint8Array, length: number) => imageOf(bytes, length).data;
+    return await this.#readMember(index, { at: 0, parse });
+  }
+
   async readSize(index: number): Promise<SampleSize> {
-    const { shard, row } = this.#locate(index);
-    const [, , start, length] = this.#shards[shard]!.offsets[row]!;
-    const bytes = await this.#read(shard, start - BLOCK_BYTES, BLOCK_BYTES + length);
-    try {
-      return parseSampleSize(memberOf(bytes, length).data);
-    } catch (reason) {
-      throw this.#misfit(index, { shard, reason });
-    }
+    const parse = (bytes: Uint8Array, length: number) =>
+      parseSampleSize(memberOf(bytes, length).data);
+    return await this.#readMember(index, { at: 2, parse });
   }
 
   async readSample(index: number): Promise<Sample> {

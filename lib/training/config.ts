@@ -12,9 +12,8 @@ import { repeatedKey } from "../repeated_key.ts";
 import { FIELDS } from "./fields.ts";
 import { checkGeometry } from "./geometry.ts";
 import {
-  initialisationLayer,
+  followingLayer,
   type Layer,
-  momentumLayer,
   presetLayer,
   regularizerLayer,
   strategyLayer,
@@ -254,8 +253,7 @@ export function resolveRecorded(sources: ConfigSources): ResolvedConfig {
   const stated = [...below, ...above];
   const resolved = merge([
     defaults,
-    initialisationLayer(stated),
-    momentumLayer(stated),
+    followingLayer(merge([defaults, ...stated]).config),
     regularizerLayer(below),
     ...below,
     strategyLayer(stated),

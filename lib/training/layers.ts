@@ -2,13 +2,7 @@
 import { STRATEGY_SETTINGS } from "../model/masks.ts";
 import { presetOf } from "./presets.ts";
 import { REGULARIZER_WEIGHTS } from "./regularizer.ts";
-import {
-  type ConfigPatch,
-  DEFAULTS,
-  initialDeviations,
-  initialMomentum,
-  type PretrainConfig,
-} from "./settings.ts";
+import { DEFAULTS, initialDeviations, initialMomentum, type PretrainConfig } from "./settings.ts";
 
 /** Values from one place, by group and key. */
 export interface Layer {
@@ -25,22 +19,13 @@ function statedIn(layers: readonly Layer[], group: string, key: string): unknown
   return layers.map(({ values }) => values[group]?.[key]).findLast((value) => value !== undefined);
 }
 
-/** Initial deviations follow the sizes that the layers ask for. */
-export function initialisationLayer(layers: readonly Layer[]): Layer {
-  const sizes = {
-    width: statedIn(layers, "model", "width") ?? DEFAULTS.model.width,
-    patchSize: statedIn(layers, "model", "patchSize") ?? DEFAULTS.model.patchSize,
-  } as Pick<PretrainConfig["model"], "width" | "patchSize">;
-  return { origin: "default", values: { model: initialDeviations(sizes) } };
-}
-
-/** The momentum follows a length in steps. A length in epochs depends on the images, so its default stays. */
-export function momentumLayer(layers: readonly Layer[]): Layer {
-  const { steps } = layers
-    .map(({ values: { schedule = {} } }) => schedule as ConfigPatch["schedule"] & object)
-    .findLast(({ steps, epochs }) => steps !== undefined || epochs !== undefined) ?? {};
+/**
+ * Defaults that follow other values: initial deviations the sizes, the momentum a length in steps. A length in epochs
+ * depends on the images, so the default of the momentum stays.
+ */
+export function followingLayer({ model, schedule: { steps } }: PretrainConfig): Layer {
   const schedule = steps === undefined ? {} : { emaStart: initialMomentum(steps) };
-  return { origin: "default", values: { schedule } };
+  return { origin: "default", values: { model: { ...initialDeviations(model) }, schedule } };
 }
 
 /** A mask strategy brings its own values, in the place of a preset's. Values stated beside it win. */

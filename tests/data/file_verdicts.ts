@@ -23,17 +23,18 @@ export interface FileVerdicts {
 
 async function verdict(path: string): Promise<FileVerdict> {
   const file = await Deno.readFile(path);
-  return await useImage(file, (image) => {
-    const known = {
-      size: `${image.width}x${image.height}`,
-      sha256: sha256(image.data.subarray(0, HASHED_BYTES)),
-    };
-    freeData(image);
-    return known;
-  }).then(async (known) => {
+  try {
+    const known = await useImage(file, (image) => {
+      const { width, height, data } = image;
+      const seen = { size: `${width}x${height}`, sha256: sha256(data.subarray(0, HASHED_BYTES)) };
+      freeData(image);
+      return seen;
+    });
     await expectWholePicture(file, sniffFormat(file)!);
     return known;
-  }).catch(messageOf);
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 function peakBytes(): number {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Encoder, readEncoder, writeEncoder } from "../../lib/encoder/mod.ts";
+import type { Preprocessing } from "../../lib/formats/huggingface.ts";
 import type { EncoderConfig } from "../../lib/model/config.ts";
 import { encoderProgram, PIXELS } from "../../lib/model/inference.ts";
 import { encoderShapes, initialise } from "../../lib/model/parameters.ts";
@@ -35,36 +36,50 @@ export async function exportEncoder(
   return { encoder, state };
 }
 
-/** Writes an encoder with registers and random weights into a new directory. @returns the encoder */
-export async function writeRegistered(directory: string): Promise<Encoder> {
-  const config: EncoderConfig = {
-    imageSize: [16, 24],
-    patchSize: 8,
-    width: 24,
-    depth: 2,
-    heads: 3,
-    mlpWidth: 60,
-    registers: 4,
+export function preprocessingTo(size: readonly [number, number]): Preprocessing {
+  return {
+    resize: "stretch",
+    size,
+    filter: "bilinear",
+    mean: [0.4, 0.5, 0.6],
+    std: [0.2, 0.25, 0.3],
   };
+}
+
+/** Small sizes, of images that are no squares. */
+export const RECTANGULAR = {
+  imageSize: [16, 40],
+  patchSize: 8,
+  width: 24,
+  depth: 2,
+  heads: 3,
+  mlpWidth: 60,
+} as const satisfies EncoderConfig;
+
+/** Writes an encoder with random weights into a new directory. @returns the encoder */
+export async function writeRandom(
+  directory: string,
+  { config, initStd }: { readonly config: EncoderConfig; readonly initStd: number },
+): Promise<Encoder> {
+  const start = { seed: 1, initStd, patchEmbedStd: 0.1 };
   const encoder: Encoder = {
     config,
-    preprocessing: {
-      ...{ resize: "stretch", size: config.imageSize, filter: "bilinear" } as const,
-      ...{ mean: [0.4, 0.5, 0.6], std: [0.2, 0.25, 0.3] } as const,
-    },
+    preprocessing: preprocessingTo(config.imageSize),
     weights: {
       [POSITIONS]: positionTable(config),
-      ...initialise(encoderShapes(config), "encoder", {
-        seed: 1,
-        initStd: 0.2,
-        patchEmbedStd: 0.1,
-      }),
+      ...initialise(encoderShapes(config), "encoder", start),
     },
     network: "target",
   };
   await Deno.mkdir(directory);
   await writeEncoder(directory, encoder);
   return encoder;
+}
+
+/** The same with registers. */
+export async function writeRegistered(directory: string): Promise<Encoder> {
+  const config = { ...RECTANGULAR, imageSize: [16, 24], registers: 4 } as const;
+  return await writeRandom(directory, { config, initStd: 0.2 });
 }
 
 /** Normal random images, [count 3 H W]. */

@@ -1,16 +1,23 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openShards } from "../../lib/data/mod.ts";
-import { readEncoder, readEncoderSettings, writeEncoder } from "../../lib/encoder/mod.ts";
+import { readEncoder, readEncoderSettings } from "../../lib/encoder/mod.ts";
 import { preparedBatches } from "../../lib/features/mod.ts";
 import { readFeatures } from "../../lib/formats/arrow.ts";
 import { formatPreprocessor, type Preprocessing } from "../../lib/formats/huggingface.ts";
-import { POSITIONS, positionTable } from "../../lib/model/positions.ts";
-import { encoderShapes, initialise } from "../../lib/model/parameters.ts";
 import { type FloatTensor, floatTensor } from "../../lib/tensor.ts";
 import { pictureFile, writeShards } from "../data/small_shards.ts";
 import { withFolder } from "../folder.ts";
-import { exportEncoder, ourOutputs, randomPixels, stage, writeRegistered } from "./encoders.ts";
+import {
+  exportEncoder,
+  ourOutputs,
+  preprocessingTo,
+  randomPixels,
+  RECTANGULAR,
+  stage,
+  writeRandom,
+  writeRegistered,
+} from "./encoders.ts";
 import { expectNear, handedBack, handOver, python, testWithPython } from "./programs.ts";
 
 interface Loaded {
@@ -72,28 +79,7 @@ testWithPython(
 testWithPython("transformers: an encoder of rectangular images gives our output", async () => {
   await withFolder(async (folder) => {
     const directory = join(folder, "encoder");
-    await Deno.mkdir(directory);
-    const config = {
-      imageSize: [16, 40],
-      patchSize: 8,
-      width: 24,
-      depth: 2,
-      heads: 3,
-      mlpWidth: 60,
-    } as const;
-    await writeEncoder(directory, {
-      config,
-      preprocessing: preprocessingTo(config.imageSize),
-      weights: {
-        [POSITIONS]: positionTable(config),
-        ...initialise(encoderShapes(config), "encoder", {
-          seed: 1,
-          initStd: 0.1,
-          patchEmbedStd: 0.1,
-        }),
-      },
-      network: "target",
-    });
+    await writeRandom(directory, { config: RECTANGULAR, initStd: 0.1 });
     const { image_size: size } = await expectSameOutput(folder, directory);
     assert.deepEqual(size, [16, 40]);
   });
@@ -159,16 +145,6 @@ testWithPython(
     });
   },
 );
-
-function preprocessingTo(size: readonly [number, number]): Preprocessing {
-  return {
-    resize: "stretch",
-    size,
-    filter: "bilinear",
-    mean: [0.4, 0.5, 0.6],
-    std: [0.2, 0.25, 0.3],
-  };
-}
 
 for (const [epsilon, written] of [["1e-6", 1e-6], ["default", 1e-12]] as const) {
   testWithPython(
