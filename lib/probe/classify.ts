@@ -1,7 +1,7 @@
 import type { Runtime } from "../compile/mod.ts";
 import type { Features } from "../formats/arrow.ts";
 import { CompiledRegression } from "./compiled_regression.ts";
-import { type FeatureRows, knnVotes } from "./knn.ts";
+import { knnVotes } from "./knn.ts";
 import type { ClassLabel, Method } from "./labels.ts";
 import { fitLogistic, sampleCovariance } from "./logistic.ts";
 import {
@@ -12,6 +12,7 @@ import {
   topAccuracy,
 } from "./metrics.ts";
 import { neighbourCounts, type NeighbourSearch, validationQueries } from "./neighbour_search.ts";
+import type { FeatureRows } from "./neighbours.ts";
 import type { LinearWeights, MethodResult, MethodRun } from "./results.ts";
 import { holdOut } from "./splits.ts";
 import { foldStandardisation, momentsOf, standardise } from "./standardise.ts";

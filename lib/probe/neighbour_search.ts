@@ -1,5 +1,7 @@
 import type { Features } from "../formats/arrow.ts";
-import { type FeatureRows, KNN_NEIGHBOURS, nearestNeighbours, type Neighbours } from "./knn.ts";
+import type { Runtime } from "../compile/mod.ts";
+import { KNN_NEIGHBOURS } from "./knn.ts";
+import { type FeatureRows, nearestNeighbours, type Neighbours } from "./neighbours.ts";
 
 /** Held-out rows that choose k; more would cost time and change little. */
 const MOST_VALIDATION_QUERIES = 2000;
@@ -22,18 +24,21 @@ export function validationQueries(heldOut: Uint32Array<ArrayBuffer>): Uint32Arra
 export class NeighbourSearch {
   readonly #train: Features;
   readonly #test: Features;
+  readonly #runtime: Runtime;
   readonly #onProgress: (done: number, total: number) => void;
   #shared: Promise<Neighbours> | undefined;
 
   constructor(
     train: Features,
     test: Features,
-    { onProgress = () => {} }: {
+    { runtime, onProgress = () => {} }: {
+      readonly runtime: Runtime;
       readonly onProgress?: (doneQueries: number, totalQueries: number) => void;
-    } = {},
+    },
   ) {
     this.#train = train;
     this.#test = test;
+    this.#runtime = runtime;
     this.#onProgress = onProgress;
   }
 
@@ -47,6 +52,7 @@ export class NeighbourSearch {
     return nearestNeighbours(bank, queries, {
       width: this.#train.width,
       count,
+      runtime: this.#runtime,
       onProgress: (done) => this.#onProgress(done, total),
     });
   }

@@ -1,8 +1,9 @@
 import type { Features } from "../formats/arrow.ts";
-import { type FeatureRows, knnMeans } from "./knn.ts";
+import { knnMeans } from "./knn.ts";
 import type { NumberLabel } from "./labels.ts";
 import { bootstrapInterval, meanAbsoluteError, rSquared, rSquaredParts } from "./metrics.ts";
 import { neighbourCounts, type NeighbourSearch, validationQueries } from "./neighbour_search.ts";
+import type { FeatureRows } from "./neighbours.ts";
 import type { MethodResult, MethodRun } from "./results.ts";
 import { addSums, fitRidge, predictRidge, ridgeSums } from "./ridge.ts";
 import { holdOut, type Split } from "./splits.ts";
