@@ -21,7 +21,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # The recipe, one for all data.
 recipe="--preset vitxs4-28"
-recipe_pool=2x2
+recipe_pool=3x3
 quick_recipe="--set schedule.steps=400 --set schedule.warmupSteps=50"
 quick_pool=mean
 # Points of accuracy of the first label, nearest neighbours, that --quick wants between the trained and the random
@@ -71,7 +71,7 @@ if [ -n "$quick" ]; then
 fi
 pool=${pool:-$recipe_pool}
 work=${work:-runs/reference-$data${quick:+-quick}}
-read -ra recipe <<<"$recipe"
+read -ra training <<<"$recipe"
 digits=runs/digits
 
 # idx_file NAME: a file of MNIST's names, compressed or not.
@@ -117,6 +117,11 @@ render() {
   stage scenes --out "$work/pictures" --kind "$1" --count "$(($2 + $3))" --size 32
   stage shard --images "$work/pictures" --out "$work/shards" \
     --holdout "$(awk -v train="$2" -v test="$3" 'BEGIN { print test / (train + test) }')"
+}
+
+# channels NAME: three numbers of the training pictures, [red,green,blue].
+channels() {
+  tr -d ' \n' <"$work/shards/manifest.json" | sed -n "s/.*\"$1\":\(\[[^]]*\]\).*/\1/p"
 }
 
 # probe NAME ENCODER FLAG...: from an encoder to its scores.
@@ -176,16 +181,18 @@ case $data in
 esac
 
 explain "Train: predict the content of hidden blocks from the rest of the picture, no labels"
+# Normalised by what the training pictures have, unless the recipe says otherwise.
+training=(--set "data.mean=$(channels channelMean)" --set "data.std=$(channels channelStd)" "${training[@]}")
 for seed in "${all_seeds[@]}"; do
-  stage pretrain --shards "$work/shards" --out "$work/run-$seed" "${recipe[@]}" --seed "$seed"
+  stage pretrain --shards "$work/shards" --out "$work/run-$seed" "${training[@]}" --seed "$seed"
 done
 
 if [ -z "$quick" ]; then
   explain "Train the same network to predict the pixels of the blocks, for as long"
-  stage pretrain --shards "$work/shards" --out "$work/pixel-target-trial" "${recipe[@]}" \
+  stage pretrain --shards "$work/shards" --out "$work/pixel-target-trial" "${training[@]}" \
     --set objective.targets=pixels --set schedule.steps=40 --set schedule.warmupSteps=5
   for seed in "${all_seeds[@]}"; do
-    stage pretrain --shards "$work/shards" --out "$work/pixel-target-run-$seed" "${recipe[@]}" \
+    stage pretrain --shards "$work/shards" --out "$work/pixel-target-run-$seed" "${training[@]}" \
       --set objective.targets=pixels --set "schedule.steps=$(pixel_target_steps)" --seed "$seed"
   done
 fi
@@ -228,7 +235,7 @@ describe() {
   printf '\n%s: %s training and %s test pictures; %d %s. ' "$data" \
     "$(images "$work/shards" train)" "$(images "$test_shards" "$test_split")" "$seeds" \
     "$([ "$seeds" = 1 ] && echo seed || echo seeds)"
-  printf 'Recipe: `%s`, pooled by `%s`. ' "${recipe[*]}" "$pool"
+  printf 'Recipe: `%s`, normalised by the training pictures, pooled by `%s`. ' "$recipe" "$pool"
   printf '%d steps in %s minutes' "$(wc -l <"$work/run-0/metrics.jsonl")" "$(minutes "$work/run-0")"
   [ -n "$quick" ] || printf '; with pixel targets %d in %s' \
     "$(wc -l <"$work/pixel-target-run-0/metrics.jsonl")" "$(minutes "$work/pixel-target-run-0")"

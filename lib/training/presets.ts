@@ -72,21 +72,22 @@ const SMOKE: ConfigPatch = {
 };
 
 /**
- * Small pictures of one thing, such as Fashion-MNIST: what was found in docs/recipes.md. `deno task reference` runs it:
- * 6 minutes on 2 cores (AMD Zen 5), logistic 85.9 % from quarters, one seed.
+ * Small pictures of one thing, such as Fashion-MNIST: what was found in docs/recipes.md. `deno task reference` runs it;
+ * what it reaches and what it costs is in README.
  */
 const EXTRA_SMALL: ConfigPatch = {
   data: { imageSize: 28, cropScale: [0.5, 1] },
   model: {
     patchSize: 4,
-    width: 192,
-    depth: 5,
-    heads: 6,
-    predictorWidth: 96,
+    // Depth pays more here than width: docs/recipes.md.
+    width: 128,
+    depth: 8,
+    heads: 4,
+    predictorWidth: 64,
     predictorDepth: 3,
-    predictorHeads: 3,
+    predictorHeads: 4,
   },
-  masks: { minKeep: 4, contextKeepFraction: 0.3 },
+  masks: { targetScale: [0.2, 0.3], minKeep: 4, contextKeepFraction: 0.25 },
   objective: { regularizer: "vicreg" },
   // Twice as many steps were no better.
   schedule: { steps: 4000, warmupSteps: 300 },

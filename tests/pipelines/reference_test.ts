@@ -78,7 +78,7 @@ Deno.test({
       assert.match(rows[4]![2]!, /^100\.0 % \(100\.0 to 100\.0\)$/);
       assert.match(
         lines.at(-1)!,
-        /^fashion: 60 training and 20 test pictures; 2 seeds\. Recipe: `--preset smoke .*`, pooled by `mean`\. 4 steps in [\d.]+ minutes; with pixel targets \d+ in [\d.]+\. The whole took \d+:\d\d \(.+\)\.$/,
+        /^fashion: 60 training and 20 test pictures; 2 seeds\. Recipe: `--preset smoke .*`, normalised by the training pictures, pooled by `mean`\. 4 steps in [\d.]+ minutes; with pixel targets \d+ in [\d.]+\. The whole took \d+:\d\d \(.+\)\.$/,
       );
       assert.equal(await Deno.readTextFile(join(work, "reference.md")), stdout);
     }),
