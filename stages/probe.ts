@@ -126,7 +126,13 @@ function showProgress(): (doneQueries: number, totalQueries: number) => void {
     if (isNew) [progress, started] = [undefined, performance.now()];
     before = { done, total };
     if (performance.now() - started < SECONDS_BEFORE_PROGRESS * 1000) return;
-    progress ??= new Progress({ stage: "probe", label: "neighbours", total, unit: "rows" });
+    progress ??= new Progress({
+      stage: "probe",
+      label: "neighbours",
+      total,
+      unit: "rows",
+      start: done,
+    });
     progress.update(done);
   };
 }
