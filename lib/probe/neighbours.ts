@@ -57,22 +57,22 @@ function unitRows({ features, rows }: FeatureRows, width: number): Float32Array<
 
 /** The `count` largest values that every query has had so far, sorted, [Q count]. */
 class Largest {
-  readonly values: Float32Array;
+  readonly #values: Float32Array;
   readonly #count: number;
 
   constructor(queries: number, count: number) {
     this.#count = count;
-    this.values = new Float32Array(queries * count).fill(-Infinity);
+    this.#values = new Float32Array(queries * count).fill(-Infinity);
   }
 
   /** Most values fail this comparison. */
   least(query: number): number {
-    return this.values[(query + 1) * this.#count - 1]!;
+    return this.#values[(query + 1) * this.#count - 1]!;
   }
 
   /** @param value larger than the least */
   insert(query: number, value: number): void {
-    const { values } = this, start = query * this.#count;
+    const values = this.#values, start = query * this.#count;
     let slot = start + this.#count - 1;
     for (; slot > start && value > values[slot - 1]!; slot--) values[slot] = values[slot - 1]!;
     values[slot] = value;
@@ -102,14 +102,11 @@ function candidates(
       }
     }
   };
-  const bounds = new Float32Array(queries).fill(-Infinity);
   visit((value, query) => {
-    if (!(value > bounds[query]!)) return;
-    largest.insert(query, value);
-    bounds[query] = largest.least(query);
+    if (value > largest.least(query)) largest.insert(query, value);
   });
+  const bounds = Array.from({ length: queries }, (_, query) => largest.least(query) - slack);
   const found = Array.from({ length: queries }, (): number[] => []);
-  for (let query = 0; query < queries; query++) bounds[query]! -= slack;
   visit((value, query, position) => {
     if (value >= bounds[query]!) found[query]!.push(position);
   });
