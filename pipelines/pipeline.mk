@@ -1,6 +1,6 @@
 # The chain as a Makefile: every stage is a real file, made again when what it is made from has changed, or its flags.
 #
-#   make -f pipelines/pipeline.mk -j2 IMAGES=photos OUT=runs/photos PRESET=vits8-96
+#   make -f pipelines/pipeline.mk -j2 IMAGES=photos OUT=runs/photos PRESET=vitxs8-96
 #
 # Interrupted or killed: the same command again goes on. Names are data: IMAGES, and whatever lies in it, can have any
 # name. Shards that an unfinished run needs are never replaced: make stops and says how to go on. A finished run whose
@@ -9,7 +9,7 @@
 
 # Text as it was given: a name such as $HOME is not a variable.
 override IMAGES := $(if $(filter undefined,$(origin IMAGES)),photos,$(value IMAGES))
-override PRESET := $(if $(filter undefined,$(origin PRESET)),vits8-96,$(value PRESET))
+override PRESET := $(if $(filter undefined,$(origin PRESET)),vitxs8-96,$(value PRESET))
 override HOLDOUT := $(if $(filter undefined,$(origin HOLDOUT)),0.2,$(value HOLDOUT))
 override OUT := $(if $(filter undefined,$(origin OUT)),runs/$(notdir $(IMAGES:/=)),$(value OUT))
 # Further flags, as a shell reads them, for example PRETRAIN_FLAGS="--epochs 50 --batch 128"

@@ -55,8 +55,8 @@ const COMMAND = {
   flags: FLAGS,
   examples: [
     "deno task masks --out masks.html",
-    "deno task masks --out block.html --preset vits8-96 --set masks.strategy=block",
-    "deno task masks --out small.html --preset vits8-64 --batch 16 --steps 1000",
+    "deno task masks --out block.html --preset vitxs8-96 --set masks.strategy=block",
+    "deno task masks --out small.html --preset vitxs8-64 --batch 16 --steps 1000",
   ],
   details:
     `Writes one HTML file without scripts: example masks, heat maps of how often each patch is context or

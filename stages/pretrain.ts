@@ -93,9 +93,9 @@ const COMMAND = {
   flags: FLAGS,
   examples: [
     "deno task pretrain --shards shards --out run",
-    "deno task pretrain --shards shards --out run --preset vits8-96 --epochs 100 --batch 128",
+    "deno task pretrain --shards shards --out run --preset vitxs8-96 --epochs 100 --batch 128",
     "deno task pretrain --shards shards --out run --config run.json --set schedule.learningRate=3e-4",
-    "deno task pretrain --shards shards --out run --preset vits8-96 --init-from encoder",
+    "deno task pretrain --shards shards --out run --preset vitxs8-96 --init-from encoder",
   ],
   details:
     `Writes config.json (every value and where it came from), metrics.jsonl (one line per step),

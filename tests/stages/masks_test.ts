@@ -43,7 +43,8 @@ Deno.test("masks knows every strategy, and takes its values from it unless they 
   await using folder = await temporaryFolder();
   const run = (name: string, ...sets: string[]) =>
     reportOf("masks", [
-      ...["--out", join(folder.path, name), "--preset", "vits8-64", "--batch", "4", "--steps", "5"],
+      ...["--out", join(folder.path, name), "--preset", "vitxs8-64"],
+      ...["--batch", "4", "--steps", "5"],
       ...sets.flatMap((set) => ["--set", set]),
     ], { hide: folder.path });
   const [rasterized, block, random] = await Promise.all([
@@ -68,8 +69,9 @@ Deno.test("masks says how often targets were drawn, and covers borders evenly wh
   await using folder = await temporaryFolder();
   const run = (placement: string) =>
     reportOf("masks", [
-      ...["--out", join(folder.path, `${placement}.html`), "--preset", "vits8-64", "--batch", "16"],
-      ...["--steps", "200", "--set", `masks.targetPlacement=${placement}`],
+      ...["--out", join(folder.path, `${placement}.html`), "--preset", "vitxs8-64"],
+      ...["--batch", "16", "--steps", "200", "--set", `masks.targetPlacement=${placement}`],
+      ...["--set", "masks.targetScale=[0.15,0.2]", "--set", "masks.contextKeepFraction=0.3"],
     ], { hide: folder.path });
   const [uniform, even] = await Promise.all([run("uniform"), run("even")]);
   for (const { result } of [uniform, even]) {

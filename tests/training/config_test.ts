@@ -281,10 +281,10 @@ Deno.test("resolveConfig() refuses sizes that do not fit, before anything is bui
     `${text}model.mlpRatio 0.0001 leaves no MLP, raise it, 4 is usual`,
   );
   assertRefused(
-    { preset: "vits8-64", sets: ["masks.minKeep=10"] },
+    { preset: "vitxs8-64", sets: ["masks.minKeep=10"] },
     "Cannot place the masks: masks.minKeep 10 wants more than 10 tokens, but on the 8x8 grid a " +
-      "target block of masks.targetScale [0.15,0.2] can be 4x2 = 8, set masks.minKeep to at most " +
-      "7, or raise masks.targetScale or data.imageSize",
+      "target block of masks.targetScale [0.2,0.3] can be 3x3 = 9, set masks.minKeep to at most " +
+      "8, or raise masks.targetScale or data.imageSize",
   );
   assertRefused(
     { sets: ["objective.targets=pixels", "objective.targetMasking=input"] },
@@ -527,13 +527,13 @@ Deno.test("the momentum follows a length in steps unless it is stated", () => {
 
 Deno.test("initial deviations follow width and patch unless they are stated", () => {
   const deviations = (...sets: string[]) => {
-    const { model } = resolveConfig({ preset: "vits8-96", sets }).config;
+    const { model } = resolveConfig({ preset: "vitxs8-96", sets }).config;
     return [model.initStd, model.patchEmbedStd];
   };
-  assert.deepEqual(deviations(), [0.0365, 0.04]);
+  assert.deepEqual(deviations(), [0.0632, 0.04]);
   assert.deepEqual(deviations("model.width=192"), [0.0516, 0.04]);
   assert.deepEqual(deviations("model.width=192", "model.initStd=0.02"), [0.02, 0.04]);
-  assert.deepEqual(deviations("model.patchSize=4"), [0.0365, 0.08]);
+  assert.deepEqual(deviations("model.patchSize=4"), [0.0632, 0.08]);
   assert.deepEqual(initialDeviations({ width: 1280, patchSize: 16 }), {
     initStd: 0.02,
     patchEmbedStd: 0.02,
