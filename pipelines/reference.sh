@@ -119,9 +119,10 @@ render() {
     --holdout "$(awk -v train="$2" -v test="$3" 'BEGIN { print test / (train + test) }')"
 }
 
-# channels NAME: three numbers of the training pictures, [red,green,blue].
-channels() {
-  tr -d ' \n' <"$work/shards/manifest.json" | sed -n "s/.*\"$1\":\(\[[^]]*\]\).*/\1/p"
+# manifest SHARDS PATH: a value of the manifest, as splits.train.images.
+manifest() {
+  "${deno[@]}" eval --quiet \
+    "console.log(JSON.stringify((await new Response(Deno.stdin.readable).json()).$2))" <"$1/manifest.json"
 }
 
 # probe NAME ENCODER FLAG...: from an encoder to its scores.
@@ -182,7 +183,11 @@ esac
 
 explain "Train: predict the content of hidden blocks from the rest of the picture, no labels"
 # Normalised by what the training pictures have, unless the recipe says otherwise.
-training=(--set "data.mean=$(channels channelMean)" --set "data.std=$(channels channelStd)" "${training[@]}")
+training=(
+  --set "data.mean=$(manifest "$work/shards" channelMean)"
+  --set "data.std=$(manifest "$work/shards" channelStd)"
+  "${training[@]}"
+)
 for seed in "${all_seeds[@]}"; do
   stage pretrain --shards "$work/shards" --out "$work/run-$seed" "${training[@]}" --seed "$seed"
 done
@@ -233,7 +238,8 @@ stage compare "${compared[@]}" --methods all --out "$work/table.md" --force
 # describe: what the table is of, in a sentence each.
 describe() {
   printf '\n%s: %s training and %s test pictures; %d %s. ' "$data" \
-    "$(images "$work/shards" train)" "$(images "$test_shards" "$test_split")" "$seeds" \
+    "$(manifest "$work/shards" splits.train.images)" \
+    "$(manifest "$test_shards" "splits.$test_split.images")" "$seeds" \
     "$([ "$seeds" = 1 ] && echo seed || echo seeds)"
   printf 'Recipe: `%s`, normalised by the training pictures, pooled by `%s`. ' "$recipe" "$pool"
   printf '%d steps in %s minutes' "$(wc -l <"$work/run-0/metrics.jsonl")" "$(minutes "$work/run-0")"
@@ -241,11 +247,6 @@ describe() {
     "$(wc -l <"$work/pixel-target-run-0/metrics.jsonl")" "$(minutes "$work/pixel-target-run-0")"
   printf '. The whole took %s (%s).\n' "$(clock "$spent")" \
     "$(sed -n 's/^    "description": "\(.*\)"$/\1/p' "$work/run-0/config.json")"
-}
-
-# images SHARDS SPLIT: how many there are.
-images() {
-  tr -d '\n' <"$1/manifest.json" | sed -n "s/.*\"$2\": *{ *\"images\": *\([0-9]*\).*/\1/p"
 }
 
 {

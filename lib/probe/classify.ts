@@ -12,7 +12,6 @@ import {
   topAccuracy,
 } from "./metrics.ts";
 import { neighbourCounts, type NeighbourSearch, validationQueries } from "./neighbour_search.ts";
-import type { FeatureRows } from "./neighbours.ts";
 import type { LinearWeights, MethodResult, MethodRun } from "./results.ts";
 import { holdOut } from "./splits.ts";
 import { foldStandardisation, momentsOf, standardise } from "./standardise.ts";
@@ -143,16 +142,12 @@ export async function probeKnnClasses(
   problem: ClassProblem,
   search: NeighbourSearch,
 ): Promise<MethodRun> {
-  const { train, label, seed } = problem;
+  const { label, seed } = problem;
   const { classCount } = label;
   const { fit, heldOut } = holdOut(label.train, { seed });
   const queries = validationQueries(heldOut);
-  const rowsOf = (positions: Uint32Array<ArrayBuffer>): FeatureRows => ({
-    features: train.embeddings,
-    rows: positions.map((position) => label.trainRows[position]!),
-  });
   const counts = neighbourCounts(fit.length);
-  const held = await search.within(rowsOf(fit), rowsOf(queries), { count: counts.at(-1)! });
+  const held = await search.ofHeldOut(label, { bank: fit, queries });
   const fitClasses = Int32Array.from(fit, (position) => label.train[position]!);
   const heldClasses = Int32Array.from(queries, (position) => label.train[position]!);
   const tuned = await tune<undefined>(counts, (k) => {

@@ -42,8 +42,7 @@ export class NeighbourSearch {
     this.#onProgress = onProgress;
   }
 
-  /** Neighbours among some training rows of other training rows. */
-  within(
+  #within(
     bank: FeatureRows,
     queries: FeatureRows,
     { count }: { readonly count: number },
@@ -57,12 +56,28 @@ export class NeighbourSearch {
     });
   }
 
+  /** Neighbours among some training rows of other training rows. */
+  ofHeldOut(
+    { trainRows }: { readonly trainRows: Uint32Array },
+    { bank, queries }: {
+      /** Positions in `trainRows`. */
+      readonly bank: Uint32Array;
+      readonly queries: Uint32Array;
+    },
+  ): Promise<Neighbours> {
+    const at = (positions: Uint32Array): FeatureRows => ({
+      features: this.#train.embeddings,
+      rows: positions.map((position) => trainRows[position]!),
+    });
+    return this.#within(at(bank), at(queries), { count: neighbourCounts(bank.length).at(-1)! });
+  }
+
   /** Neighbours among the training rows of the test rows, of those rows that have the label. */
   ofTest(
     { trainRows, testRows }: { readonly trainRows: Uint32Array; readonly testRows: Uint32Array },
   ): Promise<Neighbours> {
     const search = () =>
-      this.within(
+      this.#within(
         { features: this.#train.embeddings, rows: trainRows },
         { features: this.#test.embeddings, rows: testRows },
         { count: neighbourCounts(trainRows.length).at(-1)! },

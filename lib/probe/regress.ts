@@ -3,7 +3,6 @@ import { knnMeans } from "./knn.ts";
 import type { NumberLabel } from "./labels.ts";
 import { bootstrapInterval, meanAbsoluteError, rSquared, rSquaredParts } from "./metrics.ts";
 import { neighbourCounts, type NeighbourSearch, validationQueries } from "./neighbour_search.ts";
-import type { FeatureRows } from "./neighbours.ts";
 import type { MethodResult, MethodRun } from "./results.ts";
 import { addSums, fitRidge, predictRidge, ridgeSums } from "./ridge.ts";
 import { holdOut, type Split } from "./splits.ts";
@@ -104,17 +103,13 @@ export async function probeKnnNumbers(
   problem: NumberProblem,
   search: NeighbourSearch,
 ): Promise<MethodRun> {
-  const { train, label } = problem;
+  const { label } = problem;
   const { fit, heldOut } = plainSplit(problem);
   const queries = validationQueries(heldOut);
-  const rowsOf = (positions: Uint32Array<ArrayBuffer>): FeatureRows => ({
-    features: train.embeddings,
-    rows: positions.map((position) => label.trainRows[position]!),
-  });
   const targetsOf = (positions: Uint32Array) =>
     Float64Array.from(positions, (position) => label.train[position]!);
   const counts = neighbourCounts(fit.length);
-  const held = await search.within(rowsOf(fit), rowsOf(queries), { count: counts.at(-1)! });
+  const held = await search.ofHeldOut(label, { bank: fit, queries });
   const fitTargets = targetsOf(fit), heldTargets = targetsOf(queries);
   const tuned = await tune<undefined>(counts, (k) => {
     const predicted = knnMeans(held, fitTargets, { k });
