@@ -6,8 +6,8 @@
 # on from there.
 #   --data fashion    60,000 + 10,000 pictures of clothes (Fashion-MNIST), its official split; the default
 #   --data digits     scikit-learn's 1,797 digits of 8 x 8, every fourth tests; made by Python unless --from is given
-#   --data letters    20,000 + 4,000 rendered letters over coloured noise
-#   --data scenes     20,000 + 4,000 rendered scenes
+#   --data letters    60,000 + 10,000 rendered letters over coloured noise
+#   --data scenes     60,000 + 10,000 rendered scenes
 #   --from DIR        folder with the four files of Fashion-MNIST, or of others under the names of MNIST
 #   --seeds N         so many runs: the table has their mean and standard deviation; 1 by default
 #   --pool NAME       how the tokens of an image become one vector, as --pool of features
@@ -173,8 +173,8 @@ case $data in
   *)
     kind=letters
     [ "$data" = letters ] || kind=shapes
-    train=${pictures:-20000}
-    render "$kind" "$train" "$((${pictures:-12000} / 3))"
+    train=${pictures:-60000}
+    render "$kind" "$train" "$((${pictures:-30000} / 3))"
     test_shards=$work/shards
     test_split=test
     raw=pixels:32
