@@ -1,6 +1,5 @@
-/** What the texts say about the commands is true: tasks, flags, presets, files and exit codes exist. */
+/** What the texts say about the commands is true: tasks, flags, presets, proofs and exit codes exist. */
 import assert from "node:assert/strict";
-import { dirname, join } from "node:path";
 import denoJson from "../deno.json" with { type: "json" };
 import { PRESET_NAMES } from "../lib/training/config.ts";
 import { filesBelow } from "./module_graph.ts";
@@ -65,16 +64,6 @@ Deno.test("texts name only presets that exist", () => {
   assert.deepEqual(named.filter(([, preset]) => !PRESET_NAMES.includes(preset)), []);
 });
 
-Deno.test("links in Markdown lead to files", () => {
-  const broken = [...TEXTS].filter(([path]) => path.endsWith(".md")).flatMap(([path, text]) =>
-    [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)]
-      .map(([, target]) => join(dirname(path), target!))
-      .filter((target) => !isThere(target))
-      .map((target) => `${path}: ${target}`)
-  );
-  assert.deepEqual(broken, []);
-});
-
 function isThere(path: string): boolean {
   try {
     Deno.statSync(ROOT + path);
@@ -84,13 +73,8 @@ function isThere(path: string): boolean {
   }
 }
 
-Deno.test("files that architecture.md names are where it says", () => {
+Deno.test("architecture.md has a row for every folder of lib", () => {
   const text = TEXTS.get("docs/architecture.md")!;
-  const named = [...text.matchAll(/`((?:lib|tests|stages|pipelines)\/[\w/.]*)`/g)].map(([, path]) =>
-    path!
-  );
-  assert.ok(named.length > 20);
-  assert.deepEqual(named.filter((path) => !isThere(path)), []);
   const folders = [...Deno.readDirSync(ROOT + "lib")].filter((entry) => entry.isDirectory);
   const missing = folders.filter(({ name }) => !text.includes(`| \`lib/${name}\``));
   assert.deepEqual(missing.map(({ name }) => name), []);

@@ -57,9 +57,9 @@ function randomBox(image: Extent, config: CropConfig, stream: RandomStream): Box
 }
 
 /**
- * Draws a random resized crop (method.md section 5.6, torchvision's RandomResizedCrop): up to ten tries of a uniform
- * area and a log-uniform aspect, the first that fits; else the largest central box of an allowed aspect. The flip is
- * drawn last, so that switching it on leaves the boxes as they were.
+ * Draws a random resized crop (docs/method.md section 6.2, torchvision's RandomResizedCrop): up to ten tries of a
+ * uniform area and a log-uniform aspect, the first that fits; else the largest central box of an allowed aspect. The
+ * flip is drawn last, so that switching it on leaves the boxes as they were.
  */
 export function randomCrop(image: Extent, config: CropConfig, stream: RandomStream): Crop {
   const box = randomBox(image, config, stream);

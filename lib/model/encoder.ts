@@ -1,4 +1,4 @@
-/** The Vision Transformer encoder of I-JEPA: no class token, fixed positions, final LayerNorm (method.md section 3). */
+/** The encoder of I-JEPA, a Vision Transformer: fixed positions, no class token (docs/method.md section 2.3). */
 
 import * as tf from "@tensorflow/tfjs";
 import { type EncoderConfig, gridOf } from "./config.ts";
@@ -52,7 +52,8 @@ export function encode(
 }
 
 /**
- * Like {@link encode}, for the outputs of the last `count` blocks, each through the final norm (method.md section 6.1).
+ * Like {@link encode}, for the outputs of the last `count` blocks, each through the final norm (docs/method.md section
+ * 2.8).
  *
  * @returns rows [B n, D] of each, earliest block first
  */

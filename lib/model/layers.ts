@@ -6,7 +6,7 @@
 
 import * as tf from "@tensorflow/tfjs";
 
-/** Epsilon of every LayerNorm with weights in training (method.md section 3). */
+/** Epsilon of every LayerNorm with weights in training (docs/method.md section 2.2). */
 export const LAYER_NORM_EPSILON = 1e-6;
 
 /**

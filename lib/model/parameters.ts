@@ -89,19 +89,19 @@ export interface Initialisation {
   readonly seed: number;
   /** Standard deviation of linear weights, the mask token and registers. */
   readonly initStd: number;
-  /** Standard deviation of the patch embedding; larger when patches are small (design.md section 1). */
+  /** Standard deviation of the patch embedding; larger when patches are small (docs/method.md section 2.6). */
   readonly patchEmbedStd: number;
 }
 
-/** Whether AdamW decays a tensor: not biases and not one-dimensional tensors (method.md section 5.3). */
+/** Whether AdamW decays a tensor: not biases and not one-dimensional tensors (docs/method.md section 5.3). */
 export function isDecayed(name: string, shape: readonly number[]): boolean {
   return !name.includes("bias") && shape.length !== 1;
 }
 
 /**
- * Initial weights: normal for weights, the mask token and registers, zero for biases, one for norm weights. The reference
- * truncates at 100 standard deviations, which is no truncation (method.md section 3). Each tensor has random values of
- * its own, so that adding a layer changes no other.
+ * Initial weights: normal for weights, the mask token and registers, zero for biases, one for norm weights
+ * (docs/method.md section 2.6). The official code truncates at 100 standard deviations, which is no truncation. Each
+ * tensor has random values of its own, so that adding a layer changes no other.
  *
  * @param network prefix that tells networks of one run apart, `"encoder"` or `"predictor"`
  */

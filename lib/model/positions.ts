@@ -12,7 +12,7 @@ export const PREDICTOR_POSITIONS = "predictor_pos_embed";
 
 /**
  * The fixed two-dimensional sine-cosine position table. The first half of each row encodes the column, the second half
- * the row (method.md section 3, with golden values).
+ * the row (docs/method.md section 2.1, with golden values).
  *
  * @param grid rows and columns of the patch grid, `[Hp Wp]`
  * @param width D, a multiple of 4
@@ -85,8 +85,8 @@ function tapsOf(from: number, to: number): Taps[] {
 }
 
 /**
- * A position table for another grid: bicubic, not antialiased, as Hugging Face transformers does it (method.md
- * section 3, with golden values).
+ * A position table for another grid: bicubic, not antialiased, as Hugging Face transformers does it (docs/method.md
+ * section 2.1, with golden values).
  *
  * @param table [1 N D] in raster order of the grid `from`
  * @returns [1 N' D] in raster order of the grid `to`; the table itself when the grids are equal

@@ -1,4 +1,4 @@
-/** The narrow predictor: context tokens in, representations of masked blocks out (method.md section 4). */
+/** The narrow predictor: context tokens in, representations of masked blocks out (docs/method.md section 2.5). */
 
 import * as tf from "@tensorflow/tfjs";
 import type { PredictorConfig } from "./config.ts";

@@ -6,7 +6,7 @@ export interface EncoderSize {
   readonly mlpRatio: number;
 }
 
-/** The model zoo of the paper and its code (method.md section 1.1). Giant is the 1.01-billion ViT-g, not ViT-G. */
+/** The model zoo of the paper and its code (docs/method.md section 2.7). Giant is the 1.01-billion ViT-g, not ViT-G. */
 export const ENCODER_SIZES = {
   tiny: { width: 192, depth: 12, heads: 3, mlpRatio: 4 },
   small: { width: 384, depth: 12, heads: 6, mlpRatio: 4 },

@@ -6,8 +6,8 @@ import { createEagerRuntime } from "./eager.ts";
 const KERNEL = { kernelName: "BatchMatMul", backendName: "wasm" } as const;
 
 /**
- * This backend multiplies transposed matrices 5 to 30 times slower than plain ones (runtimes.md section 1.6), so its
- * kernel is wrapped: operands are transposed first.
+ * This backend has a fast kernel (XNNPACK) for plain products only; transposed ones are 5 to 30 times slower
+ * (docs/architecture.md, TensorFlow.js under Deno). So its kernel is wrapped: operands are transposed first.
  */
 function transposeBeforeProducts(): void {
   const plain = tf.getKernel(KERNEL.kernelName, KERNEL.backendName);

@@ -41,7 +41,7 @@ export async function createWebGpuRuntime(
   return runtime;
 }
 
-/** Without a listener an oversized tensor silently holds zeros (runtimes.md section 1.6). */
+/** Without a listener an oversized tensor silently holds zeros (docs/architecture.md, TensorFlow.js under Deno). */
 function stopOnDeviceErrors(): void {
   const { device } = tf.backend() as unknown as { device: EventTarget };
   device.addEventListener("uncapturederror", (event) => {

@@ -1,4 +1,4 @@
-/** Which tensor of other people's weights becomes which tensor of a run (method.md section 7.1). */
+/** Which tensor of other people's weights becomes which tensor of a run (docs/method.md section 8.2). */
 
 import { Failure } from "../failure.ts";
 import { fromHuggingFace, huggingFaceNames, huggingFaceShapes } from "../formats/huggingface.ts";

@@ -21,7 +21,7 @@ export interface StepSigns {
 const WINDOW = 10;
 /** Looks at the rank that it is averaged over. */
 const RANK_WINDOW = 3;
-/** Predicting nothing gives 0.42 (method.md section 5.1); good runs stay above this for most of their length. */
+/** Predicting nothing gives 0.42 (docs/method.md section 4.2); good runs stay above this for most of their length. */
 const LOSS_NEAR_ZERO = 0.01;
 /** A low loss counts as early in this part of a run. A longer warm-up excuses no collapse after it. */
 const EARLY_FRACTION = 0.25;

@@ -26,7 +26,7 @@ function meanOf(
 }
 
 /**
- * Smooth L1 with beta 1, the mean over every element (method.md section 5.1). The target gets no gradient.
+ * Smooth L1 with beta 1, the mean over every element (docs/method.md section 4.2). The target gets no gradient.
  *
  * @param prediction rows [R T]
  * @param target rows [R T]

@@ -1,4 +1,4 @@
-/** What is learned: the targets of a batch, the predictions, and the loss between them (method.md section 5.1). */
+/** What is learned: the targets of a batch, the predictions, and the loss between them (docs/method.md section 4). */
 
 import * as tf from "@tensorflow/tfjs";
 import { type EncoderConfig, gridOf, type ModelConfig } from "../model/config.ts";
@@ -9,13 +9,13 @@ import { predict } from "../model/predictor.ts";
 import type { Parameters } from "../model/transformer.ts";
 import { meanSquare, smoothL1 } from "./loss.ts";
 
-/** Epsilon of the affine-free LayerNorm on the targets (method.md section 5.1). */
+/** Epsilon of the affine-free LayerNorm on the targets (docs/method.md section 4.1). */
 const TARGET_NORM_EPSILON = 1e-5;
 
 /** Epsilon of the normalisation of a patch that is itself the target; masked autoencoders use it. */
 const PATCH_NORM_EPSILON = 1e-6;
 
-/** What is predicted, and how far off counts as what (the paper's ablations, method.md section 6.2). */
+/** What is predicted, and how far off counts as what (the paper's ablations, docs/method.md section 4.3). */
 export interface ObjectiveConfig {
   /**
    * - `representations` what the target encoder makes of the hidden patches: the method itself

@@ -29,8 +29,8 @@ function weightDecayAt(schedule: ScheduleConfig, plan: RunPlan, t: number): numb
 }
 
 /**
- * Learning rate, weight decay and EMA momentum of a step (method.md section 5.4; golden values are tests). The first
- * two advance before they are used, so step 0 already has one step of warm-up; the momentum starts at `emaStart`.
+ * Learning rate, weight decay and EMA momentum of a step (docs/method.md section 5.5; golden values are tests). The
+ * first two advance before they are used, so step 0 already has one step of warm-up; the momentum starts at `emaStart`.
  *
  * @param at `step` counts from 0
  */

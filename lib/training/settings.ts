@@ -7,7 +7,7 @@ import type { ObjectiveConfig } from "./objective.ts";
 import type { OptimizerConfig } from "./update.ts";
 import { REGULARIZER_WEIGHTS, type RegularizerSettings } from "./regularizer.ts";
 
-/** Images and how they are cropped (method.md section 5.6). */
+/** Images and how they are cropped (docs/method.md section 6). */
 export interface DataConfig {
   /** Side of a square input in pixels, or height and width. */
   readonly imageSize: number | readonly [height: number, width: number];
@@ -59,7 +59,7 @@ export interface ModelSettings {
 /** What is predicted, how far off counts as what, and a term against collapse. */
 export interface ObjectiveSettings extends ObjectiveConfig, RegularizerSettings {}
 
-/** Length of the run and what changes over it (method.md section 5.4). */
+/** Length of the run and what changes over it (docs/method.md section 5.5). */
 export interface ScheduleConfig {
   /** Length of the run; exactly one of `steps` and `epochs` is given. */
   readonly steps?: number;

@@ -1,6 +1,6 @@
 /**
- * One training step of I-JEPA as pure functions of named tensors (method.md sections 0 and 5), in two programs: the
- * gradients of a part of the batch, and the update from those of all parts.
+ * One training step of I-JEPA as pure functions of named tensors (docs/method.md sections 1 and 5), in two programs:
+ * the gradients of a part of the batch, and the update from those of all parts.
  */
 
 import * as tf from "@tensorflow/tfjs";

@@ -36,7 +36,7 @@ Deno.test("productFlops() counts 2 m n k of every product, batches and transpose
   assert.equal(productFlops(graph, { rows: 20 }), 1400 + 3168);
 });
 
-/** Multiplications of a transformer block: projections and MLP, then attention (method.md section 1.1). */
+/** Multiplications of a transformer block: projections and MLP, then attention (docs/method.md section 2.7). */
 function blockProducts(tokens: number, width: number, mlpWidth: number): number {
   return tokens * width * (4 * width + 2 * mlpWidth) + 2 * tokens ** 2 * width;
 }

@@ -13,7 +13,7 @@ import { runtimesNamed, testOn, type Tried } from "../runtimes.ts";
 
 const [ONNX] = runtimesNamed("onnx") as [Tried];
 
-/** The tiny net of method.md section 5.11. */
+/** The golden net of docs/method.md section 9. */
 const GOLDEN: EncoderConfig = {
   imageSize: [32, 32],
   patchSize: 8,
@@ -148,7 +148,7 @@ Deno.test("featureProgram() refuses more layers than there are", () => {
   });
 });
 
-Deno.test("forwardOperations() counts what method.md section 1.1 counts", () => {
+Deno.test("forwardOperations() counts what docs/method.md section 2.7 counts", () => {
   const base = { imageSize: [224, 224], patchSize: 16, width: 768, depth: 12, heads: 12 } as const;
   const billions = forwardOperations({ ...base, mlpWidth: 3072 }) / 1e9;
   assert.equal(billions.toFixed(1), "17.5");

@@ -23,7 +23,7 @@ function encoder(
   return { imageSize: [side, side], patchSize, width, depth, heads, mlpWidth } as const;
 }
 
-/** Trainable parameters of method.md section 1.1, counted on the official code. */
+/** Trainable parameters of docs/method.md section 2.7, counted on the official code. */
 Deno.test("encoderShapes() and predictorShapes() have the official numbers of parameters", () => {
   const sizes = [
     [encoder(192, 12, 3), 5_486_400, 6, 10_795_968],

@@ -10,7 +10,7 @@ function closeTo(got: Iterable<number>, wanted: readonly number[], tolerance = 1
   );
 }
 
-/** Golden values of method.md section 3, read from the official code. */
+/** Golden values of docs/method.md section 2.1, read from the official code. */
 Deno.test("sinCosPositions() has the official table: columns first, then rows", () => {
   const table = sinCosPositions([4, 4], 16);
   const x1 = [
@@ -63,7 +63,7 @@ Deno.test("sinCosPositions() refuses a width that is no multiple of 4", () => {
   });
 });
 
-/** Golden values of method.md section 3: PyTorch's bicubic interpolation, as transformers calls it. */
+/** Golden values of docs/method.md section 2.1: PyTorch's bicubic interpolation, as transformers calls it. */
 Deno.test("resizePositions() has PyTorch's bicubic values from 4x4 to 6x6", () => {
   const table = floatTensor([1, 16, 16], sinCosPositions([4, 4], 16));
   const { shape, data } = resizePositions(table, { from: [4, 4], to: [6, 6] });

@@ -1,6 +1,6 @@
 /**
  * A net so small that its numbers fit on a page: forward pass, losses, gradients and five updates of the official code
- * in double precision (method.md section 5.11). Weights and images are formulas, so nothing is read from files.
+ * in double precision (docs/method.md section 9). Weights and images are formulas, so nothing is read from files.
  *
  * The runtimes compute in single precision. Each tolerance is about three times the largest difference that was seen
  * on `cpu` and `onnx`; where it is wider than a few roundings of the value itself, a comment says why.
@@ -39,7 +39,7 @@ const TOKENS = 16, WIDTH = MODEL.encoder.width;
 const IMAGES = Float32Array.from({ length: 2 * 3 * 32 * 32 }, (_, i) => Math.sin(0.05 * i));
 
 /**
- * The weights of the section: `0.1 sin(0.37 (i + 1) + 0.11 (p + 1 + offset))`, and 1 more for those of a LayerNorm.
+ * Its weights: `0.1 sin(0.37 (i + 1) + 0.11 (p + 1 + offset))`, and 1 more for those of a LayerNorm.
  *
  * @param order names in the official order, which counts the fixed position table
  */

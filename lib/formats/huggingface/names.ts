@@ -1,4 +1,4 @@
-/** Names of the tensors of an encoder: official ones and those of Hugging Face (method.md section 7.1). */
+/** Names of the tensors of an encoder: official ones and those of Hugging Face (docs/method.md section 8.2). */
 
 import { type FloatTensor, floatTensor, type TensorRecord } from "../../tensor.ts";
 

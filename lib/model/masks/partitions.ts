@@ -21,7 +21,7 @@ interface StrategySettings {
   readonly fixed: readonly (keyof MaskConfig)[];
 }
 
-/** What the paper compares the method with (method.md section 2.3), and what is left to choose. */
+/** What the paper compares the method with (docs/method.md section 3.4), and what is left to choose. */
 export const STRATEGY_SETTINGS: Readonly<Record<MaskStrategy, StrategySettings>> = {
   multiblock: { values: {}, fixed: [] },
   rasterized: {

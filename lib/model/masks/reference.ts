@@ -86,7 +86,7 @@ function drawSample(
 }
 
 /**
- * One call of the official multi-block collator, bit by bit (method.md section 2.1; its golden values are tests).
+ * One call of the official multi-block collator, bit by bit (docs/method.md section 3.3; its golden values are tests).
  *
  * @param call `counter` seeds the block sizes; `positions` is the process-wide generator, which moves on
  * @throws {RangeError} the official loop would never end: a block cannot have more than `minKeep` tokens

@@ -104,5 +104,5 @@ void reduce_middle(const word *a, word begin, word end, float *scratch) {
   }
 }
 
-/* In the order of the names in kernel_library.ts. */
+/* In the order of KERNEL_NAMES in lib/compile/native/emitter.ts. */
 kernel *const kernel_table[] = {matrix_products, copy_elements, fill_elements, gather_rows, reduce_middle};
