@@ -4,18 +4,8 @@
  */
 
 import type { Constant, Graph, Node, Value } from "./graph.ts";
-import type { Kernel } from "./kernels.ts";
+import type { Op } from "./operations.ts";
 import { removeUnused } from "./simplify.ts";
-
-/** Operations that only fusion makes; TensorFlow.js has no such kernels. */
-export const FUSED: Readonly<Record<string, Kernel>> = {
-  Normalise: {
-    operands: ["x"],
-    infer: ([x]) => [x!, { type: x!.type, shape: x!.shape.with(-1, 1) }],
-  },
-  LayerNorm: { operands: ["x", "weight", "bias"], infer: ([x]) => [x!] },
-  Gelu: { operands: ["x"], infer: ([x]) => [x!] },
-};
 
 /** The parts of a graph that patterns are matched against. */
 class Matcher {
@@ -34,13 +24,13 @@ class Matcher {
   }
 
   /** The node that makes a value, when it is of the given kind. */
-  maker(value: Value | undefined, op: string): Node | undefined {
+  maker<O extends Op>(value: Value | undefined, op: O): Node<O> | undefined {
     const node = value && this.#makers.get(value.id);
-    return node?.op === op ? node : undefined;
+    return node?.op === op ? node as Node<O> : undefined;
   }
 
   /** The same, when nothing else needs the value. */
-  soleMaker(value: Value | undefined, op: string): Node | undefined {
+  soleMaker<O extends Op>(value: Value | undefined, op: O): Node<O> | undefined {
     return value && this.usesOf(value) === 1 ? this.maker(value, op) : undefined;
   }
 
@@ -72,7 +62,7 @@ const intoProduct: Rewrite = (node, match) => {
     const scaled = match.scalarOperand(node);
     const product = match.soleMaker(scaled?.other, "BatchMatMul");
     if (!scaled || !product || product.inputs.length > 2) return undefined;
-    const scale = (product.attributes["scale"] as number | undefined ?? 1) * scaled.scalar;
+    const scale = (product.attributes.scale ?? 1) * scaled.scalar;
     return { ...product, attributes: { ...product.attributes, scale }, outputs: node.outputs };
   }
   if (node.op === "Add") {
@@ -101,7 +91,7 @@ const intoNormalise: Rewrite = (node, match) => {
   const last = x.shape.length - 1;
   const fits = square.inputs[0] === centredValue && mean.inputs[0] === x &&
     [mean, variance].every(({ attributes }) =>
-      attributes["keepDims"] === true && String(attributes["axis"]) === String(last)
+      attributes.keepDims && String(attributes.axis) === String(last)
     );
   if (!fits) return undefined;
   const outputs = [node.outputs[0]!, inverse!.outputs[0]!];

@@ -1,8 +1,6 @@
 import type { HostTensor } from "../tensor.ts";
-import { type Length, printLength } from "./length.ts";
-
-/** Element types of values in a graph. */
-export type ValueType = "float32" | "int32" | "bool";
+import { type Bindings, evaluate, type Length, printLength } from "./length.ts";
+import { type Attributes, is, type Op, type OpThat, type ValueType } from "./operations.ts";
 
 /** Something computed, fed or constant. */
 export interface Value {
@@ -11,19 +9,14 @@ export interface Value {
   readonly shape: readonly Length[];
 }
 
-/** Attribute of an operation; numbers inside may be lengths. */
-export type Attribute = Length | boolean | string | readonly Attribute[];
-
-export type Attributes = Readonly<Record<string, Attribute>>;
-
-/** One TensorFlow.js kernel call. */
-export interface Node {
-  /** The kernel's name, for example `BatchMatMul`. */
-  readonly op: string;
-  readonly inputs: readonly Value[];
-  readonly attributes: Attributes;
-  readonly outputs: readonly Value[];
-}
+/** A call of an operation; a type of its own for each operation, told apart by `op`. */
+export type Node<O extends Op = Op, V = Value, L = Length> = O extends Op ? {
+    readonly op: O;
+    readonly inputs: readonly V[];
+    readonly attributes: Attributes<L>[O];
+    readonly outputs: readonly V[];
+  }
+  : never;
 
 /** Values of a constant; booleans are kept as int32. */
 export type ConstantData = Extract<HostTensor, { dtype: "float32" | "int32" }>;
@@ -47,9 +40,33 @@ export interface Graph {
   readonly outputs: ReadonlyMap<string, Value>;
 }
 
+/** The attributes of a node with numbers for all lengths. */
+export function attributesAt<O extends Op>(
+  node: Node<O>,
+  bindings: Bindings,
+): Attributes<number>[O] {
+  const bind = (attribute: unknown): unknown => {
+    if (Array.isArray(attribute)) return attribute.map(bind);
+    return attribute instanceof Map ? evaluate(attribute, bindings) : attribute;
+  };
+  return Object.fromEntries(
+    Object.entries(node.attributes).map(([name, attribute]) => [name, bind(attribute)]),
+  ) as Attributes<number>[O];
+}
+
 /** Whether a node hands on the bytes of its operand under another shape. */
-export function isReshape({ op }: Pick<Node, "op">): boolean {
-  return op === "Reshape" || op === "ExpandDims";
+export function isReshape(node: Node): node is Node<OpThat<"reshapes">> {
+  return is(node.op, "reshapes");
+}
+
+/** Whether a node takes axes together. */
+export function isReduction(node: Node): node is Node<OpThat<"reduces">> {
+  return is(node.op, "reduces");
+}
+
+/** Whether a node works element by element. */
+export function isElementwise(node: Node): node is Node<OpThat<"elementwise">> {
+  return is(node.op, "elementwise");
 }
 
 /** The nodes that make each value, by its number. */
@@ -75,11 +92,9 @@ function printValue({ id, type, shape }: Value): string {
   return `%${id}: ${type}${printShape(shape)}`;
 }
 
-function printAttribute(attribute: Attribute): string {
+function printAttribute(attribute: unknown): string {
   if (Array.isArray(attribute)) return `[${attribute.map(printAttribute).join(", ")}]`;
-  if (typeof attribute === "number" || attribute instanceof Map) {
-    return printLength(attribute as Length);
-  }
+  if (attribute instanceof Map) return printLength(attribute);
   return String(attribute);
 }
 

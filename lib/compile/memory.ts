@@ -14,8 +14,9 @@ function ownersOf({ nodes, outputs: results }: Graph): (value: Value) => number 
   const owners = new Map<number, number>();
   const ownerOf = ({ id }: Value): number => owners.get(id) ?? id;
   const own = new Set([...results.values()].map(({ id }) => id));
-  for (const { op, inputs: [operand], outputs: [result] } of nodes) {
-    if (isReshape({ op }) && !own.has(result!.id)) owners.set(result!.id, ownerOf(operand!));
+  for (const node of nodes) {
+    const [operand] = node.inputs, [result] = node.outputs;
+    if (isReshape(node) && !own.has(result!.id)) owners.set(result!.id, ownerOf(operand!));
   }
   return ownerOf;
 }

@@ -1,7 +1,8 @@
 import { type Graph, makersOf, type Node } from "./graph.ts";
+import type { Op } from "./operations.ts";
 
 /** Operations that read each element of an operand before they write the element in its place. */
-const ELEMENTWISE = new Set(["Add", "Sub", "Multiply", "RealDiv"]);
+const IN_PLACE: ReadonlySet<Op> = new Set<Op>(["Add", "Sub", "Multiply", "RealDiv"]);
 
 /** The nodes that must have run before a node can, by the identifiers of the values that they make. */
 function ancestorsOf(node: Node, makers: ReadonlyMap<number, Node>): Set<Node> {
@@ -34,7 +35,7 @@ export function overwritable(graph: Graph, carried: readonly string[]): Readonly
   return new Set(carried.filter((name) => {
     const before = graph.inputs.get(name)!, after = graph.outputs.get(name)!;
     const maker = makers.get(after.id);
-    if (maker === undefined || !ELEMENTWISE.has(maker.op) || returned.has(before.id)) return false;
+    if (maker === undefined || !IN_PLACE.has(maker.op) || returned.has(before.id)) return false;
     const ancestors = ancestorsOf(maker, makers);
     return (users.get(before.id) ?? []).every((user) => user === maker || ancestors.has(user));
   }));

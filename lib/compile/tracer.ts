@@ -4,9 +4,11 @@
  */
 
 import * as tf from "@tensorflow/tfjs";
-import { type Kernel, KERNELS, type Operand, type PlainAttributes } from "./kernels.ts";
-import type { ConstantData } from "./graph.ts";
+import { type GivenAttributes, type Kernel, type KernelName, KERNELS } from "./kernels.ts";
+import { type Operand, SHAPE_RULES, type ShapeRule } from "./shapes.ts";
+import type { ConstantData, Node } from "./graph.ts";
 import type { Bindings } from "./length.ts";
+import type { Op } from "./operations.ts";
 import type { Program, Tensors } from "./program.ts";
 
 /** A value of a recording: its shape has plain numbers. */
@@ -15,12 +17,7 @@ export interface TracedValue extends Operand {
 }
 
 /** One recorded kernel call. */
-export interface TracedNode {
-  readonly op: string;
-  readonly inputs: readonly TracedValue[];
-  readonly attributes: PlainAttributes;
-  readonly outputs: readonly TracedValue[];
-}
+export type TracedNode = Node<Op, TracedValue, number>;
 
 /** Everything that one run did. */
 export interface Recording {
@@ -90,21 +87,20 @@ class TraceBackend extends tf.KernelBackend {
 
   /** Records a kernel call and returns what it makes. */
   record(
-    op: string,
-    kernel: Kernel,
+    op: KernelName,
     inputs: tf.NamedTensorInfoMap,
     given: object,
   ): tf.TensorInfo | tf.TensorInfo[] {
+    const kernel = KERNELS[op] as Kernel<unknown>,
+      { infer } = SHAPE_RULES[op] as ShapeRule<unknown>;
     const infos = kernel.operands === "list"
       ? Object.values(inputs)
       : kernel.operands.map((name) => inputs[name]!);
     const operands = infos.map((info) => this.lookup(info!.dataId));
     try {
-      const attributes = kernel.attributes?.(given as Record<string, unknown>, operands) ?? {};
-      const outputs = kernel.infer(operands, attributes).map((result) =>
-        this.#newValue(result, op)
-      );
-      this.nodes.push({ op, inputs: operands, attributes, outputs });
+      const attributes = kernel.attributes(given as GivenAttributes, operands);
+      const outputs = infer(operands, attributes).map((result) => this.#newValue(result, op));
+      this.nodes.push({ op, inputs: operands, attributes, outputs } as TracedNode);
       const made = outputs.map((value): tf.TensorInfo => ({
         dataId: this.hold(value),
         shape: [...value.shape],
@@ -189,11 +185,11 @@ function install(): TraceBackend {
   if (backend !== undefined) return backend;
   const recorder = backend = new TraceBackend();
   tf.registerBackend(BACKEND, () => recorder);
-  for (const [op, kernel] of Object.entries(KERNELS)) {
+  for (const op of Object.keys(KERNELS) as KernelName[]) {
     tf.registerKernel({
       kernelName: op,
       backendName: BACKEND,
-      kernelFunc: ({ inputs, attrs }) => recorder.record(op, kernel, inputs, attrs ?? {}),
+      kernelFunc: ({ inputs, attrs }) => recorder.record(op, inputs, attrs ?? {}),
     });
   }
   tf.registerKernel({

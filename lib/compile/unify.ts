@@ -1,8 +1,7 @@
 import { sizeOf } from "../tensor.ts";
-import type { Attribute, Attributes, Constant, Graph, Node, Value } from "./graph.ts";
+import type { Constant, Graph, Node, Value } from "./graph.ts";
 import { type Bindings, fitLength, type Length, samplePoints } from "./length.ts";
 import type { Program } from "./program.ts";
-import type { Plain } from "./kernels.ts";
 import { record, type Recording, type TracedValue } from "./tracer.ts";
 
 /** The named lengths of a program, in the order in which they appear. */
@@ -124,31 +123,32 @@ class Unifier {
         this.#refuse(`${where} is another operation at another length`);
       }
     }
-    const attributes: Attributes = Object.fromEntries(
-      Object.keys(first.attributes).map((name) => [
-        name,
-        this.#attribute(versions.map((v) => v.attributes[name]!), `${name} of ${where}`),
-      ]),
+    const attributes = Object.fromEntries(
+      Object.keys(first.attributes).map((name) => {
+        const each = versions.map((v) => (v.attributes as Readonly<Record<string, unknown>>)[name]);
+        return [name, this.#attribute(each, `${name} of ${where}`)];
+      }),
     );
     return {
       op: first.op,
       inputs: first.inputs.map(({ id }) => this.#values.get(id)!),
       attributes,
       outputs: first.outputs.map((_, i) => this.#value(versions.map((v) => v.outputs[i]!), where)),
-    };
+    } as Node;
   }
 
-  #attribute(versions: readonly Plain[], where: string): Attribute {
-    const [first] = versions as [Plain];
+  /** An attribute whose numbers follow the lengths; what is no number must be the same in all versions. */
+  #attribute(versions: readonly unknown[], where: string): unknown {
+    const [first] = versions;
     if (Array.isArray(first)) {
       return first.map((_, i) =>
-        this.#attribute(versions.map((version) => (version as readonly Plain[])[i]!), where)
+        this.#attribute(versions.map((version) => (version as readonly unknown[])[i]), where)
       );
     }
     if (typeof first === "number") return this.#length(versions as number[], where);
     if (versions.some((version) => version !== first)) {
       this.#refuse(`${where} changes with a length`);
     }
-    return first as boolean | string;
+    return first;
   }
 }

@@ -1,21 +1,18 @@
-import { FUSED } from "./fuse.ts";
-import type { Attribute, Graph, Value } from "./graph.ts";
-import { printNode } from "./graph.ts";
-import { KERNELS, type Plain } from "./kernels.ts";
+import { attributesAt, type Graph, printNode, type Value } from "./graph.ts";
 import { type Bindings, evaluate, type Length, samplePoints } from "./length.ts";
-
-function plain(attribute: Attribute, bindings: Bindings): Plain {
-  if (Array.isArray(attribute)) return attribute.map((inner) => plain(inner, bindings));
-  if (attribute instanceof Map) return evaluate(attribute, bindings);
-  return attribute as Plain;
-}
+import { SHAPE_RULES, type ShapeRule } from "./shapes.ts";
 
 function shapeAt(value: Value, bindings: Bindings): number[] {
   return value.shape.map((extent: Length) => evaluate(extent, bindings));
 }
 
+/** The least and the most operands of an operation. */
+function countsOf({ operands }: ShapeRule<unknown>): readonly [least: number, most: number] {
+  return typeof operands === "number" ? [operands, operands] : operands;
+}
+
 /**
- * Checks that a graph is valid: every operation known, every value computed once and before its use, and every
+ * Checks that a graph is valid: every operation known and given its operands, every value computed once and before its use, and every
  * shape and type the one that the operation's rule gives, at several sizes of the named lengths.
  *
  * @throws {TypeError} naming the first node that is wrong
@@ -33,8 +30,8 @@ export function verifyGraph(graph: Graph): void {
   const points = samplePoints(graph.lengths);
   for (const node of graph.nodes) {
     const at = `in "${printNode(node)}"`;
-    const kernel = KERNELS[node.op] ?? FUSED[node.op];
-    if (kernel === undefined) {
+    const rule = SHAPE_RULES[node.op] as ShapeRule<unknown> | undefined;
+    if (rule === undefined) {
       throw new TypeError(`Cannot use graph "${graph.name}": unknown operation "${node.op}" ${at}`);
     }
     for (const { id } of node.inputs) {
@@ -44,12 +41,18 @@ export function verifyGraph(graph: Graph): void {
         );
       }
     }
+    const [least, most] = countsOf(rule), count = node.inputs.length;
+    if (count < least || count > most) {
+      throw new TypeError(
+        `Cannot use graph "${graph.name}": expected ${
+          least === most ? least : `${least} to ${most}`
+        } ` +
+          `operands, got ${count} ${at}`,
+      );
+    }
     for (const point of points) {
       const operands = node.inputs.map((v) => ({ type: v.type, shape: shapeAt(v, point) }));
-      const attributes = Object.fromEntries(
-        Object.entries(node.attributes).map(([name, value]) => [name, plain(value, point)]),
-      );
-      const results = kernel.infer(operands, attributes);
+      const results = rule.infer(operands, attributesAt(node, point));
       node.outputs.forEach((output, i) => {
         const wanted = results[i], got = shapeAt(output, point).join(", ");
         if (wanted?.type !== output.type || wanted.shape.join(", ") !== got) {

@@ -3,6 +3,7 @@ import type { Graph, Node, Value } from "../../lib/compile/graph.ts";
 import { peakBytes } from "../../lib/compile/memory.ts";
 import { simplify, traceProgram } from "../../lib/compile/mod.ts";
 import type { Length } from "../../lib/compile/length.ts";
+import type { Op } from "../../lib/compile/operations.ts";
 import * as tf from "@tensorflow/tfjs";
 
 const ROWS: Length = new Map([["rows", 1]]);
@@ -12,8 +13,8 @@ function value(id: number, shape: readonly Length[], type: Value["type"] = "floa
   return { id, type, shape };
 }
 
-function node(op: string, inputs: readonly Value[], ...outputs: Value[]): Node {
-  return { op, inputs, attributes: {}, outputs };
+function node(op: Op, inputs: readonly Value[], ...outputs: Value[]): Node {
+  return { op, inputs, attributes: {}, outputs } as Node;
 }
 
 function graphOf(parts: Pick<Graph, "inputs" | "nodes" | "outputs"> & Partial<Graph>): Graph {

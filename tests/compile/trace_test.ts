@@ -106,9 +106,15 @@ Deno.test("verifyGraph() names the first node that is wrong", () => {
   assert.throws(() => verifyGraph({ ...graph, nodes: [misshapen] }), {
     message: /expected float32\[11, 3\], got float32\[4, 4\] in "%2: float32\[4, 4\] = BatchMatMul/,
   });
-  assert.throws(() => verifyGraph({ ...graph, nodes: [{ ...node, op: "Guess" }] }), {
+  const unknown = { ...node, op: "Guess" } as unknown as typeof node;
+  assert.throws(() => verifyGraph({ ...graph, nodes: [unknown] }), {
     message: /unknown operation "Guess"/,
   });
+  for (const inputs of [node.inputs.slice(1), [...node.inputs, ...node.inputs]]) {
+    assert.throws(() => verifyGraph({ ...graph, nodes: [{ ...node, inputs } as typeof node] }), {
+      message: /expected 2 to 3 operands, got [14] in "%2: float32\[rows, 3\] = BatchMatMul/,
+    });
+  }
   assert.throws(() => verifyGraph({ ...graph, nodes: [] }), {
     message: 'Cannot use graph "sum": result "y" (%2) is never made',
   });

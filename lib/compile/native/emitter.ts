@@ -56,8 +56,8 @@ export class Emitter {
     return evaluate(length, this.#bindings);
   }
 
-  numbers(attribute: unknown): number[] {
-    return (attribute as readonly Length[]).map((length) => this.number(length));
+  numbers(lengths: readonly Length[]): number[] {
+    return lengths.map((length) => this.number(length));
   }
 
   shape({ shape }: Value): number[] {

@@ -3,10 +3,10 @@
  * follows element by element from one tensor costs less to compute than to write and read.
  */
 
-import { type Graph, isReshape, makersOf, type Node, type Value } from "../graph.ts";
+import { type Graph, isElementwise, isReshape, makersOf, type Node, type Value } from "../graph.ts";
 import { sameLength } from "../length.ts";
 import type { Unit } from "./groups.ts";
-import { columnsOf, ELEMENTWISE, rowsOf, sourceOf } from "./operations.ts";
+import { columnsOf, rowsOf, sourceOf } from "./operations.ts";
 
 /** Decides for the fused units of a graph. */
 export class Keeping {
@@ -76,7 +76,7 @@ export class Keeping {
       const foreign = (uses.get(value!.id) ?? []).filter((use) =>
         this.#unitOf.get(use.node) !== unit
       );
-      const again = node.op in ELEMENTWISE && bases.size <= 1 &&
+      const again = isElementwise(node) && bases.size <= 1 &&
         foreign.every(({ node, as }) => isWhole(value!, this.#unitOf.get(node)!, { node, as }));
       if (foreign.length > 0 && !again) this.#kept.add(value!.id);
     }
@@ -125,7 +125,7 @@ export class Keeping {
       seen.add(value.id);
       const maker = this.#makers.get(value.id)!;
       const foreign = this.#unitOf.get(maker) !== unit;
-      const whole = sameLength(columnsOf(value), unit.columns) && maker.op in ELEMENTWISE;
+      const whole = sameLength(columnsOf(value), unit.columns) && isElementwise(maker);
       if (foreign && !whole) {
         this.#kept.add(value.id);
         return;
@@ -138,7 +138,7 @@ export class Keeping {
 
 /** Whether a use goes over a value element by element, on the rows and columns of the value. */
 function isWhole(value: Value, unit: Unit, { node, as }: { node: Node; as: Value }): boolean {
-  const over = node.op in ELEMENTWISE ? node.outputs[0]! : as;
+  const over = isElementwise(node) ? node.outputs[0]! : as;
   return sameLength(rowsOf(value), unit.rows) && sameLength(columnsOf(value), unit.columns) &&
     sameLength(rowsOf(as), rowsOf(over)) && sameLength(columnsOf(as), columnsOf(over));
 }

@@ -1,9 +1,9 @@
 /** What a fused kernel is told and how it reaches memory: its arguments, the rows that it goes over, their elements. */
 
-import type { Constant, Node, Value } from "../graph.ts";
+import { type Constant, isElementwise, type Node, type Value } from "../graph.ts";
 import { type Length, sameLength } from "../length.ts";
 import { type KernelArgument, rowIndex, type Takeover, variationOf } from "./kernel_parts.ts";
-import { columnsOf, cType, ELEMENTWISE, floatLiteral } from "./operations.ts";
+import { columnsOf, cType, floatLiteral } from "./operations.ts";
 
 /** The arguments and pointers of a kernel while it is written. */
 export class KernelMemory {
@@ -91,7 +91,7 @@ export class KernelMemory {
       const [number] = constant.data;
       return constant.dtype === "float32" ? floatLiteral(number!) : String(number);
     }
-    const over = node.op in ELEMENTWISE ? node.outputs[0]! : operand;
+    const over = isElementwise(node) ? node.outputs[0]! : operand;
     const name = this.argument({ value, written: false });
     const variation = variationOf(operand, over);
     const column = variation.columns ? " + c" : "";

@@ -2,7 +2,7 @@
 
 import type { Node, Value } from "../graph.ts";
 import { type Length, productOf, sameLength } from "../length.ts";
-import { columnsOf, ELEMENTWISE } from "./operations.ts";
+import { columnsOf } from "./operations.ts";
 
 /** What a kernel is told: a length, or where a tensor lies that it reads or writes. */
 export type KernelArgument =
@@ -47,10 +47,6 @@ export function variationOf(operand: Value, over: Value): { rows: Variation; col
     rows: varies ? "row" : "none",
     columns: operand.shape.length > 0 && (columnsOf(operand) !== 1 || columnsOf(over) === 1),
   };
-}
-
-export function expression(node: Node, operands: readonly string[]): string {
-  return ELEMENTWISE[node.op]!(operands, node.attributes);
 }
 
 /** Which row of an operand belongs to row `r`: the same, or the one that broadcasting gives. */

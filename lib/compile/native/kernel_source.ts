@@ -2,17 +2,18 @@
 
 import type { Constant, Node, Value } from "../graph.ts";
 import { sameLength } from "../length.ts";
+import { is, type Op } from "../operations.ts";
 import type { Unit } from "./groups.ts";
 import { KernelMemory } from "./kernel_memory.ts";
-import { expression, type FusedKernel, type Local } from "./kernel_parts.ts";
+import type { FusedKernel, Local } from "./kernel_parts.ts";
 import type { Keeping } from "./kept.ts";
-import { CHEAP, columnsOf, cType, reducesRows, sumsColumns } from "./operations.ts";
+import { columnsOf, cType, expression, reducesRows, sumsColumns } from "./operations.ts";
 import { rowLoop, type Statement, valueOr } from "./row_loop.ts";
 
 const SUM_BLOCK = 32;
 
 /** Operations that can be one where a product is a term of a sum. */
-const PRODUCTS = new Set(["Multiply", "Square"]), SUMS = new Set(["Add", "Sub"]);
+const PRODUCTS = new Set<Op>(["Multiply", "Square"]), SUMS = new Set<Op>(["Add", "Sub"]);
 
 /** How far ahead of its element a kernel that goes over a row once asks for memory, in elements. */
 const AHEAD = 256;
@@ -267,7 +268,7 @@ class KernelWriter {
 
   /** Whether later passes compute a value again that is not written anyway: one cheap operation on what lies in memory. */
   #isComputedAgain({ node, value }: Local): boolean {
-    return CHEAP.has(node.op) && !this.#results.has(value.id) && node.inputs.every((each) => {
+    return is(node.op, "cheap") && !this.#results.has(value.id) && node.inputs.every((each) => {
       const local = this.#computed(each);
       return local === undefined || local.variation === "row";
     });

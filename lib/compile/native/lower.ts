@@ -1,7 +1,8 @@
 /** From units and known lengths to calls of kernels, and the memory that they work in. */
 
-import type { Node, Value } from "../graph.ts";
+import { isElementwise, type Node, type Value } from "../graph.ts";
 import type { Bindings } from "../length.ts";
+import type { Op, OpThat } from "../operations.ts";
 import type { Program } from "../program.ts";
 import { type Call, Emitter } from "./emitter.ts";
 import type { FusedKernel } from "./kernel_parts.ts";
@@ -44,7 +45,7 @@ export function planNative(
     carried,
     places: at.places,
     shape: (value) => at.shape(value),
-    numbers: (attribute) => at.numbers(attribute),
+    numbers: (lengths) => at.numbers(lengths),
   });
   for (const unit of units) {
     const kernel = kernels.get(unit);
@@ -115,40 +116,42 @@ function fused(
   });
 }
 
+type Rule<O extends Op> = (at: Emitter, node: Node<O>) => void;
+
+/** A rule for what is taken apart, or joined into kernels, before anything is placed. */
+const gone: Rule<Op> = (_, { op }) => {
+  throw new TypeError(`Cannot place ${op}: the passes before leave none`);
+};
+
+const reshaped: Rule<OpThat<"reshapes">> = (at, node) =>
+  move(at, node, (layout) => reshape(layout, at.shape(node.outputs[0]!)));
+
+/** What becomes of operations that are no part of a kernel of the program's own. */
+const RULES: { readonly [O in Exclude<Op, OpThat<"elementwise">>]: Rule<O> } = {
+  Reshape: reshaped,
+  ExpandDims: reshaped,
+  Transpose: (at, node) => move(at, node, (layout) => transpose(layout, node.attributes.perm)),
+  Slice(at, node) {
+    const begin = at.numbers(node.attributes.begin), size = at.numbers(node.attributes.size);
+    move(at, node, (layout) => sliceAll(layout, begin, size));
+  },
+  SplitV: split,
+  Concat: concat,
+  PadV2: pad,
+  Tile: tile,
+  Fill: (at, { outputs, attributes }) => at.fill(at.newPlace(outputs[0]!), attributes.value),
+  GatherV2: gather,
+  BatchMatMul: product,
+  Sum: reduce,
+  Mean: reduce,
+  Max: reduce,
+  Softmax: gone,
+  Normalise: gone,
+  LayerNorm: gone,
+  Gelu: gone,
+};
+
 function lower(at: Emitter, node: Node): void {
-  const { op, inputs, outputs, attributes } = node;
-  const [input] = inputs, [output] = outputs;
-  switch (op) {
-    case "Reshape":
-    case "ExpandDims":
-      return move(at, node, (layout) => reshape(layout, at.shape(output!)));
-    case "Transpose":
-      return move(at, node, (layout) => transpose(layout, at.numbers(attributes["perm"])));
-    case "Slice": {
-      const begin = at.numbers(attributes["begin"]), size = at.numbers(attributes["size"]);
-      return move(at, node, (layout) => sliceAll(layout, begin, size));
-    }
-    case "SplitV":
-      return split(at, node);
-    case "Concat":
-      return concat(at, node);
-    case "PadV2":
-      return pad(at, node);
-    case "Tile":
-      return tile(at, node);
-    case "Fill":
-      return at.fill(at.newPlace(output!), attributes["value"] as number);
-    case "GatherV2":
-      return gather(at, node);
-    case "BatchMatMul":
-      return product(at, node);
-    case "Sum":
-    case "Mean":
-    case "Max":
-      return reduce(at, node);
-    default:
-      throw new TypeError(
-        `Cannot compile ${op} of %${input?.id} for this machine: it has no kernel, add one to lib/compile/native`,
-      );
-  }
+  if (isElementwise(node)) gone(at, node);
+  else (RULES[node.op] as Rule<Op>)(at, node);
 }

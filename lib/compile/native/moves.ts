@@ -1,7 +1,6 @@
 /** Operations that only move elements: most are another look at the same memory. */
 
 import type { Node } from "../graph.ts";
-import type { Length } from "../length.ts";
 import { sizeOf } from "../../tensor.ts";
 import { type Emitter, viewOf } from "./emitter.ts";
 import { type Layout, slice, sliceAll, tiles } from "./layout.ts";
@@ -29,10 +28,10 @@ export function move(
   at.places.set(output!.id, wanted);
 }
 
-export function split(at: Emitter, { inputs: [input], outputs, attributes }: Node): void {
-  const axis = at.number(attributes["axis"] as Length);
+export function split(at: Emitter, { inputs: [input], outputs, attributes }: Node<"SplitV">): void {
+  const { axis, sizes } = attributes;
   let begin = 0;
-  for (const [i, size] of at.numbers(attributes["sizes"]).entries()) {
+  for (const [i, size] of at.numbers(sizes).entries()) {
     const first = begin;
     const look = (layout: Layout) => slice(layout, axis, { begin: first, size });
     const from = at.place(input!), layout = look(from.layout);
@@ -44,8 +43,10 @@ export function split(at: Emitter, { inputs: [input], outputs, attributes }: Nod
   }
 }
 
-export function concat(at: Emitter, { inputs, outputs: [output], attributes }: Node): void {
-  const axis = at.number(attributes["axis"] as Length);
+export function concat(
+  at: Emitter,
+  { inputs, outputs: [output], attributes: { axis } }: Node<"Concat">,
+): void {
   const place = at.newPlace(output!);
   let begin = 0;
   for (const input of inputs) {
@@ -58,9 +59,11 @@ export function concat(at: Emitter, { inputs, outputs: [output], attributes }: N
   }
 }
 
-export function pad(at: Emitter, { inputs: [input], outputs: [output], attributes }: Node): void {
-  const paddings = (attributes["paddings"] as readonly (readonly Length[])[])
-    .map((pair) => at.numbers(pair));
+export function pad(
+  at: Emitter,
+  { inputs: [input], outputs: [output], attributes }: Node<"PadV2">,
+): void {
+  const paddings = attributes.paddings.map((pair) => at.numbers(pair));
   const shape = at.shape(input!), place = at.newPlace(output!);
   const inner = sliceAll(place.layout, paddings.map(([before]) => before!), shape);
   if (inner === undefined) throw new TypeError("cannot pad inside of an axis");
@@ -70,17 +73,20 @@ export function pad(at: Emitter, { inputs: [input], outputs: [output], attribute
     for (const edge of edges.filter(({ size }) => size > 0)) {
       const layout = slice(place.layout, axis, edge);
       if (layout === undefined) throw new TypeError("cannot pad inside of an axis");
-      at.fill({ block: place.block, layout }, attributes["value"] as number);
+      at.fill({ block: place.block, layout }, attributes.value);
     }
   });
   const from = at.place(input!);
   if (from.block !== place.block) at.copy(from, { block: place.block, layout: inner }, shape);
 }
 
-export function tile(at: Emitter, { inputs: [input], outputs: [output], attributes }: Node): void {
+export function tile(
+  at: Emitter,
+  { inputs: [input], outputs: [output], attributes }: Node<"Tile">,
+): void {
   const shape = at.shape(input!), place = at.newPlace(output!);
   const from = at.place(input!);
-  for (const layout of tiles(place.layout, shape, at.numbers(attributes["reps"]))) {
+  for (const layout of tiles(place.layout, shape, at.numbers(attributes.reps))) {
     if (layout === undefined) throw new TypeError("cannot repeat a tensor inside of an axis");
     at.copy(from, { block: place.block, layout }, shape);
   }
@@ -88,9 +94,8 @@ export function tile(at: Emitter, { inputs: [input], outputs: [output], attribut
 
 export function gather(
   at: Emitter,
-  { inputs: [table, indices], outputs: [output], attributes }: Node,
+  { inputs: [table, indices], outputs: [output], attributes: { axis } }: Node<"GatherV2">,
 ): void {
-  const axis = at.number(attributes["axis"] as Length);
   const shape = at.shape(table!), count = sizeOf(at.shape(indices!));
   const from = at.contiguous(table!), rows = at.contiguous(indices!);
   const to = at.newPlace(output!);

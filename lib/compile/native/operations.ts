@@ -1,23 +1,28 @@
 /** How operations that work element by element are written in C, and which operations can be fused with them. */
 
 import {
-  type Attributes,
   type Graph,
+  isElementwise,
+  isReduction,
   isReshape,
   nextValueId,
   type Node,
   type Value,
 } from "../graph.ts";
 import { type Length, productOf, sameLength } from "../length.ts";
+import type { Attributes, OpThat, ValueType } from "../operations.ts";
+
+/** The operations that have an expression in C. */
+type ElementOp = OpThat<"elementwise">;
 
 /** The C expression of one element from those of the operands. */
-type Expression = (operands: readonly string[], attributes: Attributes) => string;
+type Expression<A> = (operands: readonly string[], attributes: A) => string;
 
-const binary = (operator: string): Expression => ([a, b]) => `${a} ${operator} ${b}`;
-const call = (name: string): Expression => (operands) => `${name}(${operands.join(", ")})`;
+const binary = (operator: string): Expression<unknown> => ([a, b]) => `${a} ${operator} ${b}`;
+const call = (name: string): Expression<unknown> => (operands) => `${name}(${operands.join(", ")})`;
 
 /** Operations of one element of each operand. Comparisons that keep the first operand keep a NaN, as `Math.max` does. */
-export const ELEMENTWISE: Readonly<Record<string, Expression>> = {
+const EXPRESSIONS: { readonly [O in ElementOp]: Expression<Attributes<Length>[O]> } = {
   Add: binary("+"),
   Sub: binary("-"),
   Multiply: binary("*"),
@@ -46,17 +51,20 @@ export const ELEMENTWISE: Readonly<Record<string, Expression>> = {
   Relu: ([x]) => `${x} < 0.0f ? 0.0f : ${x}`,
   ZerosLike: () => "0",
   OnesLike: () => "1",
-  Step: ([x], { alpha }) =>
-    `${x} > 0.0f ? 1.0f : ${x} != ${x} ? ${x} : ${floatLiteral(alpha as number)}`,
-  Cast: ([x], { type }) => type === "bool" ? `${x} != 0` : `(${cType(type as string)})${x}`,
+  Step: ([x], { alpha }) => `${x} > 0.0f ? 1.0f : ${x} != ${x} ? ${x} : ${floatLiteral(alpha)}`,
+  Cast: ([x], { type }) => type === "bool" ? `${x} != 0` : `(${cType(type)})${x}`,
   Select: ([condition, t, e]) => `${condition} ? ${t} : ${e}`,
+  Uniform: (_, { value }) => String(value),
 };
 
-/** Operations that cost next to nothing again where their operands are at hand. */
-export const CHEAP: ReadonlySet<string> = new Set(["Add", "Sub", "Multiply", "Neg", "Square"]);
+/** The C expression of one element of a node's result. */
+export function expression(node: Node, operands: readonly string[]): string {
+  if (!isElementwise(node)) throw new TypeError(`${node.op} does not go element by element`);
+  return (EXPRESSIONS[node.op] as Expression<unknown>)(operands, node.attributes);
+}
 
 /** The type that an element has in C and in memory. */
-export function cType(type: string): "float" | "int32_t" {
+export function cType(type: ValueType): "float" | "int32_t" {
   return type === "float32" ? "float" : "int32_t";
 }
 
@@ -79,20 +87,22 @@ export function rowsOf({ shape }: Pick<Value, "shape">): Length {
 }
 
 /** Whether a node sums, averages or takes the largest along the last axis alone. */
-export function reducesRows({ op, inputs: [x], attributes }: Node): boolean {
-  if (!["Sum", "Mean", "Max"].includes(op)) return false;
-  return String(attributes["axis"]) === String(x!.shape.length - 1);
+export function reducesRows(node: Node): boolean {
+  if (!isReduction(node)) return false;
+  return node.attributes.axis.join() === String(node.inputs[0]!.shape.length - 1);
 }
 
 /** Whether a node sums all rows of an operand of several. */
-export function sumsColumns({ op, inputs: [x], attributes }: Node): boolean {
-  if (op !== "Sum" || x!.shape.length < 2) return false;
-  return String(attributes["axis"]) === x!.shape.slice(0, -1).map((_, axis) => axis).join();
+export function sumsColumns(node: Node): boolean {
+  if (node.op !== "Sum") return false;
+  const { shape } = node.inputs[0]!;
+  return shape.length > 1 &&
+    node.attributes.axis.join() === shape.slice(0, -1).map((_, axis) => axis).join();
 }
 
 /** Whether a node can be part of a fused kernel. */
 export function isFusible(node: Node): boolean {
-  return node.op in ELEMENTWISE || reducesRows(node) || sumsColumns(node);
+  return isElementwise(node) || reducesRows(node) || sumsColumns(node);
 }
 
 /** The value whose bytes a value has, as rows of the same length: what reshapes were made of. */
@@ -103,12 +113,18 @@ export function sourceOf(value: Value, makers: ReadonlyMap<number, Node>): Value
   return sameLength(columnsOf(operand!), columnsOf(value)) ? sourceOf(operand!, makers) : value;
 }
 
+/** Zeros or ones without the operand, of which they only take the shape: they need not wait for it. */
+function uniform({ op, outputs }: Node<"ZerosLike" | "OnesLike">): Node<"Uniform"> {
+  const { shape, type } = outputs[0]!;
+  const attributes = { shape, value: op === "OnesLike" ? 1 : 0, type };
+  return { op: "Uniform", inputs: [], attributes, outputs };
+}
+
 /** Softmax as the operations that it consists of, so that they can be fused with others. */
 export function expandSoftmax(graph: Graph): Graph {
   let next = nextValueId(graph);
   const nodes = graph.nodes.flatMap((node): Node[] => {
-    // These only look at the shape.
-    if (["ZerosLike", "OnesLike"].includes(node.op)) return [{ ...node, inputs: [] }];
+    if (node.op === "ZerosLike" || node.op === "OnesLike") return [uniform(node)];
     if (node.op !== "Softmax") return [node];
     const [x] = node.inputs, last = x!.shape.length - 1;
     const fresh = (shape: readonly Length[]): Value => ({ id: next++, type: x!.type, shape });

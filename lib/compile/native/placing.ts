@@ -26,7 +26,7 @@ export interface PlacingContext {
   /** Places of inputs and constants. */
   readonly places: ReadonlyMap<number, Place>;
   shape(value: Value): number[];
-  numbers(attribute: unknown): number[];
+  numbers(lengths: readonly Length[]): number[];
 }
 
 /** Whether a matrix product can write its matrices so: rows and columns with one step each, columns without gaps. */
@@ -109,38 +109,40 @@ class Chooser {
   }
 
   #canMake(node: Node, { block, layout }: Place): boolean {
-    const { op, inputs, attributes } = node;
-    const [input] = inputs;
+    const [input] = node.inputs;
     const wantPart = (part: Layout | undefined, of: Value) =>
       part !== undefined && this.#want(of, { block, layout: part });
-    switch (op) {
+    switch (node.op) {
       case "BatchMatMul":
         return isWritable(layout);
       case "Reshape":
       case "ExpandDims":
         return wantPart(reshape(layout, this.#context.shape(input!)), input!);
       case "Transpose":
-        return wantPart(untranspose(layout, this.#context.numbers(attributes["perm"])), input!);
+        return wantPart(untranspose(layout, node.attributes.perm), input!);
       case "PadV2": {
-        const begin = (attributes["paddings"] as readonly (readonly Length[])[])
-          .map((pair) => this.#context.numbers(pair)[0]!);
+        const begin = this.#context.numbers(node.attributes.paddings.map(([before]) => before));
         wantPart(sliceAll(layout, begin, this.#context.shape(input!)), input!);
         return true;
       }
       case "Tile":
-        return tiles(layout, this.#context.shape(input!), this.#context.numbers(attributes["reps"]))
+        return tiles(
+          layout,
+          this.#context.shape(input!),
+          this.#context.numbers(node.attributes.reps),
+        )
           .every((part) => part !== undefined);
       case "Concat": {
-        const [axis] = this.#context.numbers([attributes["axis"]]) as [number];
+        const { axis } = node.attributes;
         let begin = 0;
-        const parts = inputs.map((each) => {
+        const parts = node.inputs.map((each) => {
           const size = this.#context.shape(each)[axis]!;
           const part = slice(layout, axis, { begin, size });
           begin += size;
           return part;
         });
         if (parts.includes(undefined)) return false;
-        inputs.forEach((each, i) => wantPart(parts[i], each));
+        node.inputs.forEach((each, i) => wantPart(parts[i], each));
         return true;
       }
       default:

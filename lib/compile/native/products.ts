@@ -1,19 +1,21 @@
 /** Matrix products and reductions as calls of kernels. */
 
 import type { Node, Value } from "../graph.ts";
+import type { OpThat } from "../operations.ts";
 import { sizeOf } from "../../tensor.ts";
 import { type Emitter, floatBits } from "./emitter.ts";
 import { contiguous, type Factor, refine, transpose } from "./layout.ts";
 import { addressOf, newPlace, type Place } from "./storage.ts";
 
 const AXES_OF_BATCH = 3;
-const REDUCTIONS: Readonly<Record<string, number>> = { Sum: 0, Mean: 1, Max: 2 };
+/** Their numbers in kernels.c. */
+const REDUCTIONS: Readonly<Record<OpThat<"reduces">, number>> = { Sum: 0, Mean: 1, Max: 2 };
 
 export function reduce(
   at: Emitter,
-  { op, inputs: [input], outputs: [output], attributes }: Node,
+  { op, inputs: [input], outputs: [output], attributes }: Node<OpThat<"reduces">>,
 ): void {
-  const axes = at.numbers(attributes["axis"]), shape = at.shape(input!);
+  const axes = attributes.axis, shape = at.shape(input!);
   const first = axes[0]!, last = axes.at(-1)!;
   const together = last - first === axes.length - 1;
   // Axes that are apart are brought together at the end.
@@ -24,7 +26,7 @@ export function reduce(
   const outer = sizeOf(shape) / reduced / inner;
   at.call({
     kernel: "reduce_middle",
-    arguments: [addressOf(from), addressOf(to), reduced, inner, REDUCTIONS[op]!],
+    arguments: [addressOf(from), addressOf(to), reduced, inner, REDUCTIONS[op]],
     count: outer,
     reads: [from.block],
     writes: [to.block],
@@ -44,7 +46,7 @@ function axesLast(at: Emitter, value: Value, axes: readonly number[]): Place {
 
 export function product(
   at: Emitter,
-  { inputs: [a, b, bias], outputs: [output], attributes }: Node,
+  { inputs: [a, b, bias], outputs: [output], attributes }: Node<"BatchMatMul">,
 ): void {
   const left = matrices(at, a!), right = matrices(at, b!);
   const to = at.newPlace(output!), shape = at.shape(output!);
@@ -63,8 +65,7 @@ export function product(
   ]);
   const [m, n] = shape.slice(-2) as [number, number];
   const step = ({ layout }: Place, axis: -1 | -2) => layout.axes.at(axis)![0]?.stride ?? 1;
-  const transposeA = attributes["transposeA"] === true;
-  const transposeB = attributes["transposeB"] === true;
+  const { transposeA, transposeB, scale = 1 } = attributes;
   const k = at.shape(a!).at(transposeA ? -2 : -1)!;
   const added = bias && at.contiguous(bias);
   at.call({
@@ -82,7 +83,7 @@ export function product(
       addressOf(to),
       step(to, -2),
       added ? addressOf(added) : 0,
-      floatBits(attributes["scale"] as number | undefined ?? 1),
+      floatBits(scale),
       ...padded[0]!.map(({ extent }) => extent),
       ...padded.flatMap((list) => list.map(({ stride }) => stride)),
     ],

@@ -4,8 +4,16 @@
  * products of a block, which the backward pass needs for gradients of weights.
  */
 
-import { type Graph, isReshape, makersOf, nextValueId, type Node, type Value } from "../graph.ts";
-import { columnsOf, ELEMENTWISE } from "./operations.ts";
+import {
+  type Graph,
+  isElementwise,
+  isReshape,
+  makersOf,
+  nextValueId,
+  type Node,
+  type Value,
+} from "../graph.ts";
+import { columnsOf } from "./operations.ts";
 
 /** Nodes between two uses that make it worth while. */
 const FAR = 100;
@@ -55,7 +63,7 @@ class Recomputer {
   #end(node: Node, position: number): void {
     const [output] = node.outputs;
     const whole = node.inputs.filter((value) => !isSmall(value));
-    const follows = isReshape(node) || (node.op in ELEMENTWISE && whole.length === 1);
+    const follows = isReshape(node) || (isElementwise(node) && whole.length === 1);
     const after = follows ? this.#ends.get(output!.id) ?? 0 : 0;
     for (const { id } of node.inputs) {
       this.#ends.set(id, Math.max(this.#ends.get(id) ?? 0, isReshape(node) ? 0 : position, after));
@@ -80,7 +88,7 @@ class Recomputer {
     const visit = (operand: Value): boolean => {
       if (operand !== value && this.#isThere(operand, position)) return true;
       const maker = this.#makers.get(operand.id);
-      if (maker === undefined || !(maker.op in ELEMENTWISE || isReshape(maker))) return false;
+      if (maker === undefined || !(isElementwise(maker) || isReshape(maker))) return false;
       if (chain.has(maker)) return true;
       if (chain.size >= MOST_NODES || !maker.inputs.every(visit)) return false;
       chain.add(maker);
@@ -96,7 +104,7 @@ class Recomputer {
     const replaced = new Map<number, { readonly from: number; readonly by: Value }>();
     for (const node of this.#graph.nodes) {
       const [value] = node.outputs;
-      if (!(node.op in ELEMENTWISE) || value!.shape.length < 2) continue;
+      if (!isElementwise(node) || value!.shape.length < 2) continue;
       const late = this.#lateUse(value!);
       const chain = late === undefined ? undefined : this.#chain(value!, late);
       if (late === undefined || chain === undefined) continue;

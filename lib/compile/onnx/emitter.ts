@@ -6,7 +6,7 @@ import type {
   OnnxValue,
 } from "../../formats/onnx.ts";
 import type { HostTensor } from "../../tensor.ts";
-import type { Attribute, Graph, Value } from "../graph.ts";
+import type { Graph, Value } from "../graph.ts";
 import { type Length, printLength } from "../length.ts";
 
 /** The operators that may appear. */
@@ -129,10 +129,9 @@ export class Emitter {
   }
 
   /** Several lengths as one int64 vector. */
-  lengths(lengths: readonly Attribute[]): string {
-    const list = lengths as readonly Length[];
-    if (list.every((length) => typeof length === "number")) return this.integers(list);
-    return this.add("Concat", list.map((length) => this.length(length)), {
+  lengths(lengths: readonly Length[]): string {
+    if (lengths.every((length) => typeof length === "number")) return this.integers(lengths);
+    return this.add("Concat", lengths.map((length) => this.length(length)), {
       attributes: { axis: 0 },
     });
   }

@@ -97,7 +97,7 @@ function feeds(n: number): TensorRecord {
 Deno.test("every kernel has a case, and the case uses it", () => {
   assert.deepEqual(Object.keys(CASES).sort(), Object.keys(KERNELS).sort());
   for (const [op, make] of Object.entries(CASES)) {
-    const ops = record(programOf(make), { n: 2 }).nodes.map((node) => node.op);
+    const ops = record(programOf(make), { n: 2 }).nodes.map((node): string => node.op);
     assert.ok(ops.includes(op), `the case of ${op} records ${ops}`);
   }
 });
