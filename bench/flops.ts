@@ -1,5 +1,5 @@
 /** Floating-point operations of matrix products, counted from traced programs. */
-import { evaluate } from "../lib/compile/length.ts";
+import { evaluate } from "../lib/compile/graph/length.ts";
 import { type Graph, type Program, simplify, traceProgram } from "../lib/compile/mod.ts";
 import { gradientProgram, type StepConfig, updateProgram } from "../lib/training/step.ts";
 

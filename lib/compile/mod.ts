@@ -3,10 +3,11 @@
  *
  * @module
  */
-export { bindInputs } from "./bind.ts";
-export { fuse } from "./fuse.ts";
-export { type Graph, printGraph } from "./graph.ts";
-export { emitOnnx } from "./onnx/lower.ts";
+export { bindInputs } from "./passes/bind.ts";
+export { fuse } from "./passes/fuse.ts";
+export type { Graph } from "./graph/graph.ts";
+export { printGraph } from "./graph/print.ts";
+export { emitOnnx } from "./onnx/rules.ts";
 export {
   type Executable,
   type Need,
@@ -16,7 +17,7 @@ export {
   type Tensors,
   type TensorSpec,
 } from "./program.ts";
-export { overwritable } from "./overwrite.ts";
-export { simplify } from "./simplify.ts";
-export { traceProgram } from "./unify.ts";
-export { verifyGraph } from "./verify.ts";
+export { overwritable } from "./onnx/overwrite.ts";
+export { simplify } from "./passes/simplify.ts";
+export { traceProgram } from "./trace/unify.ts";
+export { verifyGraph } from "./graph/verify.ts";

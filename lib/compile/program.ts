@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { TensorRecord } from "../tensor.ts";
-import type { Bindings } from "./length.ts";
+import type { Bindings } from "./graph/length.ts";
 
 /** An axis length: a number, or the name of a length that may differ from run to run. */
 export type Extent = number | string;

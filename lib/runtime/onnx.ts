@@ -14,8 +14,8 @@ import {
   traceProgram,
   verifyGraph,
 } from "../compile/mod.ts";
-import { type Bindings, evaluate } from "../compile/length.ts";
-import { peakBytes } from "../compile/memory.ts";
+import { type Bindings, evaluate } from "../compile/graph/length.ts";
+import { peakBytes } from "../compile/onnx/memory.ts";
 import { encodeOnnx } from "../formats/onnx.ts";
 import { type HostTensor, sizeOf, type TensorRecord } from "../tensor.ts";
 import { checkFeeds } from "./feeds.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { productFlops, stepFlops } from "../../bench/flops.ts";
 import { STEP_CASES } from "../../bench/step_cases.ts";
-import type { Length } from "../../lib/compile/length.ts";
-import type { Graph, Node, Value } from "../../lib/compile/graph.ts";
+import type { Length } from "../../lib/compile/graph/length.ts";
+import type { Graph, Node, Value } from "../../lib/compile/graph/graph.ts";
 import type { StepConfig } from "../../lib/training/step.ts";
 
 const ROWS: Length = new Map([["rows", 1]]);

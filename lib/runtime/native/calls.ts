@@ -1,8 +1,8 @@
 /** Plans as lists of numbers that the compiled loop works through: see `work` in kernels.c. */
 
-import type { Call } from "../../compile/native/emitter.ts";
-import type { Plan } from "../../compile/native/lower.ts";
-import type { Address, Block } from "../../compile/native/storage.ts";
+import type { Call } from "../../compile/c/plan/calls.ts";
+import type { Plan } from "../../compile/c/plan/plan.ts";
+import type { Address, Block } from "../../compile/c/plan/arena.ts";
 
 /** Where things are in memory. */
 export interface Addresses {

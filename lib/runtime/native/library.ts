@@ -1,6 +1,7 @@
 /** The compiled kernels, and how a list of calls is handed to them. */
 
-import { KERNEL_NAMES } from "../../compile/native/emitter.ts";
+import { LIBRARY } from "../../compile/c/compile.ts";
+import { KERNEL_NAMES } from "../../compile/c/plan/calls.ts";
 import { availableMemory } from "../available_memory.ts";
 import { buildLibrary } from "./build.ts";
 import type { Compiler } from "./compiler.ts";
@@ -9,7 +10,7 @@ import type { Memory } from "./memory.ts";
 /** Files that kernels.c includes, in the order in which it does. */
 const HEADERS = ["vector.h", "packing.h", "products.h", "team.h", "populate.h"];
 
-const read = (name: string) => Deno.readTextFile(new URL(name, import.meta.url));
+const read = (name: string) => Deno.readTextFile(new URL(name, LIBRARY));
 
 /** Less fresh memory is not worth a thread. */
 const LEAST_POPULATED_BYTES = 64e6;

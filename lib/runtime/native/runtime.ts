@@ -8,10 +8,10 @@ import {
   type Runtime,
   verifyGraph,
 } from "../../compile/mod.ts";
-import { type Bindings, evaluate } from "../../compile/length.ts";
-import { inMemory, type Plan, planNative } from "../../compile/native/lower.ts";
-import { compileNative, nativeGraph, type NativeProgram } from "../../compile/native/program.ts";
-import type { Block } from "../../compile/native/storage.ts";
+import { type Bindings, evaluate } from "../../compile/graph/length.ts";
+import { inMemory, type Plan, planNative } from "../../compile/c/plan/plan.ts";
+import { compileNative, nativeGraph, type NativeProgram } from "../../compile/c/compile.ts";
+import type { Block } from "../../compile/c/plan/arena.ts";
 import { floatTensor, type HostTensor, sizeOf, type TensorRecord } from "../../tensor.ts";
 import { checkFeeds } from "../feeds.ts";
 import { expectSet, readTensors, writeTensors } from "../residents.ts";

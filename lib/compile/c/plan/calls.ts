@@ -1,0 +1,177 @@
+/** Collects the calls of a program: where values lie, what is copied, which kernel is called with what. */
+
+import type { Value } from "../../graph/graph.ts";
+import { type Bindings, evaluate, type Length } from "../../graph/length.ts";
+import { contiguous, type Factor, isContiguous, type Layout, refine } from "./layout.ts";
+import { type Address, addressOf, type Block, newPlace, type Place } from "./arena.ts";
+
+/** Kernels that every program uses, in the order of the table in kernels.c. */
+export const KERNEL_NAMES = [
+  "matrix_products",
+  "copy_elements",
+  "fill_elements",
+  "gather_rows",
+  "reduce_middle",
+] as const;
+
+export type KernelName = typeof KERNEL_NAMES[number];
+
+/** A call of a kernel. */
+export interface Call {
+  /** One of every program's, or a number among the program's own. */
+  readonly kernel: KernelName | number;
+  /** Numbers, and where tensors lie. */
+  readonly arguments: readonly (number | Address)[];
+  /** Rows or matrices to work on. */
+  readonly count: number;
+  /** Whether one thread must do all. */
+  readonly serial: boolean;
+  readonly reads: readonly Block[];
+  readonly writes: readonly Block[];
+  /** Blocks that are written, and whose memory each may take: that of one which is read, where nobody needs it later. */
+  readonly takeovers: ReadonlyMap<Block, readonly Block[]>;
+}
+
+const AXES_OF_COPY = 6;
+
+/** What is told a kernel, in the order of kernels.c. */
+export class Emitter {
+  readonly calls: Call[] = [];
+  /** Where values lie, by number. */
+  readonly places = new Map<number, Place>();
+  /** Where results should be written. */
+  placing: ReadonlyMap<number, Place> = new Map();
+  /** Copies without gaps, of what values are another look at. */
+  readonly #copies = new Map<number, Block>();
+  readonly #bindings: Bindings;
+  readonly #sourceOf: (value: Value) => Value;
+
+  /** @param sourceOf what a value has all elements of, in the same order: itself, or what it is another look at */
+  constructor(bindings: Bindings, sourceOf: (value: Value) => Value) {
+    this.#bindings = bindings;
+    this.#sourceOf = sourceOf;
+  }
+
+  number(length: Length): number {
+    return evaluate(length, this.#bindings);
+  }
+
+  numbers(lengths: readonly Length[]): number[] {
+    return lengths.map((length) => this.number(length));
+  }
+
+  shape({ shape }: Value): number[] {
+    return shape.map((length) => this.number(length));
+  }
+
+  place(value: Value): Place {
+    const place = this.places.get(value.id);
+    if (place === undefined) throw new TypeError(`value %${value.id} is used before it is made`);
+    return place;
+  }
+
+  /** Where a value is written: where somebody wants it, or in a block of its own. */
+  newPlace(value: Value): Place {
+    const place = this.placing.get(value.id) ?? newPlace(this.shape(value));
+    this.places.set(value.id, place);
+    return place;
+  }
+
+  /** A place of a value without gaps; a copy where it has none. */
+  contiguous(value: Value): Place {
+    const place = this.place(value);
+    if (isContiguous(place.layout)) return place;
+    const { id } = this.#sourceOf(value), shape = this.shape(value);
+    const known = this.#copies.get(id);
+    if (known) return { block: known, layout: contiguous(shape) };
+    const copy = newPlace(shape);
+    this.copy(place, copy, shape);
+    this.#copies.set(id, copy.block);
+    return copy;
+  }
+
+  call(call: Omit<Call, "serial" | "takeovers"> & Partial<Call>): void {
+    this.calls.push({ serial: false, takeovers: new Map(), ...call });
+  }
+
+  copy(from: Place, to: Place, shape: readonly number[]): void {
+    const same = refine([from.layout.axes.flat(), to.layout.axes.flat()]);
+    if (same === undefined) throw new TypeError(`cannot copy a tensor of shape [${shape}]`);
+    const [source, target] = joined(same as [Factor[], Factor[]]);
+    if (source.length > AXES_OF_COPY) throw new TypeError(`cannot copy ${source.length} axes`);
+    const axes = (factors: readonly Factor[], of: (factor: Factor) => number, none: number) => {
+      const [first, ...rest] = factors.map(of);
+      const padding = new Array<number>(AXES_OF_COPY - Math.max(1, factors.length)).fill(none);
+      return [first ?? none, ...padding, ...rest];
+    };
+    // One axis: all of it is the innermost.
+    const whole = source.length === 1 ? [{ extent: 1, stride: 0 }] : [];
+    const [ins, outs] = [[...whole, ...source], [...whole, ...target]];
+    this.call({
+      kernel: "copy_elements",
+      arguments: [
+        addressOf(from),
+        addressOf(to),
+        ...axes(ins, ({ extent }) => extent, 1),
+        ...axes(ins, ({ stride }) => stride, 0),
+        ...axes(outs, ({ stride }) => stride, 0),
+      ],
+      count: ins[0]?.extent ?? 1,
+      reads: [from.block],
+      writes: [to.block],
+    });
+  }
+
+  fill(to: Place, value: number): void {
+    const factors = joined([to.layout.axes.flat(), to.layout.axes.flat()])[0];
+    if (factors.length > AXES_OF_COPY) throw new TypeError(`cannot fill ${factors.length} axes`);
+    const padding = new Array<Factor>(AXES_OF_COPY - factors.length).fill({ extent: 1, stride: 0 });
+    const all = [...padding, ...factors];
+    this.call({
+      kernel: "fill_elements",
+      arguments: [
+        addressOf(to),
+        ...all.map(({ extent }) => extent),
+        ...all.map(({ stride }) => stride),
+        floatBits(value),
+      ],
+      count: all[0]!.extent,
+      reads: [],
+      writes: [to.block],
+    });
+  }
+}
+
+/** The bits of a 32-bit float, as a kernel takes a number. */
+export function floatBits(value: number): number {
+  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
+}
+
+/** Another look at a place without gaps. */
+export function viewOf(
+  { block, layout }: Place,
+  look: (layout: Layout) => Layout | undefined,
+): Place {
+  const seen = look(layout);
+  if (seen === undefined) throw new TypeError("cannot look at a tensor without gaps that way");
+  return { block, layout: seen };
+}
+
+/** Joins neighbouring factors where both layouts allow it. */
+function joined([a, b]: readonly [readonly Factor[], readonly Factor[]]): [Factor[], Factor[]] {
+  const left: Factor[] = [], right: Factor[] = [];
+  a.forEach((factor, i) => {
+    const other = b[i]!, last = left.at(-1), lastOther = right.at(-1);
+    const follows = last && lastOther && last.stride === factor.extent * factor.stride &&
+      lastOther.stride === other.extent * other.stride;
+    if (follows) {
+      const extent = last.extent * factor.extent;
+      left[left.length - 1] = { extent, stride: factor.stride };
+      right[right.length - 1] = { extent, stride: other.stride };
+    } else {
+      left.push(factor);
+      right.push(other);
+    }
+  });
+  return [left, right];
+}

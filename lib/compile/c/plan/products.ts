@@ -1,0 +1,102 @@
+/** Matrix products and reductions as calls of kernels. */
+
+import type { Node, Value } from "../../graph/graph.ts";
+import type { OpThat } from "../../graph/operations.ts";
+import { sizeOf } from "../../../tensor.ts";
+import { type Emitter, floatBits } from "./calls.ts";
+import { contiguous, type Factor, refine, transpose } from "./layout.ts";
+import { addressOf, newPlace, type Place } from "./arena.ts";
+
+const AXES_OF_BATCH = 3;
+/** Their numbers in kernels.c. */
+const REDUCTIONS: Readonly<Record<OpThat<"reduces">, number>> = { Sum: 0, Mean: 1, Max: 2 };
+
+export function reduce(
+  at: Emitter,
+  { op, inputs: [input], outputs: [output], attributes }: Node<OpThat<"reduces">>,
+): void {
+  const axes = attributes.axis, shape = at.shape(input!);
+  const first = axes[0]!, last = axes.at(-1)!;
+  const together = last - first === axes.length - 1;
+  // Axes that are apart are brought together at the end.
+  const from = together ? at.contiguous(input!) : axesLast(at, input!, axes);
+  const to = at.newPlace(output!);
+  const reduced = sizeOf(axes.map((axis) => shape[axis]!));
+  const inner = together ? sizeOf(shape.slice(last + 1)) : 1;
+  const outer = sizeOf(shape) / reduced / inner;
+  at.call({
+    kernel: "reduce_middle",
+    arguments: [addressOf(from), addressOf(to), reduced, inner, REDUCTIONS[op]],
+    count: outer,
+    reads: [from.block],
+    writes: [to.block],
+  });
+}
+
+/** A copy of a value with some axes behind all others. */
+function axesLast(at: Emitter, value: Value, axes: readonly number[]): Place {
+  const all = value.shape.map((_, axis) => axis);
+  const perm = [...all.filter((axis) => !axes.includes(axis)), ...axes];
+  const { block, layout } = at.place(value);
+  const shape = perm.map((axis) => at.shape(value)[axis]!);
+  const copy = newPlace(shape);
+  at.copy({ block, layout: transpose(layout, perm) }, copy, shape);
+  return copy;
+}
+
+export function product(
+  at: Emitter,
+  { inputs: [a, b, bias], outputs: [output], attributes }: Node<"BatchMatMul">,
+): void {
+  const left = matrices(at, a!), right = matrices(at, b!);
+  const to = at.newPlace(output!), shape = at.shape(output!);
+  const batch = shape.slice(0, -2);
+  const lists = [left, right, to].map(({ layout }, i) => {
+    const own = at.shape([a!, b!, output!][i]!).slice(0, -2);
+    // A single matrix is used for the whole batch.
+    return sizeOf(own) === 1 && sizeOf(batch) > 1
+      ? contiguous(batch).axes.flat().map(({ extent }) => ({ extent, stride: 0 }))
+      : layout.axes.slice(0, -2).flat();
+  });
+  const factors = refine(lists)!;
+  const padded = factors.map((list) => [
+    ...new Array<Factor>(AXES_OF_BATCH - list.length).fill({ extent: 1, stride: 0 }),
+    ...list,
+  ]);
+  const [m, n] = shape.slice(-2) as [number, number];
+  const step = ({ layout }: Place, axis: -1 | -2) => layout.axes.at(axis)![0]?.stride ?? 1;
+  const { transposeA, transposeB, scale = 1 } = attributes;
+  const k = at.shape(a!).at(transposeA ? -2 : -1)!;
+  const added = bias && at.contiguous(bias);
+  at.call({
+    kernel: "matrix_products",
+    arguments: [
+      m,
+      n,
+      k,
+      addressOf(left),
+      step(left, transposeA ? -1 : -2),
+      k === 1 ? 1 : step(left, transposeA ? -2 : -1),
+      addressOf(right),
+      step(right, transposeB ? -1 : -2),
+      n === 1 ? 1 : step(right, transposeB ? -2 : -1),
+      addressOf(to),
+      step(to, -2),
+      added ? addressOf(added) : 0,
+      floatBits(scale),
+      ...padded[0]!.map(({ extent }) => extent),
+      ...padded.flatMap((list) => list.map(({ stride }) => stride)),
+    ],
+    count: sizeOf(batch) > 1 ? sizeOf(batch) : m,
+    reads: [left.block, right.block, ...added ? [added.block] : []],
+    writes: [to.block],
+  });
+}
+
+/** A place of matrices whose rows and columns have one step each. */
+function matrices(at: Emitter, value: Value): Place {
+  const place = at.place(value);
+  const plain = place.layout.axes.slice(-2).every((axis) => axis.length <= 1) &&
+    place.layout.axes.slice(0, -2).flat().length <= AXES_OF_BATCH;
+  return plain ? place : at.contiguous(value);
+}

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import {
+  fuse,
+  type Graph,
+  type Program,
+  simplify,
+  traceProgram,
+  verifyGraph,
+} from "../../../lib/compile/mod.ts";
+import { fuseProducts } from "../../../lib/compile/passes/fuse.ts";
+import { expandSoftmax } from "../../../lib/compile/passes/expand_softmax.ts";
+import { recomputeLate } from "../../../lib/compile/passes/recompute.ts";
+import { encoderProgram, featureProgram } from "../../../lib/model/inference.ts";
+import { resolveConfig } from "../../../lib/training/config.ts";
+import { stepConfigOf } from "../../../lib/training/loop.ts";
+import { gradientProgram, updateProgram } from "../../../lib/training/step.ts";
+
+/** The programs of a run and of its encoder. */
+function programsOf(options: Parameters<typeof resolveConfig>[0]): readonly Program[] {
+  const config = { ...stepConfigOf(resolveConfig(options).config), lanes: 2 };
+  const { encoder } = config.model;
+  return [
+    ...[gradientProgram(config), updateProgram(config)],
+    ...[encoderProgram(encoder), featureProgram(encoder, 2, "2x2")],
+  ];
+}
+
+/** In the order in which the native runtime takes them. */
+const NATIVE_PASSES: readonly (readonly [string, (graph: Graph) => Graph])[] = [
+  ["simplify", simplify],
+  ["fuseProducts", fuseProducts],
+  ["expandSoftmax", expandSoftmax],
+  ["recomputeLate", (graph) => recomputeLate(graph).graph],
+];
+
+for (
+  const [name, options] of [
+    ["smoke", { preset: "smoke" }],
+    ["scenes", { preset: "scenes" }],
+    ["registers, clipping and a regularizer", {
+      preset: "vitxs4-28",
+      sets: ["model.registers=4", "optimizer.clipNorm=1"],
+    }],
+    ["pixel targets", { preset: "smoke", sets: ["objective.targets=pixels"] }],
+  ] as const
+) {
+  Deno.test(`graphs are valid after every pass: ${name}`, () => {
+    for (const program of programsOf(options)) {
+      let graph = traceProgram(program);
+      verifyGraph(graph);
+      verifyGraph(fuse(simplify(graph)));
+      for (const [pass, apply] of NATIVE_PASSES) {
+        graph = apply(graph);
+        assert.doesNotThrow(() => verifyGraph(graph), `${program.name} after ${pass}`);
+      }
+    }
+  });
+}
