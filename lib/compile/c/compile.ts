@@ -1,4 +1,4 @@
-/** Programs that are grouped into units, with the kernels of those. */
+/** The recipe: from a program to units and their kernels in C, for any lengths. */
 
 import { fuseProducts } from "../passes/fuse.ts";
 import type { Program } from "../program.ts";
@@ -8,7 +8,7 @@ import type { Graph } from "../graph/graph.ts";
 import { groupNodes, type Unit } from "./kernels/units.ts";
 import type { FusedKernel } from "./kernels/parts.ts";
 import { writeKernel } from "./kernels/source.ts";
-import { Keeping } from "./kernels/kept.ts";
+import { KeptValues } from "./kernels/kept.ts";
 import { expandSoftmax } from "../passes/expand_softmax.ts";
 import { recomputeLate } from "../passes/recompute.ts";
 
@@ -16,35 +16,35 @@ import { recomputeLate } from "../passes/recompute.ts";
 export const LIBRARY: URL = new URL("library/", import.meta.url);
 
 /** A program whose units are known; its lengths may not be. */
-export interface NativeProgram {
+export interface CProgram {
   readonly graph: Graph;
   readonly units: readonly Unit[];
-  readonly keeping: Keeping;
-  /** For each unit its number in `bodies` and what it is told. */
+  readonly kept: KeptValues;
+  /** For each unit its kernel, and the index of the body in `bodies`. */
   readonly kernels: ReadonlyMap<Unit, FusedKernel & { readonly index: number }>;
   /** The functions of the program's own kernels. */
   readonly bodies: readonly string[];
 }
 
 /** The graph of a program that is compiled. */
-export function nativeGraph(program: Program): Graph {
+export function traceForC(program: Program): Graph {
   return fuseProducts(simplify(traceProgram(program)));
 }
 
 /** Groups a graph and writes its kernels; units that do the same share one. */
-export function compileNative(given: Graph): NativeProgram {
+export function compileToC(given: Graph): CProgram {
   const { graph, again } = recomputeLate(expandSoftmax(given));
   const units = groupNodes(graph, again);
-  const keeping = new Keeping(graph, units);
+  const kept = new KeptValues(graph, units);
   const constants = new Map(graph.constants.map((each) => [each.value.id, each]));
   const numbers = new Map<string, number>();
   const kernels = new Map<Unit, FusedKernel & { readonly index: number }>();
   for (const unit of units) {
-    const kernel = unit.fused ? writeKernel(unit, keeping, constants) : undefined;
+    const kernel = unit.fused ? writeKernel(unit, kept, constants) : undefined;
     if (kernel === undefined) continue;
     const index = numbers.get(kernel.body) ?? numbers.size;
     numbers.set(kernel.body, index);
     kernels.set(unit, { ...kernel, index });
   }
-  return { graph, units, keeping, kernels, bodies: [...numbers.keys()] };
+  return { graph, units, kept, kernels, bodies: [...numbers.keys()] };
 }

@@ -22,7 +22,7 @@ const STANDARD_OPSET = 17;
 export const MICROSOFT = "com.microsoft";
 
 /** Collects the nodes of a model while a graph is lowered. */
-export class Emitter {
+export class ModelBuilder {
   readonly portable: boolean;
   readonly #graph: Graph;
   readonly #nodes: OnnxNode[] = [];

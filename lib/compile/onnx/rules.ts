@@ -3,107 +3,111 @@
 import type { OnnxModel } from "../../formats/onnx.ts";
 import type { Graph, Node, Value } from "../graph/graph.ts";
 import type { Op } from "../graph/operations.ts";
-import { Emitter, MICROSOFT, type OnnxDialect } from "./model.ts";
+import { MICROSOFT, ModelBuilder, type OnnxDialect } from "./model.ts";
 
 /** Operands by name, the node itself, and the name that the result must get. */
-interface Call<O extends Op> {
+interface RuleInput<O extends Op> {
   readonly inputs: readonly string[];
   readonly output: string;
   readonly node: Node<O>;
 }
 
-type Rule<O extends Op> = (emitter: Emitter, call: Call<O>) => void;
+type Rule<O extends Op> = (model: ModelBuilder, input: RuleInput<O>) => void;
 
 /** What a rule needs that looks at names only. */
-type Names = Pick<Call<Op>, "inputs" | "output">;
+type Names = Pick<RuleInput<Op>, "inputs" | "output">;
 
 /** The same operator under another name. */
-function direct(op: string): (emitter: Emitter, names: Names) => void {
-  return (emitter, { inputs, output }) => void emitter.add(op, inputs, { output });
+function direct(op: string): (model: ModelBuilder, names: Names) => void {
+  return (model, { inputs, output }) => void model.add(op, inputs, { output });
 }
 
 function reduction(op: string): Rule<"Sum" | "Mean" | "Max"> {
-  return (emitter, { inputs: [x], output, node: { attributes } }) => {
+  return (model, { inputs: [x], output, node: { attributes } }) => {
     const keepdims = attributes.keepDims ? 1 : 0;
     const axes = attributes.axis;
     // Version 17 takes the axes of sums as an input and those of the others as an attribute.
     if (op === "ReduceSum") {
-      emitter.add(op, [x!, emitter.integers(axes)], { output, attributes: { keepdims } });
-    } else emitter.add(op, [x!], { output, attributes: { keepdims, axes } });
+      model.add(op, [x!, model.integers(axes)], { output, attributes: { keepdims } });
+    } else model.add(op, [x!], { output, attributes: { keepdims, axes } });
   };
 }
 
-function sum(emitter: Emitter, call: Call<"Sum">): void {
-  const { inputs: [x], output, node } = call;
+function sum(model: ModelBuilder, input: RuleInput<"Sum">): void {
+  const { inputs: [x], output, node } = input;
   const { shape } = node.inputs[0]!;
   const axes = node.attributes.axis;
   const columns = shape.length === 2 && axes.length === 1 && axes[0] === 0;
-  if (!columns || emitter.portable) return reduction("ReduceSum")(emitter, call);
+  if (!columns || model.portable) return reduction("ReduceSum")(model, input);
   // A product with a row of ones: the runtime's reduction over rows runs on one thread.
-  const ones = emitter.add("Expand", [emitter.scalar(1), emitter.lengths([1, shape[0]!])]);
-  const row = emitter.add("MatMul", [ones, x!]);
+  const ones = model.add("Expand", [model.scalar(1), model.lengths([1, shape[0]!])]);
+  const row = model.add("MatMul", [ones, x!]);
   const target = node.attributes.keepDims ? [1, shape[1]!] : [shape[1]!];
-  emitter.add("Reshape", [row, emitter.reshapeTarget(target)], { output });
+  model.add("Reshape", [row, model.reshapeTarget(target)], { output });
 }
 
-function matMul(emitter: Emitter, { inputs, output, node }: Call<"BatchMatMul">): void {
+function matMul(model: ModelBuilder, { inputs, output, node }: RuleInput<"BatchMatMul">): void {
   const { transposeA, transposeB, scale = 1 } = node.attributes;
   const rank = node.inputs[0]!.shape.length;
   const transA = transposeA ? 1 : 0, transB = transposeB ? 1 : 0;
   const alpha = { float: scale };
   if (rank === 2) {
     if (!transA && !transB && inputs.length === 2 && scale === 1) {
-      emitter.add("MatMul", inputs, { output });
-    } else emitter.add("Gemm", inputs, { output, attributes: { transA, transB, alpha } });
-  } else if (emitter.portable) {
+      model.add("MatMul", inputs, { output });
+    } else model.add("Gemm", inputs, { output, attributes: { transA, transB, alpha } });
+  } else if (model.portable) {
     const swap = (name: string | undefined, wanted: number) => {
       const perm = [...Array(rank - 2).keys(), rank - 1, rank - 2];
-      return wanted ? emitter.add("Transpose", [name!], { attributes: { perm } }) : name!;
+      return wanted ? model.add("Transpose", [name!], { attributes: { perm } }) : name!;
     };
-    const product = emitter.add("MatMul", [swap(inputs[0], transA), swap(inputs[1], transB)]);
-    emitter.add("Mul", [product, emitter.scalar(scale)], { output });
+    const product = model.add("MatMul", [swap(inputs[0], transA), swap(inputs[1], transB)]);
+    model.add("Mul", [product, model.scalar(scale)], { output });
   } else {
     const attributes = { transA, transB, alpha };
-    emitter.add("FusedMatMul", inputs, { output, attributes, domain: MICROSOFT });
+    model.add("FusedMatMul", inputs, { output, attributes, domain: MICROSOFT });
   }
 }
 
 /** LayerNormalization with a weight of ones; its second result, the mean, is not needed. */
-const normalise: Rule<"Normalise"> = (emitter, { inputs: [x], node }) => {
+const normalise: Rule<"Normalise"> = (model, { inputs: [x], node }) => {
   const width = node.inputs[0]!.shape.at(-1) as number;
   const ones = { dtype: "float32", shape: [width], data: new Float32Array(width).fill(1) } as const;
-  const [normal, inverse] = node.outputs.map((value) => emitter.name(value));
+  const [normal, inverse] = node.outputs.map((value) => model.name(value));
   const epsilon = { float: node.attributes.epsilon };
-  emitter.addNode({
+  model.addNode({
     op: "LayerNormalization",
-    inputs: [x!, emitter.constant(ones)],
+    inputs: [x!, model.constant(ones)],
     outputs: [normal!, "", inverse!],
     attributes: { axis: -1, epsilon },
   });
 };
 
-const layerNorm: Rule<"LayerNorm"> = (emitter, { inputs, output, node }) => {
+const layerNorm: Rule<"LayerNorm"> = (model, { inputs, output, node }) => {
   const epsilon = { float: node.attributes.epsilon };
-  emitter.add("LayerNormalization", inputs, { output, attributes: { axis: -1, epsilon } });
+  model.add("LayerNormalization", inputs, { output, attributes: { axis: -1, epsilon } });
 };
 
-const gelu: Rule<"Gelu"> = (emitter, { inputs: [x], output }) => {
-  if (!emitter.portable) return void emitter.add("Gelu", [x!], { output, domain: MICROSOFT });
-  const erf = emitter.add("Erf", [emitter.add("Mul", [x!, emitter.scalar(Math.SQRT1_2)])]);
-  const sum = emitter.add("Add", [erf, emitter.scalar(1)]);
-  emitter.add("Mul", [emitter.add("Mul", [x!, sum]), emitter.scalar(0.5)], { output });
+const gelu: Rule<"Gelu"> = (model, { inputs: [x], output }) => {
+  if (!model.portable) return void model.add("Gelu", [x!], { output, domain: MICROSOFT });
+  const erf = model.add("Erf", [model.add("Mul", [x!, model.scalar(Math.SQRT1_2)])]);
+  const sum = model.add("Add", [erf, model.scalar(1)]);
+  model.add("Mul", [model.add("Mul", [x!, sum]), model.scalar(0.5)], { output });
 };
 
 /** A tensor of one number. */
-function fill(emitter: Emitter, made: Value, { value, output }: { value: number; output: string }) {
+function fill(
+  model: ModelBuilder,
+  made: Value,
+  { value, output }: { value: number; output: string },
+) {
   const filler = made.type === "float32"
-    ? emitter.scalar(value)
-    : emitter.constant({ dtype: "int32", shape: [], data: Int32Array.of(value) });
-  emitter.add("Expand", [filler, emitter.lengths(made.shape)], { output });
+    ? model.scalar(value)
+    : model.constant({ dtype: "int32", shape: [], data: Int32Array.of(value) });
+  model.add("Expand", [filler, model.lengths(made.shape)], { output });
 }
 
-const filled: Rule<"Fill" | "Uniform"> = (emitter, { output, node: { attributes, outputs } }) =>
-  fill(emitter, outputs[0]!, { value: attributes.value, output });
+const filled: Rule<"Fill" | "Uniform"> = (model, { output, node: { attributes, outputs } }) =>
+  fill(model, outputs[0]!, { value: attributes.value, output });
 
 /** Writing rules of all operations. */
 const RULES: { readonly [O in Op]: Rule<O> } = {
@@ -117,17 +121,17 @@ const RULES: { readonly [O in Op]: Rule<O> } = {
   Greater: direct("Greater"),
   Less: direct("Less"),
   Equal: direct("Equal"),
-  SquaredDifference(emitter, { inputs, output }) {
-    const difference = emitter.add("Sub", inputs);
-    emitter.add("Mul", [difference, difference], { output });
+  SquaredDifference(model, { inputs, output }) {
+    const difference = model.add("Sub", inputs);
+    model.add("Mul", [difference, difference], { output });
   },
   Abs: direct("Abs"),
   Neg: direct("Neg"),
   Sign: direct("Sign"),
-  Square: (emitter, { inputs: [x], output }) => void emitter.add("Mul", [x!, x!], { output }),
+  Square: (model, { inputs: [x], output }) => void model.add("Mul", [x!, x!], { output }),
   Sqrt: direct("Sqrt"),
-  Rsqrt: (emitter, { inputs, output }) =>
-    void emitter.add("Reciprocal", [emitter.add("Sqrt", inputs)], { output }),
+  Rsqrt: (model, { inputs, output }) =>
+    void model.add("Reciprocal", [model.add("Sqrt", inputs)], { output }),
   Reciprocal: direct("Reciprocal"),
   Exp: direct("Exp"),
   Log: direct("Log"),
@@ -137,23 +141,23 @@ const RULES: { readonly [O in Op]: Rule<O> } = {
   Tanh: direct("Tanh"),
   Sigmoid: direct("Sigmoid"),
   Relu: direct("Relu"),
-  ZerosLike: (emitter, { output, node }) => fill(emitter, node.outputs[0]!, { value: 0, output }),
-  OnesLike: (emitter, { output, node }) => fill(emitter, node.outputs[0]!, { value: 1, output }),
-  Step(emitter, { inputs: [x], output, node }) {
-    const positive = emitter.add("Greater", [x!, emitter.scalar(0)]);
-    const below = emitter.scalar(node.attributes.alpha);
-    emitter.add("Where", [positive, emitter.scalar(1), below], { output });
+  ZerosLike: (model, { output, node }) => fill(model, node.outputs[0]!, { value: 0, output }),
+  OnesLike: (model, { output, node }) => fill(model, node.outputs[0]!, { value: 1, output }),
+  Step(model, { inputs: [x], output, node }) {
+    const positive = model.add("Greater", [x!, model.scalar(0)]);
+    const below = model.scalar(node.attributes.alpha);
+    model.add("Where", [positive, model.scalar(1), below], { output });
   },
-  Cast(emitter, { inputs, output, node }) {
+  Cast(model, { inputs, output, node }) {
     const to = { float32: 1, int32: 6, bool: 9 }[node.outputs[0]!.type];
-    emitter.add("Cast", inputs, { output, attributes: { to } });
+    model.add("Cast", inputs, { output, attributes: { to } });
   },
   Select: direct("Where"),
   Sum: sum,
   Mean: reduction("ReduceMean"),
   Max: reduction("ReduceMax"),
-  Softmax: (emitter, { inputs, output, node }) =>
-    void emitter.add("Softmax", inputs, {
+  Softmax: (model, { inputs, output, node }) =>
+    void model.add("Softmax", inputs, {
       output,
       attributes: { axis: node.attributes.axis },
     }),
@@ -163,53 +167,53 @@ const RULES: { readonly [O in Op]: Rule<O> } = {
   Normalise: normalise,
   LayerNorm: layerNorm,
   Gelu: gelu,
-  Reshape: (emitter, { inputs: [x], output, node }) =>
-    void emitter.add("Reshape", [x!, emitter.reshapeTarget(node.outputs[0]!.shape)], { output }),
-  ExpandDims: (emitter, { inputs: [x], output, node }) =>
-    void emitter.add("Unsqueeze", [x!, emitter.integers([node.attributes.axis])], {
+  Reshape: (model, { inputs: [x], output, node }) =>
+    void model.add("Reshape", [x!, model.reshapeTarget(node.outputs[0]!.shape)], { output }),
+  ExpandDims: (model, { inputs: [x], output, node }) =>
+    void model.add("Unsqueeze", [x!, model.integers([node.attributes.axis])], {
       output,
     }),
-  Transpose: (emitter, { inputs, output, node }) =>
-    void emitter.add("Transpose", inputs, {
+  Transpose: (model, { inputs, output, node }) =>
+    void model.add("Transpose", inputs, {
       output,
       attributes: { perm: node.attributes.perm },
     }),
-  GatherV2: (emitter, { inputs, output, node }) =>
-    void emitter.add("Gather", inputs, {
+  GatherV2: (model, { inputs, output, node }) =>
+    void model.add("Gather", inputs, {
       output,
       attributes: { axis: node.attributes.axis },
     }),
-  Concat: (emitter, { inputs, output, node }) =>
-    void emitter.add("Concat", inputs, {
+  Concat: (model, { inputs, output, node }) =>
+    void model.add("Concat", inputs, {
       output,
       attributes: { axis: node.attributes.axis },
     }),
-  SplitV(emitter, { inputs: [x], node }) {
-    const sizes = emitter.lengths(node.attributes.sizes);
-    emitter.addNode({
+  SplitV(model, { inputs: [x], node }) {
+    const sizes = model.lengths(node.attributes.sizes);
+    model.addNode({
       op: "Split",
       inputs: [x!, sizes],
-      outputs: node.outputs.map((value) => emitter.name(value)),
+      outputs: node.outputs.map((value) => model.name(value)),
       attributes: { axis: node.attributes.axis },
     });
   },
-  Slice(emitter, { inputs: [x], output, node }) {
+  Slice(model, { inputs: [x], output, node }) {
     const begin = node.attributes.begin;
     const full = node.inputs[0]!.shape, taken = node.outputs[0]!.shape;
     // Only the axes that are really cut: the others would need lengths computed for nothing.
     const axes = full.map((_, axis) => axis).filter((axis) => full[axis] !== taken[axis]);
-    const starts = emitter.lengths(axes.map((axis) => begin[axis]!));
-    const ends = emitter.add("Add", [starts, emitter.lengths(axes.map((axis) => taken[axis]!))]);
-    emitter.add("Slice", [x!, starts, ends, emitter.integers(axes)], { output });
+    const starts = model.lengths(axes.map((axis) => begin[axis]!));
+    const ends = model.add("Add", [starts, model.lengths(axes.map((axis) => taken[axis]!))]);
+    model.add("Slice", [x!, starts, ends, model.integers(axes)], { output });
   },
-  PadV2(emitter, { inputs: [x], output, node }) {
+  PadV2(model, { inputs: [x], output, node }) {
     const paddings = node.attributes.paddings;
     const pads = [...paddings.map(([before]) => before), ...paddings.map(([, after]) => after)];
-    const value = emitter.scalar(node.attributes.value);
-    emitter.add("Pad", [x!, emitter.lengths(pads), value], { output });
+    const value = model.scalar(node.attributes.value);
+    model.add("Pad", [x!, model.lengths(pads), value], { output });
   },
-  Tile: (emitter, { inputs: [x], output, node }) =>
-    void emitter.add("Tile", [x!, emitter.lengths(node.attributes.reps)], {
+  Tile: (model, { inputs: [x], output, node }) =>
+    void model.add("Tile", [x!, model.lengths(node.attributes.reps)], {
       output,
     }),
   Fill: filled,
@@ -219,11 +223,11 @@ const RULES: { readonly [O in Op]: Rule<O> } = {
  * Writes a graph as an ONNX model. A result that has the name of an input is called `NAME.next`.
  */
 export function emitOnnx(graph: Graph, dialect: OnnxDialect): OnnxModel {
-  const emitter = new Emitter(graph, dialect);
+  const model = new ModelBuilder(graph, dialect);
   for (const node of graph.nodes) {
     const rule = RULES[node.op] as Rule<Op>;
-    const inputs = node.inputs.map((value) => emitter.name(value));
-    rule(emitter, { inputs, output: emitter.name(node.outputs[0]!), node });
+    const inputs = node.inputs.map((value) => model.name(value));
+    rule(model, { inputs, output: model.name(node.outputs[0]!), node });
   }
-  return emitter.finish();
+  return model.finish();
 }

@@ -2,20 +2,20 @@
 
 import type { Call } from "../../compile/c/plan/calls.ts";
 import type { Plan } from "../../compile/c/plan/plan.ts";
-import type { Address, Block } from "../../compile/c/plan/arena.ts";
+import type { Address, Buffer } from "../../compile/c/plan/arena.ts";
 
 /** Where things are in memory. */
 export interface Addresses {
   /** Of a call's kernel. */
   kernel(call: Call): number;
-  /** Of a block, in bytes; `undefined` where every run has another one, which it only reads. */
-  block(block: Block): number | undefined;
+  /** Of a buffer, in bytes; `undefined` where every run has another one, which it only reads. */
+  buffer(buffer: Buffer): number | undefined;
 }
 
-/** A word that is another address in every run. */
-export interface Gap {
-  readonly block: Block;
-  /** What is added to the block's address, in bytes. */
+/** A word that is filled in before each run: the address of an input. */
+export interface Patch {
+  readonly buffer: Buffer;
+  /** What is added to the buffer's address, in bytes. */
   readonly offset: number;
   readonly words: BigUint64Array<ArrayBuffer>;
   readonly index: number;
@@ -24,7 +24,7 @@ export interface Gap {
 /** The list of calls of each thread, with what must be filled in before they run. */
 export interface EncodedCalls {
   readonly threads: readonly BigUint64Array<ArrayBuffer>[];
-  readonly gaps: readonly Gap[];
+  readonly patches: readonly Patch[];
 }
 
 const HEADER = 4, ELEMENT = 4;
@@ -35,11 +35,11 @@ interface Span {
   readonly end: number;
 }
 
-/** Of memory that nobody writes. */
+/** Of memory that is never written. */
 const NOWHERE: Span = { begin: 0, end: 0 };
 
-/** Decides where threads must wait for each other: before a call that touches what others may still work on. */
-class Meetings {
+/** Decides where threads need a barrier: before a call that touches memory which others may still work on. */
+class Barriers {
   #reads: Span[] = [];
   #writes: Span[] = [];
   readonly #addresses: Addresses;
@@ -48,11 +48,11 @@ class Meetings {
     this.#addresses = addresses;
   }
 
-  /** Whether all must be done with the calls before this one. */
-  isDue({ reads, writes }: Call): boolean {
-    const span = (block: Block): Span => {
-      const begin = this.#addresses.block(block);
-      return begin === undefined ? NOWHERE : { begin, end: begin + block.bytes };
+  /** Whether all calls before this one must have ended. */
+  isNeeded({ reads, writes }: Call): boolean {
+    const span = (buffer: Buffer): Span => {
+      const begin = this.#addresses.buffer(buffer);
+      return begin === undefined ? NOWHERE : { begin, end: begin + buffer.bytes };
     };
     const [ins, outs] = [reads.map(span), writes.map(span)];
     const due = touch(ins, this.#writes) || touch(outs, this.#writes) || touch(outs, this.#reads);
@@ -70,7 +70,7 @@ function touch(some: readonly Span[], others: readonly Span[]): boolean {
 /** Writes 64-bit numbers below 2^53, which JavaScript's own numbers hold exactly. */
 class WordWriter {
   readonly words: BigUint64Array<ArrayBuffer>;
-  readonly gaps: Gap[] = [];
+  readonly patches: Patch[] = [];
   readonly #halves: Uint32Array;
   #length = 0;
 
@@ -85,10 +85,10 @@ class WordWriter {
     this.#length++;
   }
 
-  /** A word that is left open. */
-  leave({ block, offset }: Address): void {
+  /** A word that is filled in later. */
+  reserve({ buffer, offset }: Address): void {
     const [index, words] = [this.#length++, this.words];
-    this.gaps.push({ block, offset: ELEMENT * offset, words, index });
+    this.patches.push({ buffer, offset: ELEMENT * offset, words, index });
   }
 
   write(...values: readonly number[]): void {
@@ -100,10 +100,10 @@ class WordWriter {
   }
 }
 
-/** Fills in where a run finds what it is fed with. */
-export function fillGaps({ gaps }: EncodedCalls, addressOf: (block: Block) => number): void {
-  for (const { block, offset, words, index } of gaps) {
-    words[index] = BigInt(addressOf(block) + offset);
+/** Fills in the addresses of the inputs of a run. */
+export function patchFeeds({ patches }: EncodedCalls, addressOf: (buffer: Buffer) => number): void {
+  for (const { buffer, offset, words, index } of patches) {
+    words[index] = BigInt(addressOf(buffer) + offset);
   }
 }
 
@@ -115,17 +115,17 @@ export function encodeCalls(
 ): EncodedCalls {
   const size = calls.reduce((sum, call) => sum + 2 * HEADER + call.arguments.length, 1);
   const writers = Array.from({ length: threads }, () => new WordWriter(size));
-  const meetings = new Meetings(addresses);
+  const barriers = new Barriers(addresses);
   const resolve = (argument: number | Address) => {
     if (typeof argument === "number") return argument;
-    const begin = addresses.block(argument.block);
+    const begin = addresses.buffer(argument.buffer);
     return begin === undefined ? argument : begin + ELEMENT * argument.offset;
   };
   for (const call of calls) {
     const values = call.arguments.map(resolve), kernel = addresses.kernel(call);
-    const meets = threads > 1 && meetings.isDue(call);
+    const waits = threads > 1 && barriers.isNeeded(call);
     writers.forEach((writer, thread) => {
-      if (meets) writer.write(0, 0, 0, 0);
+      if (waits) writer.write(0, 0, 0, 0);
       const [begin, end] = call.serial
         ? [0, thread === 0 ? call.count : 0]
         : [thread, thread + 1].map((part) => Math.floor(call.count * part / threads)) as [
@@ -136,13 +136,13 @@ export function encodeCalls(
       writer.write(kernel, values.length, begin, end);
       for (const value of values) {
         if (typeof value === "number") writer.write(value);
-        else writer.leave(value);
+        else writer.reserve(value);
       }
     });
   }
   for (const writer of writers) writer.end();
   return {
     threads: writers.map(({ words }) => words),
-    gaps: writers.flatMap(({ gaps }) => gaps),
+    patches: writers.flatMap(({ patches }) => patches),
   };
 }

@@ -75,7 +75,7 @@ export class KernelLibrary {
       (text, name, i) => text.replace(`#include "${name}"`, () => headers[i]!),
       kernels!,
     );
-    // Only half: whoever wants too much shall be warned before it is taken.
+    // Only half, so that a run that is too large is warned of before the memory is taken.
     const spare = (await availableMemory() ?? 0) / 2;
     const { symbols } = await buildLibrary(compiler, source, { symbols: SYMBOLS });
     return new KernelLibrary(compiler, { symbols, shared: headers[0]!, spare });

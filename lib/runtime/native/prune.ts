@@ -1,5 +1,5 @@
 /**
- * Libraries that nobody has used for long, removed: a new one comes with every configuration and every version of this
+ * Removes libraries that were not used for long: a new one comes with every configuration and every version of this
  * project or of the compiler. Whatever goes wrong here, such as a folder that is read-only by now, is no reason to stop.
  */
 

@@ -9,13 +9,13 @@ import {
   verifyGraph,
 } from "../../compile/mod.ts";
 import { type Bindings, evaluate } from "../../compile/graph/length.ts";
-import { inMemory, type Plan, planNative } from "../../compile/c/plan/plan.ts";
-import { compileNative, nativeGraph, type NativeProgram } from "../../compile/c/compile.ts";
-import type { Block } from "../../compile/c/plan/arena.ts";
+import { inMemory, type Plan, planCalls } from "../../compile/c/plan/plan.ts";
+import { compileToC, type CProgram, traceForC } from "../../compile/c/compile.ts";
+import type { Buffer } from "../../compile/c/plan/arena.ts";
 import { floatTensor, type HostTensor, sizeOf, type TensorRecord } from "../../tensor.ts";
 import { checkFeeds } from "../feeds.ts";
 import { expectSet, readTensors, writeTensors } from "../residents.ts";
-import { encodeCalls, type EncodedCalls, fillGaps } from "./calls.ts";
+import { encodeCalls, type EncodedCalls, patchFeeds } from "./calls.ts";
 import { findCompiler } from "./compiler.ts";
 import type { TargetName } from "./targets.ts";
 import { KernelLibrary } from "./library.ts";
@@ -25,7 +25,7 @@ import { Recent } from "./recent.ts";
 
 /** A program whose kernels are compiled. */
 interface Compiled {
-  readonly native: NativeProgram;
+  readonly native: CProgram;
   /** Addresses of the program's own kernels. */
   readonly kernels: readonly number[];
   /** The same for all executables of the program. */
@@ -48,9 +48,9 @@ export async function createNativeRuntime(
   const library = await KernelLibrary.load(compiler);
   const compiled = new WeakMap<Program, Promise<Compiled>>();
   async function compile(program: Program): Promise<Compiled> {
-    const graph = nativeGraph(program);
+    const graph = traceForC(program);
     verifyGraph(graph);
-    const native = compileNative(graph);
+    const native = compileToC(graph);
     const kernels = await library.compile(native.bodies);
     return { native, kernels, plans: new Recent(KEPT_PLANS) };
   }
@@ -108,7 +108,7 @@ class NativeExecutable implements Executable {
   readonly resident: ReadonlyMap<string, Resident>;
   readonly #library: KernelLibrary;
   readonly #program: Program;
-  readonly #native: NativeProgram;
+  readonly #native: CProgram;
   readonly #kernels: readonly number[];
   readonly #threads: number;
   /** Whether no other executable has the program. */
@@ -193,7 +193,7 @@ class NativeExecutable implements Executable {
         [name, feed],
       ) => [inMemory(name), this.#fed.addressOf(name, feed)]),
     );
-    fillGaps(calls, (block) => places.get(block.fixed!)!);
+    patchFeeds(calls, (buffer) => places.get(buffer.external!)!);
     this.#running = feeds;
     try {
       await this.#library.run(addresses, this.#scratchAddresses);
@@ -201,9 +201,9 @@ class NativeExecutable implements Executable {
       this.#running = undefined;
     }
     return Object.fromEntries(
-      [...plan.results].map(([name, { address: { block, offset }, value }]) => {
+      [...plan.results].map(([name, { address: { buffer, offset }, value }]) => {
         const shape = value.shape.map((length) => evaluate(length, bindings));
-        const at = plan.arena.offsets.get(block)! + 4 * offset, size = sizeOf(shape);
+        const at = plan.arena.offsets.get(buffer)! + 4 * offset, size = sizeOf(shape);
         const tensor: HostTensor = value.type === "float32"
           ? floatTensor(shape, this.#arena.floats(at, size).slice())
           : { dtype: "int32", shape, data: this.#arena.integers(at, size).slice() };
@@ -215,7 +215,7 @@ class NativeExecutable implements Executable {
   #planFor(lengths: Bindings): Plan {
     return this.#plans.get(
       keyOf(lengths),
-      () => planNative(this.#native, lengths, this.#program),
+      () => planCalls(this.#native, lengths, this.#program),
     );
   }
 
@@ -230,17 +230,17 @@ class NativeExecutable implements Executable {
     const calls = encodeCalls(plan, {
       kernel: ({ kernel }) =>
         typeof kernel === "number" ? this.#kernels[kernel]! : this.#library.kernels.get(kernel)!,
-      block: (block) => this.#addressOf(plan, block),
+      buffer: (buffer) => this.#addressOf(plan, buffer),
     }, this.#threads);
     const addresses = BigUint64Array.from(calls.threads, (words) => BigInt(pointerTo(words)));
     return { plan, calls, addresses };
   }
 
   /** @returns undefined for what runs are fed with */
-  #addressOf(plan: Plan, block: Block): number | undefined {
-    const { fixed } = block;
-    if (fixed === undefined) return this.#arena.address + plan.arena.offsets.get(block)!;
-    return (this.#constants.get(fixed) ?? this.#residentAt.get(fixed))?.address;
+  #addressOf(plan: Plan, buffer: Buffer): number | undefined {
+    const { external } = buffer;
+    if (external === undefined) return this.#arena.address + plan.arena.offsets.get(buffer)!;
+    return (this.#constants.get(external) ?? this.#residentAt.get(external))?.address;
   }
 
   // deno-lint-ignore require-await

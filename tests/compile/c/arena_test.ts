@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { arrange, type Block, type Lifetime } from "../../../lib/compile/c/plan/arena.ts";
+import { arrange, type Buffer, type Lifetime } from "../../../lib/compile/c/plan/arena.ts";
 
 const lifetimes = fc.array(
   fc.record({
@@ -10,17 +10,17 @@ const lifetimes = fc.array(
   }),
   { maxLength: 40 },
 ).map((all) =>
-  new Map<Block, Lifetime>(
+  new Map<Buffer, Lifetime>(
     all.map(({ bytes, first, length }) => [{ bytes }, { first, last: first + length }]),
   )
 );
 
-Deno.test("arrange() keeps blocks that are in use at the same time apart, on lines of the cache", () => {
+Deno.test("arrange() keeps buffers that are in use at the same time apart, on lines of the cache", () => {
   fc.assert(fc.property(lifetimes, (given) => {
     const { offsets, bytes } = arrange(given);
-    const all = [...given].map(([block, lifetime]) => {
-      const begin = offsets.get(block)!;
-      return { begin, end: begin + block.bytes, ...lifetime };
+    const all = [...given].map(([buffer, lifetime]) => {
+      const begin = offsets.get(buffer)!;
+      return { begin, end: begin + buffer.bytes, ...lifetime };
     });
     for (const [i, a] of all.entries()) {
       assert.ok(a.begin % 64 === 0 && a.end <= bytes);
@@ -32,14 +32,15 @@ Deno.test("arrange() keeps blocks that are in use at the same time apart, on lin
   }));
 });
 
-Deno.test("arrange() uses memory again, and leaves out blocks that lie elsewhere", () => {
-  const block = (bytes: number, fixed?: string): Block => fixed ? { bytes, fixed } : { bytes };
+Deno.test("arrange() uses memory again, and leaves out buffers that lie elsewhere", () => {
+  const buffer = (bytes: number, external?: string): Buffer =>
+    external ? { bytes, external } : { bytes };
   const { offsets, bytes } = arrange(
     new Map([
-      [block(640), { first: 0, last: 1 }],
-      [block(640), { first: 1, last: 2 }],
-      [block(640), { first: 2, last: 3 }],
-      [block(10_000, "input x"), { first: 0, last: 3 }],
+      [buffer(640), { first: 0, last: 1 }],
+      [buffer(640), { first: 1, last: 2 }],
+      [buffer(640), { first: 2, last: 3 }],
+      [buffer(10_000, "input x"), { first: 0, last: 3 }],
     ]),
   );
   assert.equal(bytes, 1280);

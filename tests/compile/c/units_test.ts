@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { planNative } from "../../../lib/compile/c/plan/plan.ts";
-import { compileNative, nativeGraph } from "../../../lib/compile/c/compile.ts";
+import { planCalls } from "../../../lib/compile/c/plan/plan.ts";
+import { compileToC, traceForC } from "../../../lib/compile/c/compile.ts";
 import { resolveConfig } from "../../../lib/training/config.ts";
 import { stepConfigOf } from "../../../lib/training/loop.ts";
 import { updateProgram } from "../../../lib/training/step.ts";
@@ -9,18 +9,18 @@ Deno.test("an update works through each parameter once, and needs no memory besi
   const { config } = resolveConfig({ preset: "smoke" });
   const step = { ...stepConfigOf(config), lanes: 2 };
   const program = updateProgram(step);
-  const native = compileNative(nativeGraph(program));
-  const { calls, arena } = planNative(native, {}, program);
+  const native = compileToC(traceForC(program));
+  const { calls, arena } = planCalls(native, {}, program);
   const moments = program.carried.filter((each) => each.startsWith("moment1."));
   assert.ok(moments.length > 20);
   for (const name of moments) {
     const writers = calls.filter(({ writes }) =>
-      writes.some(({ fixed }) => fixed === `input ${name}`)
+      writes.some(({ external }) => external === `input ${name}`)
     );
     assert.equal(writers.length, 1, name);
     const weight = name.slice("moment1.".length);
     for (const other of [weight, `moment2.${weight}`]) {
-      assert.ok(writers[0]!.writes.some(({ fixed }) => fixed === `input ${other}`), other);
+      assert.ok(writers[0]!.writes.some(({ external }) => external === `input ${other}`), other);
     }
   }
   // Only the monitors of the targets take some.

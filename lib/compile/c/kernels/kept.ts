@@ -16,7 +16,7 @@ import type { Unit } from "./units.ts";
 import { columnsOf, rowsOf, sourceOf } from "../../graph/rows.ts";
 
 /** Decides for the fused units of a graph. */
-export class Keeping {
+export class KeptValues {
   readonly #makers: ReadonlyMap<number, Node>;
   readonly #unitOf = new Map<Node, Unit>();
   readonly #kept = new Set<number>();

@@ -1,8 +1,8 @@
-/** What a fused kernel is told and how it reaches memory: its arguments, the rows that it goes over, their elements. */
+/** The arguments of a fused kernel, and how it addresses memory: pointers to rows, and elements of them. */
 
 import { type Constant, isElementwise, type Node, type Value } from "../../graph/graph.ts";
 import { type Length, sameLength } from "../../graph/length.ts";
-import { type KernelArgument, rowIndex, type Takeover, variationOf } from "./parts.ts";
+import { type InPlace, type KernelArgument, rowIndex, variationOf } from "./parts.ts";
 import { columnsOf } from "../../graph/rows.ts";
 import { cType, floatLiteral } from "./expressions.ts";
 
@@ -39,7 +39,7 @@ export class KernelMemory {
    *
    * @param columns of a row
    */
-  takeovers(columns: Length): readonly Takeover[] {
+  inPlace(columns: Length): readonly InPlace[] {
     const indices = new Map([...this.#names.values()].map((name, index) => [name, index]));
     const fits = (index: number) => {
       const argument = this.arguments[index]!;
@@ -130,7 +130,7 @@ export class KernelMemory {
     return fresh;
   }
 
-  /** Statements that ask for memory which will be needed: processors do not look beyond a page by themselves. */
+  /** Statements that prefetch: hardware prefetchers stop at the end of a page. */
   prefetches(address: (row: string) => string): readonly string[] {
     return [...this.#streams].map(([row, written]) =>
       `__builtin_prefetch(${address(row)}, ${Number(written)});`

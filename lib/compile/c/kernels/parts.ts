@@ -1,16 +1,17 @@
 /** What a fused kernel consists of. */
 
 import type { Node, Value } from "../../graph/graph.ts";
+import type { Op } from "../../graph/operations.ts";
 import { type Length, productOf, sameLength } from "../../graph/length.ts";
 import { columnsOf } from "../../graph/rows.ts";
 
-/** What a kernel is told: a length, or where a tensor lies that it reads or writes. */
+/** An argument of a kernel: a length, or the address of a tensor that it reads or writes. */
 export type KernelArgument =
   | { readonly length: Length }
   | { readonly value: Value; readonly written: boolean };
 
-/** A result that may lie where an operand does: numbers of arguments. */
-export interface Takeover {
+/** A result that may be written over an operand: indices of arguments. */
+export interface InPlace {
   readonly result: number;
   readonly operand: number;
 }
@@ -18,13 +19,15 @@ export interface Takeover {
 /** A function body, the same text for units that do the same. */
 export interface FusedKernel {
   readonly body: string;
+  /** The operation that each local variable is the result of. */
+  readonly operations: ReadonlyMap<string, Op>;
   readonly arguments: readonly KernelArgument[];
   readonly rows: Length;
   /** Whether one thread must work on all rows: it sums them up. */
   readonly serial: boolean;
   /** Whether all operands of an element are read before a result of it is written, and never after. */
   readonly singlePass: boolean;
-  readonly takeovers: readonly Takeover[];
+  readonly inPlace: readonly InPlace[];
 }
 
 /** How a value varies: with every element, from row to row, from column to column, or not at all. */

@@ -17,7 +17,7 @@ export function rowLoop(
   { columns, reductions, prefetches }: {
     readonly columns: string;
     readonly reductions: readonly string[];
-    /** What is asked for before each vector. */
+    /** Statements before each vector. */
     readonly prefetches: readonly string[];
   },
 ): readonly string[] {

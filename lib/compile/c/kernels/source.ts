@@ -6,7 +6,7 @@ import { is, type Op } from "../../graph/operations.ts";
 import type { Unit } from "./units.ts";
 import { KernelMemory } from "./memory.ts";
 import type { FusedKernel, Local } from "./parts.ts";
-import type { Keeping } from "./kept.ts";
+import type { KeptValues } from "./kept.ts";
 import { columnsOf, reducesRows, sumsColumns } from "../../graph/rows.ts";
 import { cType, expression } from "./expressions.ts";
 import { rowLoop, type Statement, valueOr } from "./row_loop.ts";
@@ -16,27 +16,27 @@ const SUM_BLOCK = 32;
 /** Operations that can be one where a product is a term of a sum. */
 const PRODUCTS = new Set<Op>(["Multiply", "Square"]), SUMS = new Set<Op>(["Add", "Sub"]);
 
-/** How far ahead of its element a kernel that goes over a row once asks for memory, in elements. */
-const AHEAD = 256;
+/** Elements that a kernel which goes over a row once prefetches ahead. */
+const PREFETCH_DISTANCE = 256;
 
 class KernelWriter {
   readonly #unit: Unit;
-  readonly #keeping: Keeping;
+  readonly #kept: KeptValues;
   readonly #memory: KernelMemory;
   readonly #locals = new Map<number, Local>();
   readonly #buffered = new Set<number>();
   readonly #results: ReadonlySet<number>;
   #count = 0;
 
-  constructor(unit: Unit, keeping: Keeping, constants: ReadonlyMap<number, Constant>) {
+  constructor(unit: Unit, kept: KeptValues, constants: ReadonlyMap<number, Constant>) {
     this.#unit = unit;
-    this.#keeping = keeping;
+    this.#kept = kept;
     this.#memory = new KernelMemory(constants);
-    this.#results = new Set(keeping.resultsOf(unit).map(({ id }) => id));
+    this.#results = new Set(kept.resultsOf(unit).map(({ id }) => id));
   }
 
   write(): FusedKernel {
-    for (const result of this.#keeping.resultsOf(this.#unit)) this.#local(result);
+    for (const result of this.#kept.resultsOf(this.#unit)) this.#local(result);
     const locals = [...this.#locals.values()];
     const passes = 1 + Math.max(...locals.map((local) => this.#lastPassOf(local)));
     const columns = this.#memory.argument({ length: this.#unit.columns });
@@ -74,11 +74,12 @@ class KernelWriter {
     const { rows } = this.#unit;
     return {
       body,
+      operations: new Map(locals.map(({ name, node }) => [name, node.op])),
       arguments: this.#memory.arguments,
       rows,
       serial: sums.length > 0,
       singlePass: passes === 1,
-      takeovers: this.#memory.takeovers(this.#unit.columns),
+      inPlace: this.#memory.inPlace(this.#unit.columns),
     };
   }
 
@@ -90,9 +91,9 @@ class KernelWriter {
   #local(value: Value): Local {
     const known = this.#locals.get(value.id);
     if (known) return known;
-    const node = this.#keeping.maker(value)!;
-    const operands = node.inputs.map((each) => this.#keeping.source(each))
-      .filter((each) => this.#keeping.computes(this.#unit, each))
+    const node = this.#kept.maker(value)!;
+    const operands = node.inputs.map((each) => this.#kept.source(each))
+      .filter((each) => this.#kept.computes(this.#unit, each))
       .map((each) => this.#local(each));
     const before = Math.max(0, ...operands.map(({ pass }) => pass));
     const variation = sumsColumns(node)
@@ -126,7 +127,7 @@ class KernelWriter {
     const element = (operand: Value, node: Node): string => {
       const local = this.#computed(operand);
       if (local === undefined) {
-        return this.#memory.read(operand, this.#keeping.source(operand), node);
+        return this.#memory.read(operand, this.#kept.source(operand), node);
       }
       if (local.variation === "row") return local.name;
       this.#recall(local, pass, { lines, present, element });
@@ -177,7 +178,9 @@ class KernelWriter {
     const loop = lines.length + stores.length === 0 ? [] : rowLoop({ lines, stores }, {
       columns,
       reductions,
-      prefetches: once ? this.#memory.prefetches((row) => `${row} + at + ${AHEAD}`) : [],
+      prefetches: once
+        ? this.#memory.prefetches((row) => `${row} + at + ${PREFETCH_DISTANCE}`)
+        : [],
     });
     return [...rowLines, ...starts, ...loop, ...ends];
   }
@@ -191,7 +194,7 @@ class KernelWriter {
 
   #rowOperand(operand: Value, node: Node): string {
     return this.#computed(operand)?.name ??
-      this.#memory.read(operand, this.#keeping.source(operand), node);
+      this.#memory.read(operand, this.#kept.source(operand), node);
   }
 
   /** Makes a value that varies with every element known in a pass: computed, or read where an earlier pass left it. */
@@ -233,7 +236,7 @@ class KernelWriter {
       : `multiply_add(-(${a}), ${b}, ${other})`;
   }
 
-  /** Whether a value is a product that nobody needs but sums that take it in. */
+  /** Whether a value is a product that only sums use, each of which takes it in. */
   #isTerm(local: Local): boolean {
     return this.#isProduct(local) &&
       this.#usersOf(local).every(({ node }) => this.#termOf(node) === local);
@@ -258,7 +261,7 @@ class KernelWriter {
 
   /** An operand as the unit computes it, if it does. */
   #computed(operand: Value): Local | undefined {
-    return this.#locals.get(this.#keeping.source(operand).id);
+    return this.#locals.get(this.#kept.source(operand).id);
   }
 
   #usersOf(local: Local): readonly Local[] {
@@ -281,12 +284,12 @@ class KernelWriter {
   }
 }
 
-/** The kernel of a fused unit; `undefined` when nobody needs its results. */
+/** The kernel of a fused unit; `undefined` when none of its results is used. */
 export function writeKernel(
   unit: Unit,
-  keeping: Keeping,
+  kept: KeptValues,
   constants: ReadonlyMap<number, Constant>,
 ): FusedKernel | undefined {
-  if (keeping.resultsOf(unit).length === 0) return undefined;
-  return new KernelWriter(unit, keeping, constants).write();
+  if (kept.resultsOf(unit).length === 0) return undefined;
+  return new KernelWriter(unit, kept, constants).write();
 }

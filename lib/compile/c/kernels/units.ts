@@ -44,7 +44,7 @@ function spaceOf(node: Node): { rows: Length; columns: Length } {
 
 /**
  * The latest first, which keeps the fewest tensors alive. Units that need nothing computed come after those, and of them
- * the earliest first: what is done to a parameter, its gradient and its moments meets in one unit.
+ * the earliest first: what is done to a parameter, its gradient and its moments waits in one unit.
  */
 function byPreference(a: Draft, b: Draft): number {
   const late = (draft: Draft) => !draft.before.isEmpty;

@@ -1,9 +1,9 @@
-/** Collects the calls of a program: where values lie, what is copied, which kernel is called with what. */
+/** The calls of a plan, and their builder: it knows where each value lies, and copies what must be contiguous. */
 
 import type { Value } from "../../graph/graph.ts";
 import { type Bindings, evaluate, type Length } from "../../graph/length.ts";
 import { contiguous, type Factor, isContiguous, type Layout, refine } from "./layout.ts";
-import { type Address, addressOf, type Block, newPlace, type Place } from "./arena.ts";
+import { type Address, addressOf, type Buffer, newPlace, type Place } from "./arena.ts";
 
 /** Kernels that every program uses, in the order of the table in kernels.c. */
 export const KERNEL_NAMES = [
@@ -26,27 +26,27 @@ export interface Call {
   readonly count: number;
   /** Whether one thread must do all. */
   readonly serial: boolean;
-  readonly reads: readonly Block[];
-  readonly writes: readonly Block[];
-  /** Blocks that are written, and whose memory each may take: that of one which is read, where nobody needs it later. */
-  readonly takeovers: ReadonlyMap<Block, readonly Block[]>;
+  readonly reads: readonly Buffer[];
+  readonly writes: readonly Buffer[];
+  /** For a buffer that is written, those that are read and may be overwritten by it if no later call reads them. */
+  readonly inPlace: ReadonlyMap<Buffer, readonly Buffer[]>;
 }
 
 const AXES_OF_COPY = 6;
 
-/** What is told a kernel, in the order of kernels.c. */
-export class Emitter {
+/** Builds the calls of a plan. Arguments are in the order of kernels.c. */
+export class PlanBuilder {
   readonly calls: Call[] = [];
-  /** Where values lie, by number. */
+  /** The place of each value, by its id. */
   readonly places = new Map<number, Place>();
-  /** Where results should be written. */
+  /** Places chosen beforehand: see {@link choosePlaces}. */
   placing: ReadonlyMap<number, Place> = new Map();
-  /** Copies without gaps, of what values are another look at. */
-  readonly #copies = new Map<number, Block>();
+  /** Contiguous copies, by the id of the value that is copied. */
+  readonly #copies = new Map<number, Buffer>();
   readonly #bindings: Bindings;
   readonly #sourceOf: (value: Value) => Value;
 
-  /** @param sourceOf what a value has all elements of, in the same order: itself, or what it is another look at */
+  /** @param sourceOf the value that a value is a reshape of, or itself */
   constructor(bindings: Bindings, sourceOf: (value: Value) => Value) {
     this.#bindings = bindings;
     this.#sourceOf = sourceOf;
@@ -70,28 +70,28 @@ export class Emitter {
     return place;
   }
 
-  /** Where a value is written: where somebody wants it, or in a block of its own. */
+  /** Where a value is written: the place chosen beforehand, or a buffer of its own. */
   newPlace(value: Value): Place {
     const place = this.placing.get(value.id) ?? newPlace(this.shape(value));
     this.places.set(value.id, place);
     return place;
   }
 
-  /** A place of a value without gaps; a copy where it has none. */
+  /** A contiguous place of a value, a copy if need be. */
   contiguous(value: Value): Place {
     const place = this.place(value);
     if (isContiguous(place.layout)) return place;
     const { id } = this.#sourceOf(value), shape = this.shape(value);
     const known = this.#copies.get(id);
-    if (known) return { block: known, layout: contiguous(shape) };
+    if (known) return { buffer: known, layout: contiguous(shape) };
     const copy = newPlace(shape);
     this.copy(place, copy, shape);
-    this.#copies.set(id, copy.block);
+    this.#copies.set(id, copy.buffer);
     return copy;
   }
 
-  call(call: Omit<Call, "serial" | "takeovers"> & Partial<Call>): void {
-    this.calls.push({ serial: false, takeovers: new Map(), ...call });
+  call(call: Omit<Call, "serial" | "inPlace"> & Partial<Call>): void {
+    this.calls.push({ serial: false, inPlace: new Map(), ...call });
   }
 
   copy(from: Place, to: Place, shape: readonly number[]): void {
@@ -117,8 +117,8 @@ export class Emitter {
         ...axes(outs, ({ stride }) => stride, 0),
       ],
       count: ins[0]?.extent ?? 1,
-      reads: [from.block],
-      writes: [to.block],
+      reads: [from.buffer],
+      writes: [to.buffer],
     });
   }
 
@@ -137,7 +137,7 @@ export class Emitter {
       ],
       count: all[0]!.extent,
       reads: [],
-      writes: [to.block],
+      writes: [to.buffer],
     });
   }
 }
@@ -147,14 +147,14 @@ export function floatBits(value: number): number {
   return new Uint32Array(Float32Array.of(value).buffer)[0]!;
 }
 
-/** Another look at a place without gaps. */
+/** A view of a contiguous place. */
 export function viewOf(
-  { block, layout }: Place,
-  look: (layout: Layout) => Layout | undefined,
+  { buffer, layout }: Place,
+  view: (layout: Layout) => Layout | undefined,
 ): Place {
-  const seen = look(layout);
-  if (seen === undefined) throw new TypeError("cannot look at a tensor without gaps that way");
-  return { block, layout: seen };
+  const viewed = view(layout);
+  if (viewed === undefined) throw new TypeError("cannot take that view of a contiguous tensor");
+  return { buffer, layout: viewed };
 }
 
 /** Joins neighbouring factors where both layouts allow it. */

@@ -1,29 +1,29 @@
-/** From when to when the blocks of a list of calls are in use, and which may lie where others did. */
+/** The lifetimes of the buffers of a list of calls, and which can share memory. */
 
 import type { Call } from "./calls.ts";
-import type { Block, Lifetime } from "./arena.ts";
+import type { Buffer, Lifetime } from "./arena.ts";
 
-/** When blocks are first and last in use. */
-export function lifetimesOf(calls: readonly Call[]): Map<Block, Lifetime> {
-  const lifetimes = new Map<Block, Lifetime>();
+/** The first and the last call of each buffer. */
+export function lifetimesOf(calls: readonly Call[]): Map<Buffer, Lifetime> {
+  const lifetimes = new Map<Buffer, Lifetime>();
   calls.forEach(({ reads, writes }, index) => {
-    for (const block of [...reads, ...writes]) {
-      const lifetime = lifetimes.get(block);
+    for (const buffer of [...reads, ...writes]) {
+      const lifetime = lifetimes.get(buffer);
       if (lifetime) lifetime.last = index;
-      else lifetimes.set(block, { first: index, last: index });
+      else lifetimes.set(buffer, { first: index, last: index });
     }
   });
   return lifetimes;
 }
 
-/** Has results take the memory of operands that nobody needs any more; @returns the first owner of what was taken */
-export function takeOver(
+/** Puts results where operands were that no later call reads. @returns for each such result the buffer whose memory it has */
+export function shareBuffers(
   calls: readonly Call[],
-  lifetimes: Map<Block, Lifetime>,
-): ReadonlyMap<Block, Block> {
-  const owners = new Map<Block, Block>();
-  for (const [index, { takeovers }] of calls.entries()) {
-    for (const [result, operands] of takeovers) {
+  lifetimes: Map<Buffer, Lifetime>,
+): ReadonlyMap<Buffer, Buffer> {
+  const owners = new Map<Buffer, Buffer>();
+  for (const [index, { inPlace }] of calls.entries()) {
+    for (const [result, operands] of inPlace) {
       const own = lifetimes.get(result)!;
       if (own.first !== index) continue;
       const owner = operands.map((each) => owners.get(each) ?? each)

@@ -1,110 +1,113 @@
-/** Operations that only move elements: most are another look at the same memory. */
+/** Operations that only move elements: most are views of the same memory. */
 
 import type { Node } from "../../graph/graph.ts";
 import { sizeOf } from "../../../tensor.ts";
-import { type Emitter, viewOf } from "./calls.ts";
+import { type PlanBuilder, viewOf } from "./calls.ts";
 import { type Layout, slice, sliceAll, tiles } from "./layout.ts";
 import { addressOf } from "./arena.ts";
 
-/** A result that is another look at the operand, where nobody wants it elsewhere. */
+/** A view of the operand; a copy if a place was chosen for the result. */
 export function move(
-  at: Emitter,
+  plan: PlanBuilder,
   { inputs: [input], outputs: [output] }: Node,
-  look: (layout: Layout) => Layout | undefined,
+  view: (layout: Layout) => Layout | undefined,
 ): void {
-  const from = at.place(input!), wanted = at.placing.get(output!.id);
-  if (wanted && from.block === wanted.block) {
-    // The operand was written where the result is wanted.
-    at.places.set(output!.id, wanted);
+  const from = plan.place(input!), chosen = plan.placing.get(output!.id);
+  if (chosen && from.buffer === chosen.buffer) {
+    // The operand was written there already.
+    plan.places.set(output!.id, chosen);
     return;
   }
-  const layout = look(from.layout);
-  const place = layout ? { block: from.block, layout } : viewOf(at.contiguous(input!), look);
-  if (wanted === undefined) {
-    at.places.set(output!.id, place);
+  const layout = view(from.layout);
+  const place = layout ? { buffer: from.buffer, layout } : viewOf(plan.contiguous(input!), view);
+  if (chosen === undefined) {
+    plan.places.set(output!.id, place);
     return;
   }
-  at.copy(place, wanted, at.shape(output!));
-  at.places.set(output!.id, wanted);
+  plan.copy(place, chosen, plan.shape(output!));
+  plan.places.set(output!.id, chosen);
 }
 
-export function split(at: Emitter, { inputs: [input], outputs, attributes }: Node<"SplitV">): void {
+export function split(
+  plan: PlanBuilder,
+  { inputs: [input], outputs, attributes }: Node<"SplitV">,
+): void {
   const { axis, sizes } = attributes;
   let begin = 0;
-  for (const [i, size] of at.numbers(sizes).entries()) {
+  for (const [i, size] of plan.numbers(sizes).entries()) {
     const first = begin;
-    const look = (layout: Layout) => slice(layout, axis, { begin: first, size });
-    const from = at.place(input!), layout = look(from.layout);
-    at.places.set(
+    const view = (layout: Layout) => slice(layout, axis, { begin: first, size });
+    const from = plan.place(input!), layout = view(from.layout);
+    plan.places.set(
       outputs[i]!.id,
-      layout ? { block: from.block, layout } : viewOf(at.contiguous(input!), look),
+      layout ? { buffer: from.buffer, layout } : viewOf(plan.contiguous(input!), view),
     );
     begin += size;
   }
 }
 
 export function concat(
-  at: Emitter,
+  plan: PlanBuilder,
   { inputs, outputs: [output], attributes: { axis } }: Node<"Concat">,
 ): void {
-  const place = at.newPlace(output!);
+  const place = plan.newPlace(output!);
   let begin = 0;
   for (const input of inputs) {
-    const shape = at.shape(input), size = shape[axis]!;
+    const shape = plan.shape(input), size = shape[axis]!;
     const layout = slice(place.layout, axis, { begin, size });
     if (layout === undefined) throw new TypeError("cannot join tensors inside of an axis");
-    const from = at.place(input);
-    if (from.block !== place.block) at.copy(from, { block: place.block, layout }, shape);
+    const from = plan.place(input);
+    if (from.buffer !== place.buffer) plan.copy(from, { buffer: place.buffer, layout }, shape);
     begin += size;
   }
 }
 
 export function pad(
-  at: Emitter,
+  plan: PlanBuilder,
   { inputs: [input], outputs: [output], attributes }: Node<"PadV2">,
 ): void {
-  const paddings = attributes.paddings.map((pair) => at.numbers(pair));
-  const shape = at.shape(input!), place = at.newPlace(output!);
+  const paddings = attributes.paddings.map((pair) => plan.numbers(pair));
+  const shape = plan.shape(input!), place = plan.newPlace(output!);
   const inner = sliceAll(place.layout, paddings.map(([before]) => before!), shape);
   if (inner === undefined) throw new TypeError("cannot pad inside of an axis");
-  const whole = at.shape(output!);
+  const whole = plan.shape(output!);
   paddings.forEach(([before, after], axis) => {
     const edges = [{ begin: 0, size: before! }, { begin: whole[axis]! - after!, size: after! }];
     for (const edge of edges.filter(({ size }) => size > 0)) {
       const layout = slice(place.layout, axis, edge);
       if (layout === undefined) throw new TypeError("cannot pad inside of an axis");
-      at.fill({ block: place.block, layout }, attributes.value);
+      plan.fill({ buffer: place.buffer, layout }, attributes.value);
     }
   });
-  const from = at.place(input!);
-  if (from.block !== place.block) at.copy(from, { block: place.block, layout: inner }, shape);
+  const from = plan.place(input!);
+  if (from.buffer !== place.buffer) plan.copy(from, { buffer: place.buffer, layout: inner }, shape);
 }
 
 export function tile(
-  at: Emitter,
+  plan: PlanBuilder,
   { inputs: [input], outputs: [output], attributes }: Node<"Tile">,
 ): void {
-  const shape = at.shape(input!), place = at.newPlace(output!);
-  const from = at.place(input!);
-  for (const layout of tiles(place.layout, shape, at.numbers(attributes.reps))) {
+  const shape = plan.shape(input!), place = plan.newPlace(output!);
+  const from = plan.place(input!);
+  for (const layout of tiles(place.layout, shape, plan.numbers(attributes.reps))) {
     if (layout === undefined) throw new TypeError("cannot repeat a tensor inside of an axis");
-    at.copy(from, { block: place.block, layout }, shape);
+    plan.copy(from, { buffer: place.buffer, layout }, shape);
   }
 }
 
 export function gather(
-  at: Emitter,
+  plan: PlanBuilder,
   { inputs: [table, indices], outputs: [output], attributes: { axis } }: Node<"GatherV2">,
 ): void {
-  const shape = at.shape(table!), count = sizeOf(at.shape(indices!));
-  const from = at.contiguous(table!), rows = at.contiguous(indices!);
-  const to = at.newPlace(output!);
+  const shape = plan.shape(table!), count = sizeOf(plan.shape(indices!));
+  const from = plan.contiguous(table!), rows = plan.contiguous(indices!);
+  const to = plan.newPlace(output!);
   const outer = sizeOf(shape.slice(0, axis)), inner = sizeOf(shape.slice(axis + 1));
-  at.call({
+  plan.call({
     kernel: "gather_rows",
     arguments: [addressOf(from), addressOf(rows), addressOf(to), shape[axis]!, count, inner],
     count: outer * count,
-    reads: [from.block, rows.block],
-    writes: [to.block],
+    reads: [from.buffer, rows.buffer],
+    writes: [to.buffer],
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Where results should lie so that nothing is copied afterwards: a product writes straight into the rows that heads are
- * merged into, a gradient straight into the memory that keeps it.
+ * Chooses where results are written so that nothing is copied afterwards: a product writes into the rows that heads are
+ * merged into, a gradient into the memory that holds it between runs.
  */
 
 import { makersOf, type Node, type Value } from "../../graph/graph.ts";
@@ -14,10 +14,10 @@ import {
   tiles,
   untranspose,
 } from "./layout.ts";
-import type { NativeProgram } from "../compile.ts";
+import type { CProgram } from "../compile.ts";
 import { newPlace, type Place } from "./arena.ts";
 
-/** Wanted places by value. */
+/** The places that were chosen, by the id of the value. */
 export type Placing = ReadonlyMap<number, Place>;
 
 /** What is known of lengths and inputs. */
@@ -39,12 +39,12 @@ function isWritable({ axes }: Layout): boolean {
 
 class Chooser {
   readonly placing = new Map<number, Place>();
-  readonly #program: NativeProgram;
+  readonly #program: CProgram;
   readonly #context: PlacingContext;
   readonly #makers: ReadonlyMap<number, Node>;
   readonly #readers = new Map<number, number>();
 
-  constructor(program: NativeProgram, context: PlacingContext) {
+  constructor(program: CProgram, context: PlacingContext) {
     this.#program = program;
     this.#context = context;
     this.#makers = makersOf(program.graph);
@@ -61,29 +61,29 @@ class Chooser {
   }
 
   #isNeeded(node: Node): boolean {
-    return node.outputs.some((value) => this.#program.keeping.isNeeded(value));
+    return node.outputs.some((value) => this.#program.kept.isNeeded(value));
   }
 
   choose(): Placing {
     const { graph, units } = this.#program;
     for (const name of this.#context.carried) {
       if (!this.#mayOverwrite(name)) continue;
-      this.#want(graph.outputs.get(name)!, this.#context.places.get(graph.inputs.get(name)!.id)!);
+      this.#assign(graph.outputs.get(name)!, this.#context.places.get(graph.inputs.get(name)!.id)!);
     }
     for (const { nodes: [node], fused } of units.toReversed()) {
       if (fused || !["Reshape", "Transpose", "Concat", "PadV2"].includes(node!.op)) continue;
       const [output] = node!.outputs;
       if (!this.#isNeeded(node!) || this.placing.has(output!.id)) continue;
-      this.#want(output!, newPlace(this.#context.shape(output!)));
+      this.#assign(output!, newPlace(this.#context.shape(output!)));
     }
     return this.placing;
   }
 
-  /** Whether the new value of a carried tensor may be written over the old one: nobody reads the old one afterwards. */
+  /** Whether the new value of a carried tensor may overwrite the old one: no later unit reads the old one. */
   #mayOverwrite(name: string): boolean {
     const { graph, units, kernels } = this.#program;
     const before = graph.inputs.get(name)!, after = graph.outputs.get(name)!;
-    const maker = this.#makers.get(this.#program.keeping.source(after).id);
+    const maker = this.#makers.get(this.#program.kept.source(after).id);
     const home = units.findIndex(({ nodes }) => maker !== undefined && nodes.includes(maker));
     return home >= 0 && units.every((unit, index) => {
       const kernel = kernels.get(unit);
@@ -97,8 +97,8 @@ class Chooser {
     });
   }
 
-  /** Has a value written to a place, with all that it is made of by moving; @returns whether that can be */
-  #want(value: Value, place: Place): boolean {
+  /** Has a value written to a place, and what it is a view of; @returns whether that can be */
+  #assign(value: Value, place: Place): boolean {
     const node = this.#makers.get(value.id);
     const shared = (this.#readers.get(value.id) ?? 0) > 1;
     if (node === undefined || this.placing.has(value.id)) return false;
@@ -108,21 +108,21 @@ class Chooser {
     return true;
   }
 
-  #canMake(node: Node, { block, layout }: Place): boolean {
+  #canMake(node: Node, { buffer, layout }: Place): boolean {
     const [input] = node.inputs;
-    const wantPart = (part: Layout | undefined, of: Value) =>
-      part !== undefined && this.#want(of, { block, layout: part });
+    const assignPart = (part: Layout | undefined, of: Value) =>
+      part !== undefined && this.#assign(of, { buffer, layout: part });
     switch (node.op) {
       case "BatchMatMul":
         return isWritable(layout);
       case "Reshape":
       case "ExpandDims":
-        return wantPart(reshape(layout, this.#context.shape(input!)), input!);
+        return assignPart(reshape(layout, this.#context.shape(input!)), input!);
       case "Transpose":
-        return wantPart(untranspose(layout, node.attributes.perm), input!);
+        return assignPart(untranspose(layout, node.attributes.perm), input!);
       case "PadV2": {
         const begin = this.#context.numbers(node.attributes.paddings.map(([before]) => before));
-        wantPart(sliceAll(layout, begin, this.#context.shape(input!)), input!);
+        assignPart(sliceAll(layout, begin, this.#context.shape(input!)), input!);
         return true;
       }
       case "Tile":
@@ -142,11 +142,11 @@ class Chooser {
           return part;
         });
         if (parts.includes(undefined)) return false;
-        node.inputs.forEach((each, i) => wantPart(parts[i], each));
+        node.inputs.forEach((each, i) => assignPart(parts[i], each));
         return true;
       }
       default:
-        return this.#program.keeping.maker(node.outputs[0]!) === node &&
+        return this.#program.kept.maker(node.outputs[0]!) === node &&
           this.#isFused(node) && isContiguous(layout);
     }
   }
@@ -157,6 +157,6 @@ class Chooser {
 }
 
 /** Decides where results are written. */
-export function choosePlaces(program: NativeProgram, context: PlacingContext): Placing {
+export function choosePlaces(program: CProgram, context: PlacingContext): Placing {
   return new Chooser(program, context).choose();
 }

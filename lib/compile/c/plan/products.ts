@@ -3,7 +3,7 @@
 import type { Node, Value } from "../../graph/graph.ts";
 import type { OpThat } from "../../graph/operations.ts";
 import { sizeOf } from "../../../tensor.ts";
-import { type Emitter, floatBits } from "./calls.ts";
+import { floatBits, type PlanBuilder } from "./calls.ts";
 import { contiguous, type Factor, refine, transpose } from "./layout.ts";
 import { addressOf, newPlace, type Place } from "./arena.ts";
 
@@ -12,47 +12,47 @@ const AXES_OF_BATCH = 3;
 const REDUCTIONS: Readonly<Record<OpThat<"reduces">, number>> = { Sum: 0, Mean: 1, Max: 2 };
 
 export function reduce(
-  at: Emitter,
+  plan: PlanBuilder,
   { op, inputs: [input], outputs: [output], attributes }: Node<OpThat<"reduces">>,
 ): void {
-  const axes = attributes.axis, shape = at.shape(input!);
+  const axes = attributes.axis, shape = plan.shape(input!);
   const first = axes[0]!, last = axes.at(-1)!;
   const together = last - first === axes.length - 1;
   // Axes that are apart are brought together at the end.
-  const from = together ? at.contiguous(input!) : axesLast(at, input!, axes);
-  const to = at.newPlace(output!);
+  const from = together ? plan.contiguous(input!) : axesLast(plan, input!, axes);
+  const to = plan.newPlace(output!);
   const reduced = sizeOf(axes.map((axis) => shape[axis]!));
   const inner = together ? sizeOf(shape.slice(last + 1)) : 1;
   const outer = sizeOf(shape) / reduced / inner;
-  at.call({
+  plan.call({
     kernel: "reduce_middle",
     arguments: [addressOf(from), addressOf(to), reduced, inner, REDUCTIONS[op]],
     count: outer,
-    reads: [from.block],
-    writes: [to.block],
+    reads: [from.buffer],
+    writes: [to.buffer],
   });
 }
 
 /** A copy of a value with some axes behind all others. */
-function axesLast(at: Emitter, value: Value, axes: readonly number[]): Place {
+function axesLast(plan: PlanBuilder, value: Value, axes: readonly number[]): Place {
   const all = value.shape.map((_, axis) => axis);
   const perm = [...all.filter((axis) => !axes.includes(axis)), ...axes];
-  const { block, layout } = at.place(value);
-  const shape = perm.map((axis) => at.shape(value)[axis]!);
+  const { buffer, layout } = plan.place(value);
+  const shape = perm.map((axis) => plan.shape(value)[axis]!);
   const copy = newPlace(shape);
-  at.copy({ block, layout: transpose(layout, perm) }, copy, shape);
+  plan.copy({ buffer, layout: transpose(layout, perm) }, copy, shape);
   return copy;
 }
 
 export function product(
-  at: Emitter,
+  plan: PlanBuilder,
   { inputs: [a, b, bias], outputs: [output], attributes }: Node<"BatchMatMul">,
 ): void {
-  const left = matrices(at, a!), right = matrices(at, b!);
-  const to = at.newPlace(output!), shape = at.shape(output!);
+  const left = matrices(plan, a!), right = matrices(plan, b!);
+  const to = plan.newPlace(output!), shape = plan.shape(output!);
   const batch = shape.slice(0, -2);
   const lists = [left, right, to].map(({ layout }, i) => {
-    const own = at.shape([a!, b!, output!][i]!).slice(0, -2);
+    const own = plan.shape([a!, b!, output!][i]!).slice(0, -2);
     // A single matrix is used for the whole batch.
     return sizeOf(own) === 1 && sizeOf(batch) > 1
       ? contiguous(batch).axes.flat().map(({ extent }) => ({ extent, stride: 0 }))
@@ -66,9 +66,9 @@ export function product(
   const [m, n] = shape.slice(-2) as [number, number];
   const step = ({ layout }: Place, axis: -1 | -2) => layout.axes.at(axis)![0]?.stride ?? 1;
   const { transposeA, transposeB, scale = 1 } = attributes;
-  const k = at.shape(a!).at(transposeA ? -2 : -1)!;
-  const added = bias && at.contiguous(bias);
-  at.call({
+  const k = plan.shape(a!).at(transposeA ? -2 : -1)!;
+  const added = bias && plan.contiguous(bias);
+  plan.call({
     kernel: "matrix_products",
     arguments: [
       m,
@@ -88,15 +88,15 @@ export function product(
       ...padded.flatMap((list) => list.map(({ stride }) => stride)),
     ],
     count: sizeOf(batch) > 1 ? sizeOf(batch) : m,
-    reads: [left.block, right.block, ...added ? [added.block] : []],
-    writes: [to.block],
+    reads: [left.buffer, right.buffer, ...added ? [added.buffer] : []],
+    writes: [to.buffer],
   });
 }
 
 /** A place of matrices whose rows and columns have one step each. */
-function matrices(at: Emitter, value: Value): Place {
-  const place = at.place(value);
+function matrices(plan: PlanBuilder, value: Value): Place {
+  const place = plan.place(value);
   const plain = place.layout.axes.slice(-2).every((axis) => axis.length <= 1) &&
     place.layout.axes.slice(0, -2).flat().length <= AXES_OF_BATCH;
-  return plain ? place : at.contiguous(value);
+  return plain ? place : plan.contiguous(value);
 }
