@@ -17,7 +17,7 @@ const TEXTS = new Map(
 const PAGES = [...TEXTS].filter(([path]) => path.endsWith(".md"));
 
 /** What commands make, and users then have. Other outputs are no code and no documents, so nobody looks for them. */
-const MADE = ["table.md", "encoder/README.md"];
+const MADE = ["table.md", "encoder/README.md", "interface.h"];
 
 /** A word in capitals stands for what a user puts in its place: `DIRECTORY/table.md`, `bench/runs/DATE-MACHINE.json`. */
 const PLACEHOLDER = /(?:^|\/)(?!README|CHANGELOG|SECURITY)[A-Z]{2}/;

@@ -12,9 +12,6 @@ import { KeptValues } from "./kernels/kept.ts";
 import { expandSoftmax } from "../passes/expand_softmax.ts";
 import { recomputeLate } from "../passes/recompute.ts";
 
-/** The folder of the C code that all programs have. */
-export const LIBRARY: URL = new URL("library/", import.meta.url);
-
 /** A program whose units are known; its lengths may not be. */
 export interface CProgram {
   readonly graph: Graph;

@@ -2,30 +2,37 @@
 
 import { sha256 } from "../../files/hash.ts";
 import { OpenPlace, type Place, placesOfLibraries, refusal } from "./cache.ts";
-import { cannotCompile, CompilationError, compileLibrary, type Compiler } from "./compiler.ts";
+import {
+  cannotCompile,
+  CompilationError,
+  compileLibrary,
+  type Compiler,
+  type SourceFiles,
+} from "./compiler.ts";
 import { Failure } from "../../failure.ts";
 
 /**
- * Loads the library that a source makes.
+ * Loads the library that C files make.
  *
  * @throws {Failure} `unavailable` when the compiler fails, or no place is left where its libraries can be loaded from
  */
 export async function buildLibrary<const S extends Deno.ForeignLibraryInterface>(
   compiler: Compiler,
-  source: string,
+  files: SourceFiles,
   { symbols, places = placesOfLibraries() }: {
     readonly symbols: S;
     readonly places?: readonly Place[];
   },
 ): Promise<Deno.DynamicLibrary<S>> {
-  const key = sha256(`${compiler.identity}\n${source}`).slice(0, 32);
+  const texts = [...files].map(([name, text]) => `${name}\n${text}`);
+  const key = sha256([compiler.identity, ...texts].join("\n")).slice(0, 32);
   const refusals: string[] = [];
   let words: string | undefined;
   for (const place of places) {
     try {
       await using open = await OpenPlace.open(place);
       const path = await open.find(key) ??
-        await open.store(key, (folder) => compileLibrary(compiler, source, folder));
+        await open.store(key, (folder) => compileLibrary(compiler, files, folder));
       return Deno.dlopen(path, symbols);
     } catch (error) {
       if (error instanceof Failure) throw error;

@@ -1,5 +1,6 @@
 /** Plans as lists of numbers that the compiled loop works through: see `work` in kernels.c. */
 
+import { CALL_WORDS } from "../../compile/c/library.ts";
 import type { Call } from "../../compile/c/plan/calls.ts";
 import type { Plan } from "../../compile/c/plan/plan.ts";
 import type { Address, Buffer } from "../../compile/c/plan/arena.ts";
@@ -27,7 +28,7 @@ export interface EncodedCalls {
   readonly patches: readonly Patch[];
 }
 
-const HEADER = 4, ELEMENT = 4;
+const ELEMENT = 4;
 
 /** Bytes of memory that a call reads or writes. */
 interface Span {
@@ -113,7 +114,7 @@ export function encodeCalls(
   addresses: Addresses,
   threads: number,
 ): EncodedCalls {
-  const size = calls.reduce((sum, call) => sum + 2 * HEADER + call.arguments.length, 1);
+  const size = calls.reduce((sum, call) => sum + 2 * CALL_WORDS + call.arguments.length, 1);
   const writers = Array.from({ length: threads }, () => new WordWriter(size));
   const barriers = new Barriers(addresses);
   const resolve = (argument: number | Address) => {

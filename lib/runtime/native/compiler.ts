@@ -172,8 +172,11 @@ export async function findCompiler(
   return { command, flags: complete, version: description.split("\n")[0]!, identity };
 }
 
+/** C files by name: the one that is compiled first, then those that it includes. */
+export type SourceFiles = ReadonlyMap<string, string>;
+
 /**
- * Compiles a source to a library in a folder, which is also where the compiler's temporary files are.
+ * Compiles C files to a library in a folder, which is also where the compiler's temporary files are.
  *
  * @returns the library's path
  * @throws {CompilationError} when the compiler fails
@@ -181,12 +184,13 @@ export async function findCompiler(
  */
 export async function compileLibrary(
   { command, flags }: Compiler,
-  source: string,
+  files: SourceFiles,
   folder: string,
 ): Promise<string> {
-  const [input, result] = [`${folder}/program.c`, `${folder}/program.so`];
-  await Deno.writeTextFile(input, source);
-  const args = [...flags, "-o", result, input, ...LIBRARIES];
+  const paths = [...files.keys()].map((name) => `${folder}/${name}`),
+    result = `${folder}/program.so`;
+  await Promise.all([...files.values()].map((text, i) => Deno.writeTextFile(paths[i]!, text)));
+  const args = [...flags, `-I${folder}`, "-o", result, paths[0]!, ...LIBRARIES];
   const { success, stderr } = await run(command, args, { folder });
   if (!success) throw new CompilationError(stderr.trim());
   return result;

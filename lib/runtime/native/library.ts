@@ -1,16 +1,16 @@
 /** The compiled kernels, and how a list of calls is handed to them. */
 
-import { LIBRARY } from "../../compile/c/compile.ts";
-import { KERNEL_NAMES } from "../../compile/c/plan/calls.ts";
+import {
+  FUNCTION_NAMES,
+  interfaceHeader,
+  KERNEL_HEADERS,
+  LIBRARY,
+  LIBRARY_FILES,
+} from "../../compile/c/library.ts";
 import { availableMemory } from "../available_memory.ts";
 import { buildLibrary } from "./build.ts";
 import type { Compiler } from "./compiler.ts";
 import type { Memory } from "./memory.ts";
-
-/** Files that kernels.c includes, in the order in which it does. */
-const HEADERS = ["vector.h", "packing.h", "products.h", "team.h", "populate.h"];
-
-const read = (name: string) => Deno.readTextFile(new URL(name, LIBRARY));
 
 /** Less fresh memory is not worth a thread. */
 const LEAST_POPULATED_BYTES = 64e6;
@@ -45,7 +45,8 @@ export class KernelLibrary {
     count: bigint,
   ) => Promise<void>;
   readonly #compiler: Compiler;
-  readonly #shared: string;
+  /** What programs include, by name. */
+  readonly #headers: readonly (readonly [name: string, text: string])[];
   /** Bytes that may be asked for ahead of their use. */
   #spare: number;
   /** Lists that are read beside this thread: they must not be collected. */
@@ -53,32 +54,35 @@ export class KernelLibrary {
 
   private constructor(
     compiler: Compiler,
-    { symbols, shared, spare }: {
+    { symbols, headers, spare }: {
       readonly symbols: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
-      readonly shared: string;
+      readonly headers: readonly (readonly [name: string, text: string])[];
       readonly spare: number;
     },
   ) {
     this.#run = symbols.run_programs as never;
     this.#populate = symbols.populate as never;
     this.scratchBytes = 4 * Number(symbols.scratch_length);
-    const addresses = functionsOf(symbols.kernel_table, KERNEL_NAMES.length);
-    this.kernels = new Map(KERNEL_NAMES.map((name, i) => [name, addresses[i]!]));
+    const addresses = functionsOf(symbols.kernel_table, FUNCTION_NAMES.length);
+    this.kernels = new Map(FUNCTION_NAMES.map((name, i) => [name, addresses[i]!]));
     this.#compiler = compiler;
-    this.#shared = shared;
+    this.#headers = headers;
     this.#spare = spare;
   }
 
   static async load(compiler: Compiler): Promise<KernelLibrary> {
-    const [kernels, ...headers] = await Promise.all(["kernels.c", ...HEADERS].map(read));
-    const source = HEADERS.reduce(
-      (text, name, i) => text.replace(`#include "${name}"`, () => headers[i]!),
-      kernels!,
+    const texts = await Promise.all(
+      LIBRARY_FILES.map((name) => Deno.readTextFile(new URL(name, LIBRARY))),
+    );
+    const files = new Map<string, string>(LIBRARY_FILES.map((name, i) => [name, texts[i]!]));
+    files.set("interface.h", interfaceHeader());
+    const headers = [...KERNEL_HEADERS, "interface.h"].map((name) =>
+      [name, files.get(name)!] as const
     );
     // Only half, so that a run that is too large is warned of before the memory is taken.
     const spare = (await availableMemory() ?? 0) / 2;
-    const { symbols } = await buildLibrary(compiler, source, { symbols: SYMBOLS });
-    return new KernelLibrary(compiler, { symbols, shared: headers[0]!, spare });
+    const { symbols } = await buildLibrary(compiler, files, { symbols: SYMBOLS });
+    return new KernelLibrary(compiler, { symbols, headers, spare });
   }
 
   /** Compiles a program's own kernels. @param bodies of functions @returns their addresses */
@@ -89,8 +93,10 @@ export class KernelLibrary {
     );
     const names = bodies.map((_, i) => `fused_${i}`);
     const table = `kernel *const fused_table[] = {${names.join(", ")}};`;
-    const source = [this.#shared, ...functions, table].join("\n\n") + "\n";
-    const { symbols } = await buildLibrary(this.#compiler, source, {
+    const includes = KERNEL_HEADERS.map((name) => `#include "${name}"`);
+    const source = [...includes, ...functions, table].join("\n\n") + "\n";
+    const files = new Map([["program.c", source], ...this.#headers]);
+    const { symbols } = await buildLibrary(this.#compiler, files, {
       symbols: { fused_table: { type: "pointer" } },
     });
     return functionsOf(symbols.fused_table, bodies.length);

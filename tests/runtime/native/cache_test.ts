@@ -27,7 +27,10 @@ async function build(
   { source = SOURCE, ...more }: { readonly source?: string; readonly command?: string } = {},
 ): Promise<number> {
   const compiler = { ...await findCompiler(), ...more };
-  const library = await buildLibrary(compiler, source, { symbols: SYMBOLS, places });
+  const library = await buildLibrary(compiler, new Map([["answer.c", source]]), {
+    symbols: SYMBOLS,
+    places,
+  });
   const answer = library.symbols.answer();
   library.close();
   return answer;

@@ -77,7 +77,11 @@ testOn(NATIVE, "compileLibrary() says what the compiler says", () =>
   withFolder(async (folder) => {
     const compiler = await findCompiler();
     await assert.rejects(
-      compileLibrary(compiler, "int answer(void) { return unknown; }\n", folder),
+      compileLibrary(
+        compiler,
+        new Map([["answer.c", "int answer(void) { return unknown; }\n"]]),
+        folder,
+      ),
       /unknown/,
     );
   }));

@@ -3,6 +3,7 @@
 import type { Constant, Node, Value } from "../../graph/graph.ts";
 import { sameLength } from "../../graph/length.ts";
 import { is, type Op } from "../../graph/operations.ts";
+import { SUM_BLOCK } from "../library.ts";
 import type { Unit } from "./units.ts";
 import { KernelMemory } from "./memory.ts";
 import type { FusedKernel, Local } from "./parts.ts";
@@ -10,8 +11,6 @@ import type { KeptValues } from "./kept.ts";
 import { columnsOf, reducesRows, sumsColumns } from "../../graph/rows.ts";
 import { cType, expression } from "./expressions.ts";
 import { rowLoop, type Statement, valueOr } from "./row_loop.ts";
-
-const SUM_BLOCK = 32;
 
 /** Operations that can be one where a product is a term of a sum. */
 const PRODUCTS = new Set<Op>(["Multiply", "Square"]), SUMS = new Set<Op>(["Add", "Sub"]);

@@ -5,17 +5,15 @@
 #include "team.h"
 #include "populate.h"
 
-enum { AXES = 6 };
-
 /* A place in each of two tensors, which goes along all axes but the first and the last. */
 struct walk {
-  word at[AXES];
+  word at[COPY_AXES];
   word from, to;
 };
 
 /* Goes to the next place; 0 behind the last one. */
 static int go_on(struct walk *walk, const word *length, const word *in, const word *out) {
-  for (int axis = AXES - 2; axis > 0; axis--) {
+  for (int axis = COPY_AXES - 2; axis > 0; axis--) {
     walk->from += in[axis];
     walk->to += out[axis];
     if (++walk->at[axis] < length[axis]) return 1;
@@ -26,43 +24,42 @@ static int go_on(struct walk *walk, const word *length, const word *in, const wo
   return 0;
 }
 
-/* Copies elements of four bytes: from, to, lengths of six axes, outermost first, steps in the source, in the copy. */
 void copy_elements(const word *a, word begin, word end, float *scratch) {
-  const word *length = a + 2, *in = a + 2 + AXES, *out = a + 2 + 2 * AXES;
-  word inner = length[AXES - 1], step = in[AXES - 1], to_step = out[AXES - 1];
+  const struct copy_elements *given = (const void *)a;
+  const word *length = given->lengths, *in = given->from_steps, *out = given->to_steps;
+  word inner = length[COPY_AXES - 1], step = in[COPY_AXES - 1], to_step = out[COPY_AXES - 1];
   (void)scratch;
   for (word i = begin; i < end; i++) {
     struct walk walk = {.from = i * in[0], .to = i * out[0]};
     do {
-      const int32_t *from = (const int32_t *)a[0] + walk.from;
-      int32_t *to = (int32_t *)a[1] + walk.to;
+      const int32_t *from = given->from + walk.from;
+      int32_t *to = given->to + walk.to;
       if (step == 1 && to_step == 1) memcpy(to, from, inner * sizeof *to);
       else for (word k = 0; k < inner; k++) to[k * to_step] = from[k * step];
     } while (go_on(&walk, length, in, out));
   }
 }
 
-/* Fills elements of four bytes: to, lengths of six axes, outermost first, steps, bits of the value. */
 void fill_elements(const word *a, word begin, word end, float *scratch) {
-  const word *length = a + 1, *out = a + 1 + AXES;
-  word step = out[AXES - 1];
-  int32_t value = (int32_t)a[1 + 2 * AXES];
+  const struct fill_elements *given = (const void *)a;
+  const word *length = given->lengths, *out = given->steps;
+  word step = out[COPY_AXES - 1];
+  int32_t value = (int32_t)given->bits;
   (void)scratch;
   for (word i = begin; i < end; i++) {
     struct walk walk = {.to = i * out[0]};
     do {
-      int32_t *to = (int32_t *)a[0] + walk.to;
-      for (word k = 0; k < length[AXES - 1]; k++) to[k * step] = value;
+      int32_t *to = given->to + walk.to;
+      for (word k = 0; k < length[COPY_AXES - 1]; k++) to[k * step] = value;
     } while (go_on(&walk, length, out, out));
   }
 }
 
-/* Slices of a table: table [outer, rows, inner], indices, copy [outer, count, inner]; arguments table, indices, copy,
-   rows, count, inner. Works on copied slices. */
 void gather_rows(const word *a, word begin, word end, float *scratch) {
-  const int32_t *table = (const int32_t *)a[0], *indices = (const int32_t *)a[1];
-  int32_t *copy = (int32_t *)a[2];
-  word rows = a[3], count = a[4], inner = a[5];
+  const struct gather_rows *given = (const void *)a;
+  const int32_t *table = given->table, *indices = given->indices;
+  int32_t *copy = given->copy;
+  word rows = given->rows, count = given->count, inner = given->inner;
   (void)scratch;
   for (word i = begin; i < end; i++) {
     word outer = i / count;
@@ -70,12 +67,11 @@ void gather_rows(const word *a, word begin, word end, float *scratch) {
   }
 }
 
-/* Sums, means or largest values along the middle axis of [outer, reduced, inner]: from, to, reduced, inner, and 0 for the
-   sum, 1 for the mean, 2 for the largest. Works on the outer axis. Blocks of 32 are summed apart, which rounds less. */
 void reduce_middle(const word *a, word begin, word end, float *scratch) {
-  const float *from = (const float *)a[0];
-  float *to = (float *)a[1];
-  word reduced = a[2], inner = a[3];
+  const struct reduce_middle *given = (const void *)a;
+  const float *from = given->from;
+  float *to = given->to;
+  word reduced = given->reduced, inner = given->inner, reduction = given->reduction;
   (void)scratch;
   for (word outer = begin; outer < end; outer++) {
     for (word first = 0; first < inner; first += LANES) {
@@ -83,7 +79,7 @@ void reduce_middle(const word *a, word begin, word end, float *scratch) {
       float total[LANES] = {0}, block[LANES] = {0};
       for (word i = 0; i < reduced; i++) {
         const float *x = from + (outer * reduced + i) * inner + first;
-        if (a[4] == 2) {
+        if (reduction == REDUCE_MAX) {
           for (word j = 0; j < count; j++) total[j] = i == 0 ? x[j] : fmaxf(total[j], x[j]);
           continue;
         }
@@ -92,17 +88,18 @@ void reduce_middle(const word *a, word begin, word end, float *scratch) {
         } else {
           for (word j = 0; j < count; j++) block[j] += x[j];
         }
-        if (i % 32 == 31 || i == reduced - 1) {
+        if (i % SUM_BLOCK == SUM_BLOCK - 1 || i == reduced - 1) {
           for (word j = 0; j < LANES; j++) {
             total[j] += block[j];
             block[j] = 0;
           }
         }
       }
-      for (word j = 0; j < count; j++) to[outer * inner + first + j] = a[4] == 1 ? total[j] / (float)reduced : total[j];
+      for (word j = 0; j < count; j++) {
+        to[outer * inner + first + j] = reduction == REDUCE_MEAN ? total[j] / (float)reduced : total[j];
+      }
     }
   }
 }
 
-/* In the order of KERNEL_NAMES in lib/compile/c/plan/calls.ts. */
-kernel *const kernel_table[] = {matrix_products, copy_elements, fill_elements, gather_rows, reduce_middle};
+kernel *const kernel_table[] = FUNCTION_TABLE;

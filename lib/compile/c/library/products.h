@@ -213,17 +213,14 @@ static void multiply(const struct product *p, word begin, word end, const struct
   }
 }
 
-/*
- * Matrix products: m, n, k; A with its steps from row to row and from column to column; B likewise; C with its step from
- * row to row; bias of the columns or 0; bits of the scale; then three axes of a batch, outermost first: their lengths,
- * and the steps along them in A, B and C. Works on matrices if there are several, on rows otherwise.
- */
+/* The functions that plans call take a struct of interface.h; what they do is in lib/compile/c/library.ts. */
 void matrix_products(const word *a, word begin, word end, float *scratch) {
-  struct product p = {
-      .n = a[1], .k = a[2], .a = (const float *)a[3], .a_row = a[4], .a_column = a[5], .b = (const float *)a[6],
-      .b_row = a[7], .b_column = a[8], .c = (float *)a[9], .c_row = a[10], .bias = (const float *)a[11],
-      .scale = bits_to_float((int32_t)a[12])};
-  const word *length = a + 13, *a_step = a + 16, *b_step = a + 19, *c_step = a + 22;
+  const struct matrix_products *given = (const void *)a;
+  struct product p = {.n = given->n, .k = given->k, .a = given->a, .a_row = given->a_row, .a_column = given->a_column,
+      .b = given->b, .b_row = given->b_row, .b_column = given->b_column, .c = given->c, .c_row = given->c_row,
+      .bias = given->bias, .scale = bits_to_float((int32_t)given->scale)};
+  const word m = given->m, *length = given->lengths;
+  const word *a_step = given->a_steps, *b_step = given->b_steps, *c_step = given->c_steps;
   if (length[0] * length[1] * length[2] == 1) {
     multiply(&p, begin, end, NULL, scratch);
     return;
@@ -238,10 +235,10 @@ void matrix_products(const word *a, word begin, word end, float *scratch) {
     if (index == begin) continue;
     struct rows ahead[2] = {{0}};
     if (index < end) {
-      ahead[0] = rows_of(next.a, a[0], p.k, p.a_row, p.a_column);
+      ahead[0] = rows_of(next.a, m, p.k, p.a_row, p.a_column);
       ahead[1] = rows_of(next.b, p.k, p.n, p.b_row, p.b_column);
     }
-    multiply(&one, 0, a[0], ahead, scratch);
+    multiply(&one, 0, m, ahead, scratch);
   }
 }
 

@@ -39,8 +39,8 @@ static void *work(void *given) {
   if (atomic_load(&worker->team->state) == GIVEN_UP) return NULL;
   while (call[0] != -1) {
     if (call[0] == 0) meet(worker->team);
-    else ((kernel *)call[0])(call + 4, call[2], call[3], worker->scratch);
-    call += 4 + call[1];
+    else ((kernel *)call[0])(call + CALL_WORDS, call[2], call[3], worker->scratch);
+    call += CALL_WORDS + call[1];
   }
   return NULL;
 }

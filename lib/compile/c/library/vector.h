@@ -18,6 +18,8 @@
 /* Arguments of a kernel: numbers and addresses. */
 typedef int64_t word;
 
+#include "interface.h"
+
 /* Works on rows (or matrices) `begin` to `end`; `scratch` is memory for this thread alone. */
 typedef void kernel(const word *a, word begin, word end, float *scratch);
 

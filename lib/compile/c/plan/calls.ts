@@ -2,25 +2,21 @@
 
 import type { Value } from "../../graph/graph.ts";
 import { type Bindings, evaluate, type Length } from "../../graph/length.ts";
+import {
+  argumentsInOrder,
+  type ArgumentsOf,
+  COPY_AXES,
+  floatBits,
+  type FunctionName,
+} from "../library.ts";
 import { contiguous, type Factor, isContiguous, type Layout, refine } from "./layout.ts";
 import { type Address, addressOf, type Buffer, newPlace, type Place } from "./arena.ts";
 
-/** Kernels that every program uses, in the order of the table in kernels.c. */
-export const KERNEL_NAMES = [
-  "matrix_products",
-  "copy_elements",
-  "fill_elements",
-  "gather_rows",
-  "reduce_middle",
-] as const;
-
-export type KernelName = typeof KERNEL_NAMES[number];
-
 /** A call of a kernel. */
 export interface Call {
-  /** One of every program's, or a number among the program's own. */
-  readonly kernel: KernelName | number;
-  /** Numbers, and where tensors lie. */
+  /** A function of the library, or the index of a kernel of the program's own. */
+  readonly kernel: FunctionName | number;
+  /** Numbers, and addresses of tensors. */
   readonly arguments: readonly (number | Address)[];
   /** Rows or matrices to work on. */
   readonly count: number;
@@ -32,9 +28,7 @@ export interface Call {
   readonly inPlace: ReadonlyMap<Buffer, readonly Buffer[]>;
 }
 
-const AXES_OF_COPY = 6;
-
-/** Builds the calls of a plan. Arguments are in the order of kernels.c. */
+/** Builds the calls of a plan. */
 export class PlanBuilder {
   readonly calls: Call[] = [];
   /** The place of each value, by its id. */
@@ -94,57 +88,49 @@ export class PlanBuilder {
     this.calls.push({ serial: false, inPlace: new Map(), ...call });
   }
 
+  /** A call of a function of the library. */
+  callFunction<F extends FunctionName>(
+    kernel: F,
+    given: ArgumentsOf<F>,
+    call: Pick<Call, "count" | "reads" | "writes">,
+  ): void {
+    this.call({ kernel, arguments: argumentsInOrder(kernel, given), ...call });
+  }
+
   copy(from: Place, to: Place, shape: readonly number[]): void {
     const same = refine([from.layout.axes.flat(), to.layout.axes.flat()]);
     if (same === undefined) throw new TypeError(`cannot copy a tensor of shape [${shape}]`);
     const [source, target] = joined(same as [Factor[], Factor[]]);
-    if (source.length > AXES_OF_COPY) throw new TypeError(`cannot copy ${source.length} axes`);
+    if (source.length > COPY_AXES) throw new TypeError(`cannot copy ${source.length} axes`);
     const axes = (factors: readonly Factor[], of: (factor: Factor) => number, none: number) => {
       const [first, ...rest] = factors.map(of);
-      const padding = new Array<number>(AXES_OF_COPY - Math.max(1, factors.length)).fill(none);
+      const padding = new Array<number>(COPY_AXES - Math.max(1, factors.length)).fill(none);
       return [first ?? none, ...padding, ...rest];
     };
     // One axis: all of it is the innermost.
     const whole = source.length === 1 ? [{ extent: 1, stride: 0 }] : [];
     const [ins, outs] = [[...whole, ...source], [...whole, ...target]];
-    this.call({
-      kernel: "copy_elements",
-      arguments: [
-        addressOf(from),
-        addressOf(to),
-        ...axes(ins, ({ extent }) => extent, 1),
-        ...axes(ins, ({ stride }) => stride, 0),
-        ...axes(outs, ({ stride }) => stride, 0),
-      ],
-      count: ins[0]?.extent ?? 1,
-      reads: [from.buffer],
-      writes: [to.buffer],
-    });
+    this.callFunction("copy_elements", {
+      from: addressOf(from),
+      to: addressOf(to),
+      lengths: axes(ins, ({ extent }) => extent, 1),
+      from_steps: axes(ins, ({ stride }) => stride, 0),
+      to_steps: axes(outs, ({ stride }) => stride, 0),
+    }, { count: ins[0]?.extent ?? 1, reads: [from.buffer], writes: [to.buffer] });
   }
 
   fill(to: Place, value: number): void {
     const factors = joined([to.layout.axes.flat(), to.layout.axes.flat()])[0];
-    if (factors.length > AXES_OF_COPY) throw new TypeError(`cannot fill ${factors.length} axes`);
-    const padding = new Array<Factor>(AXES_OF_COPY - factors.length).fill({ extent: 1, stride: 0 });
+    if (factors.length > COPY_AXES) throw new TypeError(`cannot fill ${factors.length} axes`);
+    const padding = new Array<Factor>(COPY_AXES - factors.length).fill({ extent: 1, stride: 0 });
     const all = [...padding, ...factors];
-    this.call({
-      kernel: "fill_elements",
-      arguments: [
-        addressOf(to),
-        ...all.map(({ extent }) => extent),
-        ...all.map(({ stride }) => stride),
-        floatBits(value),
-      ],
-      count: all[0]!.extent,
-      reads: [],
-      writes: [to.buffer],
-    });
+    this.callFunction("fill_elements", {
+      to: addressOf(to),
+      lengths: all.map(({ extent }) => extent),
+      steps: all.map(({ stride }) => stride),
+      bits: floatBits(value),
+    }, { count: all[0]!.extent, reads: [], writes: [to.buffer] });
   }
-}
-
-/** The bits of a 32-bit float, as a kernel takes a number. */
-export function floatBits(value: number): number {
-  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
 }
 
 /** A view of a contiguous place. */

@@ -103,11 +103,12 @@ export function gather(
   const from = plan.contiguous(table!), rows = plan.contiguous(indices!);
   const to = plan.newPlace(output!);
   const outer = sizeOf(shape.slice(0, axis)), inner = sizeOf(shape.slice(axis + 1));
-  plan.call({
-    kernel: "gather_rows",
-    arguments: [addressOf(from), addressOf(rows), addressOf(to), shape[axis]!, count, inner],
-    count: outer * count,
-    reads: [from.buffer, rows.buffer],
-    writes: [to.buffer],
-  });
+  plan.callFunction("gather_rows", {
+    table: addressOf(from),
+    indices: addressOf(rows),
+    copy: addressOf(to),
+    rows: shape[axis]!,
+    count,
+    inner,
+  }, { count: outer * count, reads: [from.buffer, rows.buffer], writes: [to.buffer] });
 }

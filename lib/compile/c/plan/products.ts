@@ -3,13 +3,16 @@
 import type { Node, Value } from "../../graph/graph.ts";
 import type { OpThat } from "../../graph/operations.ts";
 import { sizeOf } from "../../../tensor.ts";
-import { floatBits, type PlanBuilder } from "./calls.ts";
+import { BATCH_AXES, floatBits, REDUCE_MAX, REDUCE_MEAN, REDUCE_SUM } from "../library.ts";
+import type { PlanBuilder } from "./calls.ts";
 import { contiguous, type Factor, refine, transpose } from "./layout.ts";
 import { addressOf, newPlace, type Place } from "./arena.ts";
 
-const AXES_OF_BATCH = 3;
-/** Their numbers in kernels.c. */
-const REDUCTIONS: Readonly<Record<OpThat<"reduces">, number>> = { Sum: 0, Mean: 1, Max: 2 };
+const REDUCTIONS: Readonly<Record<OpThat<"reduces">, number>> = {
+  Sum: REDUCE_SUM,
+  Mean: REDUCE_MEAN,
+  Max: REDUCE_MAX,
+};
 
 export function reduce(
   plan: PlanBuilder,
@@ -24,13 +27,13 @@ export function reduce(
   const reduced = sizeOf(axes.map((axis) => shape[axis]!));
   const inner = together ? sizeOf(shape.slice(last + 1)) : 1;
   const outer = sizeOf(shape) / reduced / inner;
-  plan.call({
-    kernel: "reduce_middle",
-    arguments: [addressOf(from), addressOf(to), reduced, inner, REDUCTIONS[op]],
-    count: outer,
-    reads: [from.buffer],
-    writes: [to.buffer],
-  });
+  plan.callFunction("reduce_middle", {
+    from: addressOf(from),
+    to: addressOf(to),
+    reduced,
+    inner,
+    reduction: REDUCTIONS[op],
+  }, { count: outer, reads: [from.buffer], writes: [to.buffer] });
 }
 
 /** A copy of a value with some axes behind all others. */
@@ -60,7 +63,7 @@ export function product(
   });
   const factors = refine(lists)!;
   const padded = factors.map((list) => [
-    ...new Array<Factor>(AXES_OF_BATCH - list.length).fill({ extent: 1, stride: 0 }),
+    ...new Array<Factor>(BATCH_AXES - list.length).fill({ extent: 1, stride: 0 }),
     ...list,
   ]);
   const [m, n] = shape.slice(-2) as [number, number];
@@ -68,25 +71,30 @@ export function product(
   const { transposeA, transposeB, scale = 1 } = attributes;
   const k = plan.shape(a!).at(transposeA ? -2 : -1)!;
   const added = bias && plan.contiguous(bias);
-  plan.call({
-    kernel: "matrix_products",
-    arguments: [
-      m,
-      n,
-      k,
-      addressOf(left),
-      step(left, transposeA ? -1 : -2),
-      k === 1 ? 1 : step(left, transposeA ? -2 : -1),
-      addressOf(right),
-      step(right, transposeB ? -1 : -2),
-      n === 1 ? 1 : step(right, transposeB ? -2 : -1),
-      addressOf(to),
-      step(to, -2),
-      added ? addressOf(added) : 0,
-      floatBits(scale),
-      ...padded[0]!.map(({ extent }) => extent),
-      ...padded.flatMap((list) => list.map(({ stride }) => stride)),
-    ],
+  const [inA, inB, inC] = padded.map((list) => list.map(({ stride }) => stride)) as [
+    number[],
+    number[],
+    number[],
+  ];
+  plan.callFunction("matrix_products", {
+    m,
+    n,
+    k,
+    a: addressOf(left),
+    a_row: step(left, transposeA ? -1 : -2),
+    a_column: k === 1 ? 1 : step(left, transposeA ? -2 : -1),
+    b: addressOf(right),
+    b_row: step(right, transposeB ? -1 : -2),
+    b_column: n === 1 ? 1 : step(right, transposeB ? -2 : -1),
+    c: addressOf(to),
+    c_row: step(to, -2),
+    bias: added ? addressOf(added) : 0,
+    scale: floatBits(scale),
+    lengths: padded[0]!.map(({ extent }) => extent),
+    a_steps: inA,
+    b_steps: inB,
+    c_steps: inC,
+  }, {
     count: sizeOf(batch) > 1 ? sizeOf(batch) : m,
     reads: [left.buffer, right.buffer, ...added ? [added.buffer] : []],
     writes: [to.buffer],
@@ -97,6 +105,6 @@ export function product(
 function matrices(plan: PlanBuilder, value: Value): Place {
   const place = plan.place(value);
   const plain = place.layout.axes.slice(-2).every((axis) => axis.length <= 1) &&
-    place.layout.axes.slice(0, -2).flat().length <= AXES_OF_BATCH;
+    place.layout.axes.slice(0, -2).flat().length <= BATCH_AXES;
   return plain ? place : plan.contiguous(value);
 }
