@@ -52,12 +52,17 @@ export const COMPILED: readonly Tried[] = await byEachCompiler(
   (Object.keys(TARGETS) as TargetName[]).filter((target) => target !== "native"),
 );
 
-/** Runtimes by name. */
+/** Those that let their number of threads be chosen. */
+const THREADED = ["auto", "native", "onnx"];
+
+/** Runtimes by name; options that one has not are left out. */
 export function runtimesNamed(...names: readonly string[]): readonly Tried[] {
   return names.map((name) =>
-    name === "native"
-      ? NATIVE
-      : { name, missing: undefined, create: (options) => createRuntime(name, options) }
+    name === "native" ? NATIVE : {
+      name,
+      missing: undefined,
+      create: (options) => createRuntime(name, THREADED.includes(name) ? options : {}),
+    }
   );
 }
 

@@ -32,7 +32,7 @@ const MONITORS: Program = {
 const runtime = await createRuntime("auto", { threads: 1 });
 const executable = await runtime.prepare(MONITORS, { threads: 1 });
 const rows = Float32Array.from({ length: batch * tokens * width }, (_, i) => Math.sin(i));
-executable.write({ rows: floatTensor([batch * tokens, width], rows) });
+executable.store.write({ rows: floatTensor([batch * tokens, width], rows) });
 await measure(async () => {
   const { cosine } = await executable.run({});
   return Number(cosine!.data[0]);

@@ -65,7 +65,7 @@ const matrices = { x: randomMatrix("x"), w: randomMatrix("w") };
 
 async function prepare(ofThreads: number): Promise<Executable> {
   const executable = await runtime.prepare(PRODUCTS, { threads: ofThreads });
-  executable.write(matrices);
+  executable.store.write(matrices);
   return executable;
 }
 

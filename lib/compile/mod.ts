@@ -11,9 +11,12 @@ export { emitOnnx } from "./onnx/rules.ts";
 export {
   type Executable,
   type Need,
+  type PrepareOptions,
   type Program,
   residentNames,
+  residentSpecs,
   type Runtime,
+  type Store,
   type Tensors,
   type TensorSpec,
 } from "./program.ts";

@@ -36,6 +36,11 @@ export function residentNames(
   return [...carried, ...parameters];
 }
 
+/** The specs of those inputs: what a store for the program has. */
+export function residentSpecs(program: Program): Readonly<Record<string, TensorSpec>> {
+  return Object.fromEntries(residentNames(program).map((name) => [name, program.inputs[name]!]));
+}
+
 /** Memory of a program in bytes, besides what stays in the runtime. */
 export interface Need {
   /** The program itself; 0 where another executable has the same one. */
@@ -44,8 +49,22 @@ export interface Need {
   readonly workBytes: number;
 }
 
+/** Float32 tensors that stay in a runtime from one run to the next, by name. Whoever makes it disposes it. */
+export interface Store extends Disposable {
+  readonly specs: Readonly<Record<string, TensorSpec>>;
+  /** Where the tensors are. */
+  readonly device: string;
+  readonly bytes: number;
+  /** Copies tensors in. All that a program has must be set before its first run. @throws {RangeError} unknown or misshapen */
+  write(tensors: TensorRecord): void;
+  /** Copies of tensors as they are now. @param names which @default all */
+  read(names?: readonly string[]): Promise<TensorRecord>;
+}
+
 /** A program that is ready to run on some device. */
 export interface Executable {
+  /** What its carried tensors and parameters are in. */
+  readonly store: Store;
   /**
    * Makes ready for runs, so that the first is as fast as the others. It may be left out, and lengths may be exceeded.
    *
@@ -53,13 +72,17 @@ export interface Executable {
    * @returns what runs of these lengths need, where the runtime can tell
    */
   reserve(lengths: Bindings): Need | undefined;
-  /** Sets carried tensors and parameters; the data is copied. All must be set before the first run. */
-  write(tensors: TensorRecord): void;
   /** Runs once: takes the inputs that do not stay in the runtime, gives the results that do not. */
   run(feeds: TensorRecord): Promise<TensorRecord>;
-  /** Copies of tensors that stay in the runtime, as they are now. @param names which @default all */
-  read(names?: readonly string[]): Promise<TensorRecord>;
+  /** Gives back what it has, and its store if that is its own. */
   dispose(): void;
+}
+
+/** How a program is prepared, see {@link Runtime.prepare}. */
+export interface PrepareOptions {
+  readonly store?: Store;
+  nameOf?(name: string): string;
+  readonly threads?: number;
 }
 
 /** Something that can run programs. */
@@ -70,20 +93,15 @@ export interface Runtime {
   readonly description: string;
   /** Threads that work at the same time at most. */
   readonly threads: number;
+  /** Memory for tensors that stay in the runtime. All their lengths are numbers. */
+  store(specs: Readonly<Record<string, TensorSpec>>): Store;
   /**
-   * Prepares a program. One executable serves all lengths of the named axes.
+   * Prepares a program. One executable serves all lengths of the named axes. Preparing the same program again costs less.
    *
-   * @param options `sharing`: another executable of this runtime; what stays in the runtime under the same name in both
-   * is one tensor. They must not run at the same time if one changes what the other reads. `sharedName`: under which
-   * name the other has a tensor, its own by default. `threads`: of this executable, all by default. Preparing the same
-   * program again costs less
+   * @param options `store`: of this runtime, with all that stays of the program; by default one of its own. Executables
+   * on one store must not run at the same time if one changes what the other reads. `nameOf`: what a tensor of the
+   * program is called in the store, the same by default. `threads`: of this executable, all by default
+   * @throws {RangeError} the store lacks a tensor, or has it in another shape
    */
-  prepare(
-    program: Program,
-    options?: {
-      readonly sharing?: Executable;
-      sharedName?(name: string): string;
-      readonly threads?: number;
-    },
-  ): Promise<Executable>;
+  prepare(program: Program, options?: PrepareOptions): Promise<Executable>;
 }

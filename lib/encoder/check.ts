@@ -44,7 +44,7 @@ export async function checkOnnx(directory: string, encoder: Encoder): Promise<On
   const small = IMAGES * forwardOperations(config) <= LARGEST_EAGER_OPERATIONS;
   const runtime = await createRuntime(small ? "cpu" : "onnx");
   const executable = await runtime.prepare(encoderProgram(config));
-  executable.write(weights);
+  executable.store.write(weights);
   const wanted = await executable.run(feeds);
   executable.dispose();
   const got = await runOnnxFile(join(directory, ENCODER_FILES.onnx), {

@@ -61,7 +61,7 @@ export async function encoderEmbedder(
   const imageValues = 3 * config.imageSize[0] * config.imageSize[1];
   const program = featureProgram(config, taken.layers, taken.pooling);
   const executable = await runtime.prepare(program);
-  executable.write(weights);
+  executable.store.write(weights);
   return {
     width,
     preprocessing,

@@ -1,10 +1,17 @@
 /** Programs run op by op on a TensorFlow.js backend: the reference that compiled programs are tested against. */
 
 import * as tf from "@tensorflow/tfjs";
-import { type Executable, type Program, residentNames, type Runtime } from "../compile/mod.ts";
-import type { HostTensor, TensorRecord } from "../tensor.ts";
-import { checkFeeds, checkResident } from "./feeds.ts";
-import { expectSet } from "./residents.ts";
+import {
+  type Executable,
+  type Program,
+  residentNames,
+  residentSpecs,
+  type Runtime,
+  type Store,
+} from "../compile/mod.ts";
+import { type HostTensor, sizeOf, type TensorRecord } from "../tensor.ts";
+import { checkFeeds } from "./feeds.ts";
+import { checkStored, checkWritten, expectSet, type NameOf } from "./store.ts";
 
 /**
  * A runtime on a registered TensorFlow.js backend.
@@ -22,9 +29,16 @@ export async function createEagerRuntime(
     name,
     description,
     threads: 1,
-    prepare(program, { sharing, sharedName = (name: string) => name } = {}) {
-      const state = (sharing as EagerExecutable | undefined)?.state ?? new EagerState();
-      return Promise.resolve(new EagerExecutable(program, { backend, state, nameOf: sharedName }));
+    store: (specs) => new EagerStore(specs, backend),
+    // deno-lint-ignore require-await
+    async prepare(program, { store, nameOf = (name: string) => name } = {}) {
+      const own = store === undefined ? new EagerStore(residentSpecs(program), backend) : undefined;
+      return new EagerExecutable(program, {
+        backend,
+        store: own ?? store as EagerStore,
+        ownsStore: own !== undefined,
+        nameOf,
+      });
     },
   };
 }
@@ -44,73 +58,93 @@ async function toHost(tensor: tf.Tensor): Promise<HostTensor> {
     : { dtype: "int32", shape: tensor.shape, data: Int32Array.from(data) };
 }
 
-/** Tensors that stay in the runtime, for one executable or for several that share them. */
-class EagerState extends Map<string, tf.Tensor> {
-  users = 0;
+/** Tensors of a backend that stay. */
+class EagerStore implements Store {
+  readonly device: string;
+  readonly specs: Store["specs"];
+  readonly bytes: number;
+  readonly #tensors = new Map<string, tf.Tensor>();
+
+  constructor(specs: Store["specs"], backend: string) {
+    this.specs = specs;
+    this.device = backend;
+    this.bytes = Object.values(specs)
+      .reduce((sum, { shape }) => sum + 4 * sizeOf(shape as number[]), 0);
+  }
+
+  get(name: string): tf.Tensor | undefined {
+    return this.#tensors.get(name);
+  }
 
   /** Puts a tensor in the place of the one before it. */
   replace(name: string, tensor: tf.Tensor): void {
-    const former = this.get(name);
+    const former = this.#tensors.get(name);
     if (former !== tensor) former?.dispose();
-    this.set(name, tensor);
+    this.#tensors.set(name, tensor);
   }
 
-  release(): void {
-    if (--this.users > 0) return;
-    for (const tensor of this.values()) tensor.dispose();
-    this.clear();
+  write(tensors: TensorRecord): void {
+    checkWritten(this.specs, tensors);
+    tf.setBackend(this.device);
+    for (const [name, tensor] of Object.entries(tensors)) this.replace(name, toTensor(tensor));
+  }
+
+  async read(names: readonly string[] = Object.keys(this.specs)): Promise<TensorRecord> {
+    const entries = names.map(async (name) =>
+      [name, await toHost(this.#tensors.get(name)!)] as const
+    );
+    return Object.fromEntries(await Promise.all(entries));
+  }
+
+  [Symbol.dispose](): void {
+    for (const tensor of this.#tensors.values()) tensor.dispose();
+    this.#tensors.clear();
   }
 }
 
 class EagerExecutable implements Executable {
-  readonly state: EagerState;
+  readonly store: EagerStore;
+  readonly #ownsStore: boolean;
   readonly #program: Program;
   readonly #backend: string;
-  /** What a tensor is called in the state. */
-  readonly #nameOf: (name: string) => string;
+  readonly #nameOf: NameOf;
 
   constructor(
     program: Program,
-    { backend, state, nameOf }: {
+    { backend, store, ownsStore, nameOf }: {
       readonly backend: string;
-      readonly state: EagerState;
-      nameOf(name: string): string;
+      readonly store: EagerStore;
+      readonly ownsStore: boolean;
+      readonly nameOf: NameOf;
     },
   ) {
+    checkStored(program, store, nameOf);
     this.#program = program;
     this.#backend = backend;
     this.#nameOf = nameOf;
-    this.state = state;
-    state.users++;
+    this.store = store;
+    this.#ownsStore = ownsStore;
   }
 
   /** Nothing can be made ready, and nothing is known. */
   reserve(): undefined {}
 
-  write(tensors: TensorRecord): void {
-    checkResident(this.#program, tensors);
-    tf.setBackend(this.#backend);
-    for (const [name, tensor] of Object.entries(tensors)) {
-      this.state.replace(this.#nameOf(name), toTensor(tensor));
-    }
-  }
-
   async run(feeds: TensorRecord): Promise<TensorRecord> {
     checkFeeds(this.#program, feeds);
-    expectSet(this.#program, (name) => this.state.has(this.#nameOf(name)));
+    expectSet(this.#program, (name) => this.store.get(this.#nameOf(name)) !== undefined);
     await tf.setBackend(this.#backend);
     const results = tf.tidy(() => {
       const fed = Object.entries(feeds).map(([name, tensor]) => [name, toTensor(tensor)]);
       const resident = residentNames(this.#program).map((name) => [
         name,
-        this.state.get(this.#nameOf(name))!,
+        this.store.get(this.#nameOf(name))!,
       ]);
       return this.#program.run({ ...Object.fromEntries(resident), ...Object.fromEntries(fed) });
     });
     const reported: Record<string, HostTensor> = {};
     for (const [name, tensor] of Object.entries(results)) {
       if (this.#program.carried.includes(name)) {
-        this.state.replace(this.#nameOf(name), tensor);
+        this.store.replace(this.#nameOf(name), tensor);
       } else {
         reported[name] = await toHost(tensor);
         tensor.dispose();
@@ -119,14 +153,7 @@ class EagerExecutable implements Executable {
     return reported;
   }
 
-  async read(names: readonly string[] = residentNames(this.#program)): Promise<TensorRecord> {
-    const entries = names.map(async (name) =>
-      [name, await toHost(this.state.get(this.#nameOf(name))!)] as const
-    );
-    return Object.fromEntries(await Promise.all(entries));
-  }
-
   dispose(): void {
-    this.state.release();
+    if (this.#ownsStore) this.store[Symbol.dispose]();
   }
 }

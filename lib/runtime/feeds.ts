@@ -39,24 +39,3 @@ export function checkFeeds(program: Program, feeds: TensorRecord): Record<string
   }
   return bindings;
 }
-
-/**
- * Checks tensors that shall stay in the runtime against the program.
- *
- * @throws {RangeError} an unknown or misshapen tensor, named
- */
-export function checkResident(program: Program, tensors: TensorRecord): void {
-  const resident = new Set(residentNames(program));
-  for (const [name, tensor] of Object.entries(tensors)) {
-    const spec = resident.has(name) ? program.inputs[name] : undefined;
-    if (spec === undefined) {
-      throw new RangeError(`Cannot set state of "${program.name}": it keeps no "${name}"`);
-    }
-    if (tensor.dtype !== spec.dtype || tensor.shape.join() !== spec.shape.join()) {
-      throw new RangeError(
-        `Cannot set state of "${program.name}": "${name}" is ${tensor.dtype} ` +
-          `[${tensor.shape.join(" ")}], expected ${spec.dtype} [${spec.shape.join(" ")}]`,
-      );
-    }
-  }
-}

@@ -7,10 +7,13 @@ import {
   type Graph,
   type Need,
   overwritable,
+  type PrepareOptions,
   type Program,
   residentNames,
+  residentSpecs,
   type Runtime,
   simplify,
+  type Store,
   traceProgram,
   verifyGraph,
 } from "../compile/mod.ts";
@@ -20,7 +23,7 @@ import { encodeOnnx } from "../formats/onnx.ts";
 import { type HostTensor, sizeOf, type TensorRecord } from "../tensor.ts";
 import { checkFeeds } from "./feeds.ts";
 import { OnnxRuntimeLibrary, type SessionSettings } from "./onnxruntime.ts";
-import { expectSet, readTensors, writeTensors } from "./residents.ts";
+import { expectSet, HostStore } from "./store.ts";
 
 /** How the compiled runtime is set up. */
 export interface OnnxRuntimeOptions extends SessionSettings {
@@ -52,27 +55,30 @@ export function createOnnxRuntime(options: OnnxRuntimeOptions): Runtime {
   const library = new OnnxRuntimeLibrary(options.library);
   const graphs = new WeakMap<Program, Graph>();
   const threads = `${options.threads} thread${options.threads === 1 ? "" : "s"}`;
+  const store = (specs: Store["specs"]): OnnxStore =>
+    new HostStore(specs, (shape) => new Resident(library, shape));
   return {
     name: "onnx",
     description: `ONNX Runtime ${library.version}, CPU, ${threads}, compiled`,
     threads: options.threads,
+    store,
     // deno-lint-ignore require-await
-    async prepare(
-      program,
-      { sharing, sharedName = (name: string) => name, threads = options.threads } = {},
-    ) {
+    async prepare(program, { threads = options.threads, ...given } = {}) {
       const graph = graphs.get(program) ?? graphOf(program);
       graphs.set(program, graph);
-      const others = (sharing as OnnxExecutable | undefined)?.resident;
-      const shared = (name: string) => others?.get(sharedName(name));
+      const own = given.store === undefined ? store(residentSpecs(program)) : undefined;
       return new OnnxExecutable(library, program, {
         graph,
         settings: { ...options, threads },
-        shared,
+        ...given,
+        store: own ?? given.store as OnnxStore,
+        ownsStore: own !== undefined,
       });
     },
   };
 }
+
+type OnnxStore = HostStore<Resident>;
 
 /** Memory that the library reads and writes in place. */
 interface Buffer {
@@ -81,15 +87,14 @@ interface Buffer {
 }
 
 /**
- * A tensor that stays in the runtime, for one executable or for several that share it. A carried one that cannot be
- * updated in place has two buffers that take turns as input and output.
+ * A tensor that stays in the runtime. A carried one that cannot be updated in place has two buffers that take turns as
+ * input and output.
  */
 class Resident {
   readonly shape: readonly number[];
   readonly #library: OnnxRuntimeLibrary;
   #now: Buffer;
   #next: Buffer | undefined;
-  #users = 0;
   isSet = false;
 
   constructor(library: OnnxRuntimeLibrary, shape: readonly number[]) {
@@ -103,11 +108,9 @@ class Resident {
     return { data, value: this.#library.createValue(data, this.shape, "float32") };
   }
 
-  /** Counts a user. @param doubled whether it still reads the tensor when it writes it */
-  use(doubled: boolean): this {
-    this.#users++;
-    if (doubled) this.#next ??= this.#reserve();
-    return this;
+  /** From now on there is a program that still reads the tensor when it writes it. */
+  double(): void {
+    this.#next ??= this.#reserve();
   }
 
   /** The values as they are now. */
@@ -129,7 +132,6 @@ class Resident {
   }
 
   release(): void {
-    if (--this.#users > 0) return;
     for (const buffer of [this.#now, this.#next]) {
       if (buffer !== undefined) this.#library.call("releaseValue", buffer.value);
     }
@@ -137,8 +139,10 @@ class Resident {
 }
 
 class OnnxExecutable implements Executable {
-  /** In the order in which the program takes them. */
-  readonly resident: ReadonlyMap<string, Resident>;
+  readonly store: OnnxStore;
+  readonly #ownsStore: boolean;
+  /** By the program's names, in the order in which it takes them. */
+  readonly #resident: ReadonlyMap<string, Resident>;
   readonly #library: OnnxRuntimeLibrary;
   readonly #program: Program;
   readonly #session: Pointer;
@@ -155,11 +159,14 @@ class OnnxExecutable implements Executable {
   constructor(
     library: OnnxRuntimeLibrary,
     program: Program,
-    { graph, settings, shared }: {
-      readonly graph: Graph;
-      readonly settings: SessionSettings;
-      shared(name: string): Resident | undefined;
-    },
+    { graph, settings, store, nameOf = (name) => name, ownsStore }:
+      & Omit<PrepareOptions, "store">
+      & {
+        readonly graph: Graph;
+        readonly settings: SessionSettings;
+        readonly store: OnnxStore;
+        readonly ownsStore: boolean;
+      },
   ) {
     this.#library = library;
     this.#program = program;
@@ -167,13 +174,14 @@ class OnnxExecutable implements Executable {
     const model = encodeOnnx(emitOnnx(graph, { portable: false }));
     this.#session = library.createSession(model, settings);
     const names = residentNames(program);
+    this.store = store;
+    this.#ownsStore = ownsStore;
+    this.#resident = store.of(program, nameOf);
     const inPlace = overwritable(graph, program.carried);
-    this.resident = new Map(names.map((name) => {
-      const shape = program.inputs[name]!.shape as number[];
-      const resident = shared(name) ?? new Resident(library, shape);
-      return [name, resident.use(program.carried.includes(name) && !inPlace.has(name))];
-    }));
-    this.#fed = [...graph.inputs.keys()].filter((name) => !this.resident.has(name));
+    for (const name of program.carried) {
+      if (!inPlace.has(name)) this.#resident.get(name)!.double();
+    }
+    this.#fed = [...graph.inputs.keys()].filter((name) => !this.#resident.has(name));
     this.#results = [...graph.outputs.keys()].filter((name) => !program.carried.includes(name));
     this.#inputNames = this.#nameTable([...names, ...this.#fed]);
     this.#outputNames = this.#nameTable([
@@ -198,13 +206,9 @@ class OnnxExecutable implements Executable {
     };
   }
 
-  write(tensors: TensorRecord): void {
-    writeTensors(this.#program, this.resident, tensors);
-  }
-
   async run(feeds: TensorRecord): Promise<TensorRecord> {
     const bindings = checkFeeds(this.#program, feeds);
-    expectSet(this.#program, (name) => this.resident.get(name)!.isSet);
+    expectSet(this.#program, (name) => this.#resident.get(name)!.isSet);
     if (this.#running) throw new TypeError(`Cannot run "${this.#program.name}": it is running`);
     const results = this.#results.map((name): readonly [string, HostTensor] => {
       const value = this.#graph.outputs.get(name)!;
@@ -219,8 +223,8 @@ class OnnxExecutable implements Executable {
     });
     const fed = this.#fed.map((name) => this.#wrap(feeds[name]!));
     const made = results.map(([, tensor]) => this.#wrap(tensor));
-    const resident = [...this.resident.values()].map(({ input }) => input);
-    const carried = this.#program.carried.map((name) => this.resident.get(name)!);
+    const resident = [...this.#resident.values()].map(({ input }) => input);
+    const carried = this.#program.carried.map((name) => this.#resident.get(name)!);
     this.#running = feeds;
     try {
       await this.#library.run(this.#session, {
@@ -241,13 +245,8 @@ class OnnxExecutable implements Executable {
     return this.#library.createValue(data, shape, dtype);
   }
 
-  // deno-lint-ignore require-await
-  async read(names?: readonly string[]): Promise<TensorRecord> {
-    return readTensors(this.resident, names);
-  }
-
   dispose(): void {
-    for (const resident of this.resident.values()) resident.release();
     this.#library.call("releaseSession", this.#session);
+    if (this.#ownsStore) this.store[Symbol.dispose]();
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import * as tf from "@tensorflow/tfjs";
-import type { Executable, Need, Program, Runtime, TensorSpec } from "../compile/program.ts";
+import type { Executable, Need, Program, Runtime, Store, TensorSpec } from "../compile/program.ts";
 import { finishedShapes } from "../model/parameters.ts";
 import { type FloatTensor, floatTensor, prefixed, type TensorRecord, under } from "../tensor.ts";
 import { encodeContext } from "./objective.ts";
@@ -90,11 +90,11 @@ export class Regularizing implements Disposable {
     this.#term = term;
   }
 
-  /** @param options `sharing`: has the encoder's weights; `threads` of a lane. @returns undefined without a term */
+  /** @param options `store`: has the encoder's weights; `threads` of a lane. @returns undefined without a term */
   static async create(
     runtime: Runtime,
     config: LanedStep,
-    options: { readonly sharing: Executable; readonly threads: number },
+    options: { readonly store: Store; readonly threads: number },
   ): Promise<Regularizing | undefined> {
     const { regularizer } = config;
     if (regularizer === undefined) return undefined;

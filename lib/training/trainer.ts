@@ -1,4 +1,10 @@
-import type { Executable, Need, Runtime } from "../compile/program.ts";
+import {
+  type Executable,
+  type Need,
+  residentSpecs,
+  type Runtime,
+  type Store,
+} from "../compile/program.ts";
 import { type MaskIndices, masksOfImages } from "../model/masks.ts";
 import { floatTensor, type TensorRecord } from "../tensor.ts";
 import { type BatchTerm, Regularizing, slopeOfImages } from "./regularizing.ts";
@@ -67,6 +73,8 @@ interface StepPrograms {
   readonly lanes: readonly Executable[];
   readonly regularizing: Regularizing | undefined;
   readonly update: Executable;
+  /** State and gradients: what the programs share. */
+  readonly store: Store;
 }
 
 function scalarOf(results: TensorRecord, name: string): number {
@@ -94,16 +102,18 @@ export class Trainer implements Disposable {
   readonly #lanes: readonly Executable[];
   readonly #regularizing: Regularizing | undefined;
   readonly #update: Executable;
+  readonly #store: Store;
 
-  private constructor(config: LanedStep, { lanes, regularizing, update }: StepPrograms) {
+  private constructor(config: LanedStep, { lanes, regularizing, update, store }: StepPrograms) {
     this.#config = config;
     this.#lanes = lanes;
     this.#regularizing = regularizing;
     this.#update = update;
-    for (const executable of lanes) {
+    this.#store = store;
+    for (let lane = 0; lane < config.lanes; lane++) {
       const zeros = Object.entries(gradientShapes(config.model))
-        .map(([name, shape]) => [name, floatTensor(shape)]);
-      executable.write(Object.fromEntries(zeros));
+        .map(([name, shape]) => [nameInLane(lane)(name), floatTensor(shape)]);
+      store.write(Object.fromEntries(zeros));
     }
   }
 
@@ -111,16 +121,18 @@ export class Trainer implements Disposable {
   static async create(runtime: Runtime, config: StepConfig): Promise<Trainer> {
     const lanes = lanesOf(runtime.threads, config.batch / config.accumulate);
     const whole = { ...config, lanes };
-    const update = await runtime.prepare(updateProgram(whole));
+    const updating = updateProgram(whole);
+    const store = runtime.store(residentSpecs(updating));
+    const update = await runtime.prepare(updating, { store });
     const threads = Math.floor(runtime.threads / lanes);
     const executables: Executable[] = [];
     const program = gradientProgram(whole);
     for (let lane = 0; lane < lanes; lane++) {
-      const sharing = { sharing: update, sharedName: nameInLane(lane) };
-      executables.push(await runtime.prepare(program, { ...sharing, threads }));
+      const nameOf = nameInLane(lane);
+      executables.push(await runtime.prepare(program, { store, nameOf, threads }));
     }
-    const regularizing = await Regularizing.create(runtime, whole, { sharing: update, threads });
-    return new Trainer(whole, { lanes: executables, regularizing, update });
+    const regularizing = await Regularizing.create(runtime, whole, { store, threads });
+    return new Trainer(whole, { lanes: executables, regularizing, update, store });
   }
 
   /** How many parts of a batch are worked through at the same time. */
@@ -148,7 +160,7 @@ export class Trainer implements Disposable {
 
   /** Sets the state, or parts of it. All of it must be set before the first step. */
   write(state: TensorRecord): void {
-    this.#update.write(state);
+    this.#store.write(state);
   }
 
   /**
@@ -227,11 +239,12 @@ export class Trainer implements Disposable {
 
   /** A copy of the state. */
   read(): Promise<TensorRecord> {
-    return this.#update.read(Object.keys(stateShapes(this.#config.model)));
+    return this.#store.read(Object.keys(stateShapes(this.#config.model)));
   }
 
   [Symbol.dispose](): void {
     this.#regularizing?.[Symbol.dispose]();
     for (const executable of [...this.#lanes, this.#update]) executable.dispose();
+    this.#store[Symbol.dispose]();
   }
 }

@@ -97,7 +97,7 @@ export async function ourOutputs(
 ): Promise<{ readonly tokens: FloatTensor; readonly pooled: FloatTensor }> {
   const { config, weights } = await readEncoder(directory);
   const executable = await (await createRuntime("onnx")).prepare(encoderProgram(config));
-  executable.write(weights);
+  executable.store.write(weights);
   const outputs = await executable.run({ [PIXELS]: pixels });
   executable.dispose();
   return {

@@ -51,7 +51,7 @@ async function run(
 ): Promise<TensorRecord> {
   const runtime = await tried.create({ threads: 1 });
   const executable = await runtime.prepare(program);
-  executable.write(weights);
+  executable.store.write(weights);
   const results = await executable.run({ [PIXELS]: images });
   executable.dispose();
   return results;

@@ -92,7 +92,7 @@ async function run(
   } = {},
 ): Promise<TensorRecord> {
   const executable = await (await tried.create({ threads: 2 })).prepare(program);
-  executable.write(weights);
+  executable.store.write(weights);
   const results = await executable.run({ [PIXELS]: images });
   executable.dispose();
   return results;

@@ -27,13 +27,13 @@ function vector(...values: number[]) {
 for (const tried of runtimesNamed("onnx", "native", "cpu", "wasm")) {
   testOn(tried, "carried tensors stay between runs, other results come back", async () => {
     const executable = await (await tried.create({ threads: 1 })).prepare(COUNTER);
-    executable.write({ total: floatTensor([], Float32Array.of(10)) });
+    executable.store.write({ total: floatTensor([], Float32Array.of(10)) });
     const first = await executable.run({ x: vector(1, 2) });
     assert.deepEqual([...first["scaled"]!.data as Float32Array], [10, 20]);
     const second = await executable.run({ x: vector(1, 0, 4) });
     assert.deepEqual([...second["scaled"]!.data as Float32Array], [13, 0, 52]);
     assert.deepEqual(Object.keys(second), ["scaled"]);
-    const { total } = await executable.read();
+    const { total } = await executable.store.read();
     assert.deepEqual([...total!.data as Float32Array], [18]);
     executable.dispose();
   });
@@ -43,7 +43,7 @@ for (const tried of runtimesNamed("onnx", "native", "cpu", "wasm")) {
     await assert.rejects(executable.run({ x: vector(1) }), {
       message: 'Cannot run "counter": "total" was never set',
     });
-    executable.write({ total: floatTensor([]) });
+    executable.store.write({ total: floatTensor([]) });
     await assert.rejects(executable.run({}), {
       message: 'Cannot run "counter": input "x" is missing',
     });
@@ -54,7 +54,7 @@ for (const tried of runtimesNamed("onnx", "native", "cpu", "wasm")) {
     await assert.rejects(executable.run({ x: vector(1), y: vector(2) }), {
       message: 'Cannot run "counter": it takes no input "y"',
     });
-    assert.throws(() => executable.write({ total: vector(1, 2) }), RangeError);
+    assert.throws(() => executable.store.write({ total: vector(1, 2) }), RangeError);
     executable.dispose();
   });
 }
@@ -63,7 +63,7 @@ Deno.test("onnx: denormal numbers stay, in this thread and in each that may run 
   const executable = await (await createRuntime("onnx", { threads: 1 })).prepare(COUNTER);
   // Threads that are started from here on take over this thread's mode.
   assert.equal(1e-300 * 1e-10, 1e-310);
-  executable.write({ total: floatTensor([], Float32Array.of(1e-30)) });
+  executable.store.write({ total: floatTensor([], Float32Array.of(1e-30)) });
   for (let i = 0; i < 50; i++) {
     const others = Array.from({ length: i % 10 }, () => Deno.stat("."));
     const { scaled } = await executable.run({ x: vector(1e-10, -1e-10) });
@@ -90,6 +90,21 @@ Deno.test("createRuntime() suggests the nearest known runtime", async () => {
   });
 });
 
+Deno.test("createRuntime() refuses options that a runtime has not", async () => {
+  await assert.rejects(createRuntime("cpu", { threads: 2 }), {
+    kind: "usage",
+    message:
+      'Cannot use runtime "cpu" with 2 threads: it has no such choice, leave --threads out ' +
+      "or use --runtime native or onnx",
+  });
+  await assert.rejects(createRuntime("wasm", { arena: false }), {
+    kind: "usage",
+    message: 'Cannot use runtime "wasm": it has no option "arena"',
+  });
+  await assert.rejects(createRuntime("native", { arena: true }), { kind: "usage" });
+  assert.equal((await createRuntime("cpu", { threads: 1 })).threads, 1);
+});
+
 Deno.test("createRuntime() says what to do when TensorFlow's library is not installed", async () => {
   await assert.rejects(createRuntime("tensorflow"), (error: unknown) => {
     assert.ok(error instanceof Failure);
@@ -112,9 +127,9 @@ Deno.test("onnx: the same inputs give the same bytes, run after run", async () =
   const runs = [];
   for (let attempt = 0; attempt < 3; attempt++) {
     const executable = await (await createRuntime("onnx", { threads: 2 })).prepare(COUNTER);
-    executable.write({ total: floatTensor([]) });
+    executable.store.write({ total: floatTensor([]) });
     await executable.run({ x });
-    runs.push((await executable.read())["total"]!.data[0]);
+    runs.push((await executable.store.read())["total"]!.data[0]);
     executable.dispose();
   }
   assert.equal(new Set(runs).size, 1);

@@ -25,7 +25,7 @@ Deno.test.afterAll(() => work[Symbol.asyncDispose]());
 async function tokensOf(encoder: Encoder): Promise<Tokens> {
   const { config: { imageSize: [height, width], patchSize }, preprocessing, weights } = encoder;
   const executable = await (await createRuntime("cpu")).prepare(encoderProgram(encoder.config));
-  executable.write(weights);
+  executable.store.write(weights);
   await using split = (await openShards(join(work.root, "shards"))).split("train");
   const data: number[] = [];
   for await (const { images, rows } of preparedBatches(split, { preprocessing, batch: IMAGES })) {

@@ -34,7 +34,7 @@ async function pooledOnCpu(picture: Uint8Array): Promise<Float32Array> {
     images.data[channel * SIDE * SIDE + pixel] = (data[i]! / 255 - mean[channel]!) / std[channel]!;
   }
   const executable = await (await createRuntime("cpu")).prepare(encoderProgram(encoder.config));
-  executable.write(encoder.weights);
+  executable.store.write(encoder.weights);
   const { pooler_output: pooled } = await executable.run({ pixel_values: images });
   executable.dispose();
   return pooled!.data as Float32Array;

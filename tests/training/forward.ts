@@ -72,7 +72,7 @@ export async function runForward(
   const executable = await runtime.prepare(forwardProgram(config));
   try {
     const networks = Object.entries(state).filter(([name]) => !name.startsWith("moment"));
-    executable.write(Object.fromEntries(networks));
+    executable.store.write(Object.fromEntries(networks));
     return await executable.run(batchFeeds(input.images, input.masks, config));
   } finally {
     executable.dispose();

@@ -118,7 +118,7 @@ interface Whole {
 async function differentiateWhole(regularizer: Regularizer): Promise<Whole> {
   const executable = await (await createRuntime("cpu")).prepare(wholeProgram(regularizer));
   const networks = Object.entries(startOf(CONFIG)).filter(([name]) => !name.startsWith("moment"));
-  executable.write(Object.fromEntries(networks));
+  executable.store.write(Object.fromEntries(networks));
   const { images, masks } = inputOfStep(STEP, BATCH);
   const results = await executable.run({
     ...batchFeeds(images, masks, configOf(regularizer)),

@@ -82,7 +82,7 @@ async function describe(state: TensorRecord): Promise<Float32Array> {
     }),
   });
   const encoder = Object.keys(names).map((name) => [name, state[name]!]);
-  executable.write(Object.fromEntries(encoder));
+  executable.store.write(Object.fromEntries(encoder));
   const images = floatTensor([BATCH, 3, SIDE, SIDE], drawPictures(1_000_000));
   const rows = floats((await executable.run({ images }))["rows"]);
   executable.dispose();

@@ -46,20 +46,25 @@ export class Memory {
   }
 }
 
-/** A tensor that stays in the runtime, for one executable or for several that share it. */
+/** A tensor that stays in the runtime. */
 export class Resident {
   readonly shape: readonly number[];
   readonly data: Float32Array<ArrayBuffer>;
   readonly address: number;
   readonly bytes: number;
+  readonly #memory: Memory;
   isSet = false;
 
   constructor(shape: readonly number[]) {
     const length = sizeOf(shape);
-    const memory = new Memory(4 * length);
+    const memory = this.#memory = new Memory(4 * length);
     this.shape = shape;
     this.data = memory.floats(0, length);
     this.address = memory.address;
     this.bytes = memory.bytes;
+  }
+
+  release(): void {
+    this.#memory.release();
   }
 }

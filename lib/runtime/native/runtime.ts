@@ -3,9 +3,11 @@
 import {
   type Executable,
   type Need,
+  type PrepareOptions,
   type Program,
-  residentNames,
+  residentSpecs,
   type Runtime,
+  type Store,
   verifyGraph,
 } from "../../compile/mod.ts";
 import { type Bindings, evaluate } from "../../compile/graph/length.ts";
@@ -14,7 +16,7 @@ import { compileToC, type CProgram, traceForC } from "../../compile/c/compile.ts
 import type { Buffer } from "../../compile/c/plan/arena.ts";
 import { floatTensor, type HostTensor, sizeOf, type TensorRecord } from "../../tensor.ts";
 import { checkFeeds } from "../feeds.ts";
-import { expectSet, readTensors, writeTensors } from "../residents.ts";
+import { expectSet, HostStore } from "../store.ts";
 import { encodeCalls, type EncodedCalls, patchFeeds } from "./calls.ts";
 import { findCompiler } from "./compiler.ts";
 import type { TargetName } from "./targets.ts";
@@ -54,35 +56,35 @@ export async function createNativeRuntime(
     const kernels = await library.compile(native.bodies);
     return { native, kernels, plans: new Recent(KEPT_PLANS) };
   }
+  const store = (specs: Store["specs"]): NativeStore => {
+    const made = new HostStore(specs, (shape) => new Resident(shape));
+    library.populate(made.tensors); // Goes on while the program is traced.
+    return made;
+  };
   return {
     name: "native",
     description: `compiled for this machine by ${compiler.version}, ${threads} thread${
       threads === 1 ? "" : "s"
     }`,
     threads,
-    async prepare(
-      program,
-      { sharing, sharedName = (name: string) => name, threads: own = threads } = {},
-    ) {
-      const others = (sharing as NativeExecutable | undefined)?.resident;
-      const resident = new Map<string, Resident>(), fresh: Resident[] = [];
-      for (const name of residentNames(program)) {
-        const shared = others?.get(sharedName(name));
-        resident.set(name, shared ?? new Resident(program.inputs[name]!.shape as number[]));
-        if (shared === undefined) fresh.push(resident.get(name)!);
-      }
-      library.populate(fresh); // Goes on while the program is traced.
+    store,
+    async prepare(program, options = {}) {
+      const own = options.store === undefined ? store(residentSpecs(program)) : undefined;
       const known = compiled.get(program), made = known ?? compile(program);
       compiled.set(program, made);
       return new NativeExecutable(library, program, {
         ...await made,
-        threads: own,
-        resident,
+        threads,
+        ...options,
+        store: own ?? options.store as NativeStore,
+        ownsStore: own !== undefined,
         isFirst: known === undefined,
       });
     },
   };
 }
+
+type NativeStore = HostStore<Resident>;
 
 /** A plan with the lists of calls of all threads. */
 interface Prepared {
@@ -105,7 +107,10 @@ function keyOf(lengths: Bindings): string {
 }
 
 class NativeExecutable implements Executable {
-  readonly resident: ReadonlyMap<string, Resident>;
+  readonly store: NativeStore;
+  readonly #ownsStore: boolean;
+  /** By the program's names. */
+  readonly #resident: ReadonlyMap<string, Resident>;
   readonly #library: KernelLibrary;
   readonly #program: Program;
   readonly #native: CProgram;
@@ -128,11 +133,15 @@ class NativeExecutable implements Executable {
   constructor(
     library: KernelLibrary,
     program: Program,
-    { native, kernels, plans, threads, resident, isFirst }: Compiled & {
-      readonly threads: number;
-      readonly resident: ReadonlyMap<string, Resident>;
-      readonly isFirst: boolean;
-    },
+    { native, kernels, plans, threads, store, nameOf = (name) => name, ownsStore, isFirst }:
+      & Compiled
+      & Omit<PrepareOptions, "store">
+      & {
+        readonly threads: number;
+        readonly store: NativeStore;
+        readonly ownsStore: boolean;
+        readonly isFirst: boolean;
+      },
   ) {
     this.#library = library;
     this.#program = program;
@@ -140,8 +149,10 @@ class NativeExecutable implements Executable {
     this.#kernels = kernels;
     this.#plans = plans;
     this.#threads = threads;
-    this.resident = resident;
-    this.#residentAt = new Map([...resident].map(([name, each]) => [inMemory(name), each]));
+    this.store = store;
+    this.#ownsStore = ownsStore;
+    this.#resident = store.of(program, nameOf);
+    this.#residentAt = new Map([...this.#resident].map(([name, each]) => [inMemory(name), each]));
     this.#isFirst = isFirst;
     this.#scratches = Array.from({ length: threads }, () => new Memory(library.scratchBytes));
     this.#scratchAddresses = BigUint64Array.from(this.#scratches, ({ address }) => BigInt(address));
@@ -170,13 +181,9 @@ class NativeExecutable implements Executable {
     this.#arena = new Memory(bytes);
   }
 
-  write(tensors: TensorRecord): void {
-    writeTensors(this.#program, this.resident, tensors);
-  }
-
   async run(feeds: TensorRecord): Promise<TensorRecord> {
     const bindings = checkFeeds(this.#program, feeds);
-    expectSet(this.#program, (name) => this.resident.get(name)!.isSet);
+    expectSet(this.#program, (name) => this.#resident.get(name)!.isSet);
     if (this.#running) throw new TypeError(`Cannot run "${this.#program.name}": it is running`);
     const { plan, calls, addresses } = this.#prepare(bindings);
     for (const { value, data } of this.#native.graph.constants) {
@@ -243,14 +250,10 @@ class NativeExecutable implements Executable {
     return (this.#constants.get(external) ?? this.#residentAt.get(external))?.address;
   }
 
-  // deno-lint-ignore require-await
-  async read(names?: readonly string[]): Promise<TensorRecord> {
-    return readTensors(this.resident, names);
-  }
-
   dispose(): void {
     this.#prepared.clear();
     this.#arena.release();
     this.#fed.release();
+    if (this.#ownsStore) this.store[Symbol.dispose]();
   }
 }
