@@ -1,3 +1,5 @@
+/** Harmless entries of output directories. */
+
 /** What systems, job managers and shells put into a directory before a stage writes there. */
 const BYSTANDERS =
   /^(\.DS_Store|\.gitignore|\.gitkeep|\.keep|\.nfs[0-9a-f]+|\.snapshot|Thumbs\.db|desktop\.ini|lost\+found|nohup\.out|slurm-.*\.(out|err)|.*\.log)$/;

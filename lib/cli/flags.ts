@@ -1,3 +1,7 @@
+/**
+ * Command-line flags: one table per command gives the parser, the types of the options and the flag part of `--help`.
+ */
+
 import { parseArgs } from "node:util";
 import { Failure } from "../failure.ts";
 import { suggestion } from "../nearest.ts";

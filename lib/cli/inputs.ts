@@ -1,3 +1,4 @@
+/** Checks of input paths before a stage starts its work. */
 import { resolve } from "node:path";
 import { Failure, messageOf } from "../failure.ts";
 import { readText, systemCode, systemReason } from "../files/mod.ts";

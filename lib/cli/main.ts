@@ -1,3 +1,4 @@
+/** The entry point of every stage: flags, help, signals, output and exit codes. */
 import denoJson from "../../deno.json" with { type: "json" };
 import { type Outcome, removeTemporaries } from "../artifact/mod.ts";
 import { Failure, type FailureKind, messageOf } from "../failure.ts";

@@ -1,3 +1,4 @@
+/** Progress on stderr: a bar on a terminal, plain lines elsewhere. */
 import { forTerminal } from "../foreign_text.ts";
 import { printMessage, writeStderr } from "../messages.ts";
 

@@ -1,3 +1,4 @@
+/** Absolute forms of the relative paths in messages: a task runs in the folder of `deno.json`, not in the user's. */
 import { isAbsolute, normalize, resolve } from "node:path";
 import type { FlagTable } from "./flags.ts";
 

@@ -1,3 +1,4 @@
+/** Makes training batches from shards; runs inside a loader worker. */
 import { Failure } from "../failure.ts";
 import { RandomStream } from "../random/mod.ts";
 import { randomCrop } from "./crop.ts";

@@ -1,3 +1,5 @@
+/** Resampling filters, and their weights along one axis. */
+
 /** `bilinear`: triangle of radius 1; `bicubic`: Keys' cubic with a = -0.5, radius 2. Both as in PIL. */
 export type ResampleFilter = "bilinear" | "bicubic";
 

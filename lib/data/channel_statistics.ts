@@ -1,3 +1,4 @@
+/** Mean and standard deviation of each channel over a set of images. */
 import type { RgbImage } from "./decode.ts";
 import type { Channels } from "./manifest.ts";
 

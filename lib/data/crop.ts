@@ -1,3 +1,4 @@
+/** Random crops for training, and the centre crop for trained encoders. */
 import type { RandomStream } from "../random/mod.ts";
 import type { RgbImage } from "./decode.ts";
 import type { Box, Resampler } from "./resample.ts";

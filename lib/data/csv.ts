@@ -1,3 +1,4 @@
+/** A CSV parser, and the guess which delimiter a table uses. */
 import { Failure } from "../failure.ts";
 
 /** One record of a CSV file. */

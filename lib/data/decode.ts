@@ -1,3 +1,4 @@
+/** Decodes images of every supported format to RGB, and shrinks them. */
 import sharp from "sharp";
 import { Failure, messageOf } from "../failure.ts";
 import { stillAvif } from "./avif_brand.ts";

@@ -1,3 +1,5 @@
+/** The memory limit that all decoders of a process share, across threads. */
+
 /** Memory that decoding may take at once, bytes: with files and the rest of the process it stays below 1 GB. */
 export const DECODE_BYTES = 480 * 2 ** 20;
 

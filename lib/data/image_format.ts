@@ -1,3 +1,5 @@
+/** Recognises image formats by the first bytes of a file, and by file names. */
+
 /** An image file format, told by the first bytes of a file. */
 export interface ImageFormat {
   /** Name for people. */

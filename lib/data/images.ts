@@ -1,3 +1,4 @@
+/** Lists the images of a folder, with everything that was left out. */
 import { resolve } from "node:path";
 import { sha256Lines } from "../files/mod.ts";
 import { type BadFile, type ImageFile, Lister, type Tally } from "./images/lister.ts";

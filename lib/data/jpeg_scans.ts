@@ -1,3 +1,4 @@
+/** Finds progressive JPEG files that lack scans. */
 import { isFrame, type Segment, segmentsOf, SOS } from "./jpeg_segments.ts";
 
 /** Frames whose scans tell coefficients in parts: Huffman-coded and arithmetic. */

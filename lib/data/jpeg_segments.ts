@@ -1,3 +1,5 @@
+/** The segments of a JPEG file, and what their headers state. */
+
 /** Markers, the byte behind 0xff. */
 export const EOI = 0xd9, SOS = 0xda;
 

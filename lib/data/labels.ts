@@ -1,3 +1,4 @@
+/** Labels of a folder of images, from its subfolders and from a table. */
 import { resolve } from "node:path";
 import { Failure } from "../failure.ts";
 import { compareText } from "./images/paths.ts";

@@ -1,3 +1,4 @@
+/** Makes training batches ahead in worker threads. */
 import { Failure } from "../failure.ts";
 import { expectRoomForThreads } from "../files/mod.ts";
 import { DecodeBudget } from "./decode_budget.ts";

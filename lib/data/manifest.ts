@@ -1,3 +1,4 @@
+/** `manifest.json` of a shards directory: its schema, parser and writer. */
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
 import { BLOCK_BYTES, paddedLength, TAR_END } from "../formats/tar.ts";

@@ -1,3 +1,4 @@
+/** The typical size of the images of a split, read from their records. */
 import type { ShardSplit } from "./shard_split.ts";
 
 /** Images that are looked at, evenly over the split; reading what is known of them takes milliseconds. */

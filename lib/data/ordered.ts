@@ -1,3 +1,5 @@
+/** A concurrent map with results in order and bounded memory. */
+
 /** How much {@link mapInOrder} does at once. */
 export interface InFlight<T> {
   /** Most items whose result is not yet taken. */

@@ -1,3 +1,4 @@
+/** Packs images and labels into shards. */
 import { join } from "node:path";
 import { Failure, messageOf } from "../failure.ts";
 import type { TarMember } from "../formats/tar.ts";

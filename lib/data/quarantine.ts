@@ -1,3 +1,4 @@
+/** The list of images that cannot be used, and the limit on their number. */
 import { resolve } from "node:path";
 import { strictObject, string } from "valibot";
 import { Failure, messageOf } from "../failure.ts";

@@ -1,3 +1,5 @@
+/** Decoded images. */
+
 /** Pixels in memory, 8 bits, sRGB. */
 export interface RgbImage {
   readonly height: number;

@@ -1,3 +1,4 @@
+/** Names of the samples inside tar files. */
 import { sha256 } from "../files/mod.ts";
 
 const LONGEST_NAME = 72;

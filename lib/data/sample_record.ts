@@ -1,3 +1,4 @@
+/** The `.json` member of a sample: its schema and parser. */
 import * as v from "valibot";
 import { describeValue } from "../foreign_text.ts";
 import { JsonError, parseJson } from "../json.ts";

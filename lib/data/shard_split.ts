@@ -1,3 +1,4 @@
+/** Random access to the samples of one split. */
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure, messageOf } from "../failure.ts";

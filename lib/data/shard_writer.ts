@@ -1,3 +1,4 @@
+/** Writes the tar files of one split. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { packMembers, TAR_END, type TarMember } from "../formats/tar.ts";

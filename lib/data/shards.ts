@@ -1,3 +1,4 @@
+/** Opens and verifies a shards directory. */
 import { join } from "node:path";
 import { expectUnchanged } from "../artifact/mod.ts";
 import { Failure, messageOf } from "../failure.ts";

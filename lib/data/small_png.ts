@@ -1,3 +1,4 @@
+/** A fast decoder of small plain PNG files. */
 import { decodePlainPng } from "../formats/png.ts";
 import type { RgbImage } from "./rgb_image.ts";
 

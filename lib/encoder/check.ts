@@ -1,3 +1,4 @@
+/** Compares the exported ONNX file with the encoder. */
 import { join } from "node:path";
 import { Failure } from "../failure.ts";
 import { gridOf } from "../model/config.ts";

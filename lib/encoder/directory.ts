@@ -1,3 +1,4 @@
+/** Reads and writes encoder directories in Hugging Face layout. */
 import { basename, dirname, join } from "node:path";
 import { Failure } from "../failure.ts";
 import { readText } from "../files/mod.ts";

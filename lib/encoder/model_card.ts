@@ -1,3 +1,4 @@
+/** The model card of an encoder directory. */
 import { basename } from "node:path";
 import { forMarkdown } from "../foreign_text.ts";
 import { type EncoderConfig, gridOf } from "../model/config.ts";

@@ -1,3 +1,4 @@
+/** Exports an encoder as an ONNX file. */
 import { join } from "node:path";
 import { bindInputs, emitOnnx, simplify, traceProgram, verifyGraph } from "../compile/mod.ts";
 import { encodeOnnx, externalConstants, type OnnxModel } from "../formats/onnx.ts";

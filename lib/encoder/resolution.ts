@@ -1,3 +1,4 @@
+/** Adapts a finished encoder to another input size. */
 import { Failure } from "../failure.ts";
 import { gridOf } from "../model/config.ts";
 import { MOST_PATCHES, MOST_SIDE } from "../model/limits.ts";

@@ -1,3 +1,4 @@
+/** The interface between extraction and what computes embeddings. */
 import type { Preprocessing } from "../formats/huggingface.ts";
 
 /** Something that turns prepared images into vectors. */

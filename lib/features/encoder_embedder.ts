@@ -1,3 +1,4 @@
+/** Embeddings from the last layers of an encoder. */
 import type { Runtime } from "../compile/mod.ts";
 import type { Encoder } from "../encoder/mod.ts";
 import { Failure } from "../failure.ts";

@@ -1,3 +1,4 @@
+/** The loop that writes a feature file: prepares, embeds and appends batch by batch. */
 import type { ShardSplit } from "../data/mod.ts";
 import { Failure } from "../failure.ts";
 import { batchBytes, MOST_BATCH_BYTES } from "../model/limits.ts";

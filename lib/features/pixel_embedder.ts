@@ -1,3 +1,4 @@
+/** Downscaled pixels as embeddings: a baseline. */
 import type { Embedder } from "./embedder.ts";
 
 /** Means over the channels of images [rows 3 N]: [rows N]. */

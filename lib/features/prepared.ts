@@ -1,3 +1,4 @@
+/** Decodes and preprocesses the images of a split ahead of the encoder. */
 import {
   freeData,
   mapInOrder,

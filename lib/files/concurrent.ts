@@ -1,3 +1,5 @@
+/** Concurrency with a limit. */
+
 /** Runs `work` for every item, `inFlight` at a time; the first failure ends it, when all that has begun is over. */
 export async function forEachConcurrently<T>(
   items: Iterable<T>,

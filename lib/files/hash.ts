@@ -1,3 +1,4 @@
+/** SHA-256 of bytes, lines and files, and JSON in a form to hash. */
 import { createHash } from "node:crypto";
 import { openPlain } from "./read.ts";
 

@@ -1,3 +1,4 @@
+/** Advisory file locks that end with the process. */
 import { dirname } from "node:path";
 import { Failure } from "../failure.ts";
 import { systemCode } from "./system_error.ts";

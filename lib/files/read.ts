@@ -1,3 +1,4 @@
+/** Opens files for reading, with failures that say what to do. */
 import { Failure, messageOf } from "../failure.ts";
 import { LARGEST_STAND_IN, standInReason } from "./stand_in.ts";
 import { systemCode, systemReason } from "./system_error.ts";

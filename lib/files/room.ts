@@ -1,3 +1,4 @@
+/** The limit on open files, checked before threads start. */
 import { fileURLToPath } from "node:url";
 import { Failure } from "../failure.ts";
 import { systemCode, systemReason } from "./system_error.ts";

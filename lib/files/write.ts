@@ -1,3 +1,4 @@
+/** Durable and atomic writes, and failures about the output. */
 import { dirname, join, resolve } from "node:path";
 import { Failure } from "../failure.ts";
 import { forEachConcurrently } from "./concurrent.ts";

@@ -1,3 +1,4 @@
+/** Tar archives with reproducible bytes and known offsets. */
 import { createTarPacker, type TarHeader } from "modern-tar";
 
 /** A header takes one, and the data of every member a whole number of them. */

@@ -1,3 +1,4 @@
+/** Multi-head self-attention with its own gradient. */
 import * as tf from "@tensorflow/tfjs";
 
 /** How rows of tokens are arranged into images and heads. */

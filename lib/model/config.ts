@@ -1,3 +1,5 @@
+/** Sizes of encoder and predictor, and what follows from them. */
+
 /** The sizes of an encoder. Axes: D width, H heads. */
 export interface EncoderConfig {
   /** Height and width of the input, pixels; multiples of `patchSize`. */

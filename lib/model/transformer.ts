@@ -1,3 +1,4 @@
+/** The transformer block that encoder and predictor share. */
 import type * as tf from "@tensorflow/tfjs";
 import * as ops from "@tensorflow/tfjs";
 import { attention, type AttentionShape } from "./attention.ts";

@@ -1,3 +1,4 @@
+/** Checks that feature files can be probed, and belong together. */
 import { basename } from "node:path";
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";

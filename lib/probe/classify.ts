@@ -1,3 +1,4 @@
+/** Probes of class labels: logistic regression and k nearest neighbours. */
 import type { Runtime } from "../compile/mod.ts";
 import type { Features } from "../formats/arrow.ts";
 import { CompiledRegression } from "./compiled_regression.ts";

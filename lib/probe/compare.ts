@@ -1,3 +1,4 @@
+/** Compares the scores of several probes on the same test samples. */
 import { Failure } from "../failure.ts";
 import type { Method, Task } from "./labels.ts";
 import type { Interval } from "./metrics.ts";

@@ -1,3 +1,4 @@
+/** Reads labels from feature files, and chooses task and methods for each. */
 import type { LabelValues } from "../formats/arrow.ts";
 import { Failure } from "../failure.ts";
 import { suggestion } from "../nearest.ts";

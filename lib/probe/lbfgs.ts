@@ -1,3 +1,5 @@
+/** L-BFGS for smooth convex functions. */
+
 /** The value at a point; its gradient is written into `gradient`. */
 export type Objective = (point: Float64Array, gradient: Float64Array) => number | Promise<number>;
 

@@ -1,3 +1,4 @@
+/** Multinomial logistic regression: loss, preconditioner and fit. */
 import { choleskyFactor, choleskySolve } from "./cholesky.ts";
 import { minimise, type Objective } from "./lbfgs.ts";
 import { gramMatrix, type MatrixProducts, PLAIN_PRODUCTS } from "./products.ts";

@@ -1,3 +1,4 @@
+/** Reads `metrics.json` of a probe. */
 import { join } from "node:path";
 import * as v from "valibot";
 import { readJson } from "../files/mod.ts";

@@ -1,3 +1,4 @@
+/** Neighbour searches of a pair of feature files, shared between labels. */
 import type { Features } from "../formats/arrow.ts";
 import type { Runtime } from "../compile/mod.ts";
 import { KNN_NEIGHBOURS } from "./knn.ts";

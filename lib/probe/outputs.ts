@@ -1,3 +1,4 @@
+/** The output files of a probe: predictions and weights. */
 import { forCsvCell } from "../foreign_text.ts";
 import type { Features } from "../formats/arrow.ts";
 import { type FloatTensor, floatTensor } from "../tensor.ts";

@@ -1,3 +1,4 @@
+/** Runs every method on every label of a pair of feature files. */
 import { basename } from "node:path";
 import type { Runtime } from "../compile/mod.ts";
 import { Failure } from "../failure.ts";

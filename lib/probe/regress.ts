@@ -1,3 +1,4 @@
+/** Probes of number labels: ridge regression and k nearest neighbours. */
 import type { Features } from "../formats/arrow.ts";
 import { knnMeans } from "./knn.ts";
 import type { NumberLabel } from "./labels.ts";

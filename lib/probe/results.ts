@@ -1,3 +1,4 @@
+/** The types of a probe's results. */
 import type { Interval } from "./metrics.ts";
 import type { Method, Task } from "./labels.ts";
 

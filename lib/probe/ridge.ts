@@ -1,3 +1,4 @@
+/** Ridge regression in closed form. */
 import { choleskyFactor, choleskySolve } from "./cholesky.ts";
 import { gramMatrix, type MatrixProducts, PLAIN_PRODUCTS } from "./products.ts";
 

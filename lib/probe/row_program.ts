@@ -1,3 +1,4 @@
+/** Runs a program over rows on all threads. */
 import type { Executable, Program, Runtime } from "../compile/mod.ts";
 import { type FloatTensor, floatTensor, type TensorRecord } from "../tensor.ts";
 

@@ -1,3 +1,4 @@
+/** Text tables of scores, for terminals and Markdown. */
 import { forMarkdown, forTerminal, shorten } from "../foreign_text.ts";
 import type { Interval } from "./metrics.ts";
 import type { ProbeMetrics } from "./probe.ts";

@@ -1,3 +1,5 @@
+/** Grid search over the strength of a regularisation. */
+
 /** One tried strength. */
 export interface Trial<Fit> {
   readonly strength: number;

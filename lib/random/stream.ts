@@ -1,3 +1,4 @@
+/** Random numbers by key: the generator of everything but the `reference` masks. */
 import { philox4x32 } from "./philox.ts";
 
 /** Where in a run a random value is needed. Values of different keys are independent. */

@@ -1,3 +1,4 @@
+/** Removes old and unfinished checkpoints. */
 import { join } from "node:path";
 import { messageOf } from "../failure.ts";
 import { systemCode, systemReason } from "../files/mod.ts";

@@ -1,3 +1,4 @@
+/** Writes checkpoints atomically, and verifies what was written. */
 import { join } from "node:path";
 import type * as v from "valibot";
 import { Failure } from "../failure.ts";

@@ -1,3 +1,4 @@
+/** Finds, verifies and reads the checkpoints of a run. */
 import { join } from "node:path";
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";

@@ -1,3 +1,4 @@
+/** The run directory while a process trains in it. */
 import { join } from "node:path";
 import { Failure } from "../failure.ts";
 import {

@@ -1,3 +1,4 @@
+/** The TensorBoard files of a run. */
 import { join } from "node:path";
 import { syncFile } from "../files/mod.ts";
 import {

@@ -1,3 +1,4 @@
+/** Finished runs: their receipt, and how one is recognised. */
 import { join, relative } from "node:path";
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";

@@ -1,3 +1,4 @@
+/** `metrics.jsonl`: its columns and its writer. */
 import { readFully, syncFile, writeFileAtomically } from "../files/mod.ts";
 import type { StepReport } from "../training/loop.ts";
 import { longestRise, metricsEntries, type MetricsEntry } from "./metrics_lines.ts";

@@ -1,3 +1,4 @@
+/** Reads `metrics.jsonl`, and tolerates damaged lines. */
 import * as v from "valibot";
 import { openInput } from "../files/mod.ts";
 import { parseJson } from "../json.ts";

@@ -1,3 +1,4 @@
+/** `config.json` of a run: what identifies the run, and its comparison with the present configuration. */
 import { join } from "node:path";
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";

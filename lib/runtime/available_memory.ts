@@ -1,3 +1,5 @@
+/** Memory that this process can still allocate. */
+
 /** Where a container's limit stands, under cgroups of version 2 and 1. */
 const LIMIT_FILES = [
   "/sys/fs/cgroup/memory.max",

@@ -1,3 +1,4 @@
+/** Checks of the tensors that a program receives; all runtimes share them. */
 import { type Program, residentNames } from "../compile/mod.ts";
 import { sizeOf, type TensorRecord } from "../tensor.ts";
 

@@ -1,3 +1,4 @@
+/** Runs an ONNX file from disk once. */
 import { type HostTensor, sizeOf, type TensorRecord } from "../tensor.ts";
 import { OnnxRuntimeLibrary, type SessionSettings } from "./onnxruntime.ts";
 

@@ -1,3 +1,4 @@
+/** The runtime on native TensorFlow. */
 import util from "node:util";
 import type { Runtime } from "../compile/mod.ts";
 import { Failure, messageOf } from "../failure.ts";

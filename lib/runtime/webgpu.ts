@@ -1,3 +1,4 @@
+/** The runtime on TensorFlow.js's WebGPU backend. */
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-webgpu";
 import type { Runtime } from "../compile/mod.ts";

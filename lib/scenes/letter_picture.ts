@@ -1,3 +1,4 @@
+/** Letters over coloured noise: drawing the parameters, and rendering. */
 import { RandomStream } from "../random/mod.ts";
 import { distanceToLetter, type Letter, LETTERS, strokesOf } from "./glyphs.ts";
 import { latticeValue, smoothNoise } from "./noise.ts";

@@ -1,3 +1,5 @@
+/** Smooth value noise. */
+
 /** A value in [0, 1] at each corner of a grid, the same on every machine. */
 export function latticeValue(x: number, y: number, seed: number): number {
   let hash = Math.imul(x, 0x9e3779b1) ^ Math.imul(y, 0x85ebca77) ^ seed;

@@ -1,3 +1,4 @@
+/** Draws the contents of scenes: objects, colours and walls. */
 import { RandomStream } from "../random/mod.ts";
 import { boundingRadius, contains, type Shape, SHAPES } from "./shapes.ts";
 

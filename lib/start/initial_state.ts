@@ -1,3 +1,4 @@
+/** Draws initial weights on several threads. */
 import { expectRoomForThreads } from "../files/mod.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { type Initialisation, isDecayed, type ShapeTable } from "../model/parameters.ts";

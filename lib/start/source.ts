@@ -1,3 +1,4 @@
+/** Finds and reads the weights that `--init-from` names. */
 import { join } from "node:path";
 import { type FileRecord, hashInput } from "../artifact/mod.ts";
 import { Failure } from "../failure.ts";

@@ -1,3 +1,4 @@
+/** The state that training starts or resumes from. */
 import { readCheckpoint, type RunDirectory } from "../run/mod.ts";
 import type { TensorRecord } from "../tensor.ts";
 import { modelConfigOf, type PretrainConfig } from "../training/config.ts";

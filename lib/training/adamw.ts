@@ -1,3 +1,4 @@
+/** AdamW. */
 import * as tf from "@tensorflow/tfjs";
 
 /** Settings of AdamW that do not change during a run. */

@@ -1,3 +1,4 @@
+/** Advice against collapse: which value of the configuration is the likely cause. */
 import { REGULARIZER_WEIGHTS } from "./regularizer.ts";
 import {
   initialDeviations,

@@ -1,3 +1,4 @@
+/** Detects collapse and other signs that a run learns nothing. */
 import { adviceAgainstCollapse, type Circumstances } from "./advice.ts";
 import { RANK_ROWS } from "./effective_rank.ts";
 

@@ -1,3 +1,4 @@
+/** The text of a run's plan and of its steps. */
 import { gridOf } from "../model/config.ts";
 import { maskTokenBounds } from "../model/masks.ts";
 import { sizeOf } from "../tensor.ts";

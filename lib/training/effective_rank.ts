@@ -1,3 +1,4 @@
+/** Effective rank of representations (RankMe). */
 import { symmetricEigenvalues } from "./eigenvalues.ts";
 
 /** Rows that are looked at. With more the number grows slowly, and the time with its cube. */

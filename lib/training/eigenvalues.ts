@@ -1,3 +1,5 @@
+/** Eigenvalues of symmetric matrices. */
+
 /** Householder's reflections leave a matrix with the same eigenvalues and only these two lines in it. */
 interface Tridiagonal {
   /** [n] */

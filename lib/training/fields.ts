@@ -1,3 +1,4 @@
+/** The type and bounds of every configuration value. */
 import { MOST_PATCHES, MOST_REGISTERS, MOST_SIDE } from "../model/limits.ts";
 import { MOST } from "./limits.ts";
 import type { PretrainConfig } from "./settings.ts";

@@ -1,3 +1,4 @@
+/** The command-line flags that set configuration values. */
 import { MOST } from "./limits.ts";
 import { DEFAULT_PRESET, PRESET_NAMES } from "./presets.ts";
 

@@ -1,3 +1,5 @@
+/** Upper bounds of configuration values. */
+
 /**
  * The largest values of a configuration. Beyond what anybody trains, and still small enough that a mistyped or hostile
  * value becomes a sentence and not memory or time without end.

@@ -1,3 +1,4 @@
+/** Collapse monitors on the targets of a batch. */
 import * as tf from "@tensorflow/tfjs";
 
 /**

@@ -1,3 +1,4 @@
+/** The order of images in every epoch. */
 import { Failure } from "../failure.ts";
 import { RandomStream } from "../random/mod.ts";
 

@@ -1,3 +1,4 @@
+/** The named configurations, with their reasons. */
 import { Failure } from "../failure.ts";
 import { ENCODER_SIZES } from "../model/presets.ts";
 import { suggestion } from "../nearest.ts";

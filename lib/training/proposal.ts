@@ -1,3 +1,4 @@
+/** Suggests a preset for the size and number of images. */
 import { isStated, type ResolvedConfig } from "./config.ts";
 import { DEFAULT_PRESET, type Preset, presetOf, PRESETS } from "./presets.ts";
 import { DEFAULTS, imageSizeOf } from "./settings.ts";

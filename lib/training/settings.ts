@@ -1,3 +1,4 @@
+/** The configuration of pretraining: its types, defaults and derived values. */
 import { Failure } from "../failure.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { ENCODER_SIZES } from "../model/presets.ts";

@@ -1,3 +1,4 @@
+/** Stops work at a signal, between steps or before the first one. */
 import { Failure } from "../failure.ts";
 
 /**

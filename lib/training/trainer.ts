@@ -1,3 +1,4 @@
+/** Runs training steps on a runtime, with a batch split into parts and lanes. */
 import type { Executable, Need, Runtime } from "../compile/program.ts";
 import { type MaskIndices, masksOfImages } from "../model/masks.ts";
 import { floatTensor, type TensorRecord } from "../tensor.ts";

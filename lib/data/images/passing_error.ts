@@ -1,3 +1,4 @@
+/** Transient errors of the system: no reason to leave an image out. */
 import { Failure } from "../../failure.ts";
 import { systemCode, systemReason } from "../../files/mod.ts";
 

@@ -1,3 +1,4 @@
+/** `config.json` of an encoder: parser and writer. */
 import * as v from "valibot";
 import { count, LARGEST_SIDE, parseFile, refuse } from "./json.ts";
 

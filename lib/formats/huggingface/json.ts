@@ -1,3 +1,4 @@
+/** Schema pieces and failures that the JSON files of an encoder share. */
 import * as v from "valibot";
 import { Failure } from "../../failure.ts";
 import { JsonError, type JsonSchema, parseJson } from "../../json.ts";

@@ -1,3 +1,4 @@
+/** `preprocessor_config.json` of an encoder: parser, writer and defaults. */
 import * as v from "valibot";
 import { count, LARGEST_SIDE, parseFile, refuse } from "./json.ts";
 

@@ -1,3 +1,4 @@
+/** Element types of safetensors files. */
 import type { DataOf, Dtype } from "../../tensor.ts";
 import { fromBfloat16, fromHalf } from "../half.ts";
 

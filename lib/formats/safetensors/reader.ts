@@ -1,3 +1,4 @@
+/** Reads one safetensors file. Header and sizes are checked before any tensor is loaded. */
 import { Failure } from "../../failure.ts";
 import { openInput, readFully } from "../../files/mod.ts";
 import { describeValue } from "../../foreign_text.ts";

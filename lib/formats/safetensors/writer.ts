@@ -1,3 +1,4 @@
+/** Writes one safetensors file. */
 import { createHash } from "node:crypto";
 import { type Dtype, type HostTensor, sizeOf, type TensorRecord } from "../../tensor.ts";
 import { type ElementType, LENGTH_BYTES, WRITTEN_TYPES } from "./element_types.ts";

@@ -1,3 +1,5 @@
+/** A bounds-checked reader over the bytes of a pickle. */
+
 /** Thrown for whatever is wrong with a pickle; the caller knows the file and names it. */
 export class PickleError extends Error {}
 

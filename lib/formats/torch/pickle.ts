@@ -1,3 +1,4 @@
+/** The interpreter of pickles: a table of instructions, and the loop over them. */
 import { Cursor, PickleError } from "./cursor.ts";
 import {
   Foreign,

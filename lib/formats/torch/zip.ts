@@ -1,3 +1,4 @@
+/** Uncompressed zip archives, reading only. */
 import { crc32 } from "node:zlib";
 import { readFully } from "../../files/mod.ts";
 

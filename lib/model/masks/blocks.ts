@@ -1,3 +1,4 @@
+/** Patch indices of blocks, and masks of a batch packed into arrays. */
 import type { BlockSize, Grid, MaskIndices, Masks } from "./types.ts";
 
 /** A rectangle of patches. */

@@ -1,3 +1,4 @@
+/** Statistics of masks over many steps. */
 import type { Grid, Masks } from "./types.ts";
 
 /** How often a number of tokens occurs. */

@@ -1,3 +1,4 @@
+/** The `full` sampler: multi-block masks without the official sampler's bias. */
 import { RandomStream } from "../../random/mod.ts";
 import { type Block, blockIndices, packMasks, type SampleMasks } from "./blocks.ts";
 import { contextLimit, refuse } from "./checks.ts";

@@ -1,3 +1,4 @@
+/** Checks and token bounds of the strategies that partition the image. */
 import { checkContextLimit, contextLimit, refuse } from "./checks.ts";
 import { fullBlockSize, tokensIn } from "./sizes.ts";
 import { fittingAspects, STRATEGY_SETTINGS } from "./partitions.ts";

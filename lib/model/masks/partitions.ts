@@ -1,3 +1,4 @@
+/** The strategies that partition the image: the paper's comparisons with `multiblock`. */
 import { RandomStream } from "../../random/mod.ts";
 import { type Block, blockIndices, contextIndices, packMasks, type SampleMasks } from "./blocks.ts";
 import { keepSome } from "./full.ts";

@@ -1,3 +1,4 @@
+/** Places of blocks on a grid: drawing, numbering, and counting free patches. */
 import type { RandomStream } from "../../random/mod.ts";
 import type { Block } from "./blocks.ts";
 import type { BlockSize, Grid, MaskConfig } from "./types.ts";

@@ -1,3 +1,4 @@
+/** Whether contexts of the configured length can be drawn often enough. */
 import { RandomStream } from "../../random/mod.ts";
 import { contextLimit, refuse } from "./checks.ts";
 import { drawTargets } from "./full.ts";

@@ -1,3 +1,4 @@
+/** All block sizes that a range of scales and aspects can give. */
 import { fullBlockSize, tokensIn } from "./sizes.ts";
 import { referenceBlockSize } from "./reference.ts";
 import type { BlockSize, Grid, MaskConfig } from "./types.ts";

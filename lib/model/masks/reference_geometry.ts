@@ -1,3 +1,4 @@
+/** Checks and token bounds of the `reference` sampler. */
 import { refuse } from "./checks.ts";
 import { reachableSizes } from "./reachable.ts";
 import { sampleReferenceMasks } from "./reference.ts";

@@ -1,3 +1,5 @@
+/** The types that all mask samplers share. */
+
 /** How context and targets share an image; see {@link MaskConfig}. */
 export type MaskStrategy = "multiblock" | "rasterized" | "block" | "random";
 

@@ -1,3 +1,4 @@
+/** Inputs of compiled programs, in place where that is safe. */
 import type { HostTensor } from "../../tensor.ts";
 import { Memory, pointerTo, READ_BEYOND } from "./memory.ts";
 

@@ -1,3 +1,5 @@
+/** A cache of the most recent values. */
+
 /** The values that were asked for last, by key. */
 export class Recent<V> {
   readonly #values = new Map<string, V>();
