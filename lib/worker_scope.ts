@@ -1,4 +1,4 @@
-/** Types of a worker's side. */
+/** The global scope of workers. */
 
 /** The part of a worker's global scope that is used; its type library cannot be loaded beside the main one. */
 export interface WorkerScope<Message, Answer> {

@@ -12,7 +12,7 @@ export interface Ownership {
   readonly files: readonly OwnFile[];
   /** `--force`: own files are replaced whatever they hold now. */
   readonly force: boolean;
-  /** Everything of the names that will be written is taken for own: no receipt lists more. */
+  /** Every file with a name that will be written counts as own: there is no list to compare with. */
   readonly everything: boolean;
 }
 
@@ -25,13 +25,13 @@ export interface Plan {
   readonly stale: readonly string[];
 }
 
-/** The directories that a path lies in, from the outermost, without the root. */
+/** The parent directories of a path, from the outermost, without the root. */
 export function parentsOf(path: string): string[] {
   const parts = path.split("/").slice(0, -1);
   return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
 }
 
-/** The directories below an output that its files need and that are not there. Links are not followed. */
+/** Directories that the files of an output need and that do not exist. Links are not followed. */
 export async function missingDirectories(
   { shown, root }: Target,
   contents: readonly OwnFile[],
@@ -52,7 +52,7 @@ export async function missingDirectories(
   return missing;
 }
 
-/** Whether a file is the beginning of another. */
+/** Whether a file is a truncated copy of another. */
 async function isBeginning(path: string, bytes: number, whole: string): Promise<boolean> {
   return await sha256File(path) === await sha256File(whole, bytes);
 }

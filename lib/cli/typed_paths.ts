@@ -18,8 +18,8 @@ export function relativePaths(
 }
 
 /**
- * Puts behind a relative path, where a message names it first, where that is: a task starts in the folder of
- * `deno.json`, not in that of the person.
+ * Adds the absolute path after the first mention of a relative one: a task starts in the folder of `deno.json`, not in
+ * the user's.
  *
  * @param message text with paths in double quotes
  * @param typed what {@link relativePaths} found

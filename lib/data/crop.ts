@@ -112,7 +112,7 @@ export function resizeCenterCrop(
   });
 }
 
-/** As Python's `round`, which decides where torchvision's centre lies when one pixel is over. */
+/** As Python's `round`, which decides where torchvision puts the centre when one pixel is left over. */
 function roundHalfToEven(value: number): number {
   const floor = Math.floor(value);
   return value - floor === 0.5 ? floor + (floor % 2) : Math.round(value);

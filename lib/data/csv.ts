@@ -8,7 +8,7 @@ export interface CsvRow {
   readonly cells: readonly string[];
 }
 
-/** What separates cells, the commonest first. A space stands for any number of them. */
+/** Delimiters, the commonest first. A space matches any number of spaces. */
 const DELIMITERS = [",", ";", "\t", "|", " "];
 
 /** Bounds on what a table may hold: more is a mistake, such as a quote that is never closed. */

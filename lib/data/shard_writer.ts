@@ -91,7 +91,7 @@ export class ShardWriter implements Disposable {
     this.#open = undefined;
   }
 
-  /** Ends the last file and tells what was written. */
+  /** Ends the last file. @returns what was written */
   async finish(): Promise<readonly ShardFile[]> {
     await this.#finishShard();
     return this.#finished;

@@ -26,7 +26,7 @@ export interface Shards {
   split(name: string): ShardSplit;
 }
 
-/** A larger one is none: JavaScript could not hold its text. */
+/** JavaScript cannot hold the text of a larger one. */
 const LARGEST_MANIFEST_BYTES = 500e6;
 
 async function expectSize(directory: string, { file, bytes }: ShardFile): Promise<void> {
@@ -54,8 +54,8 @@ async function expectSize(directory: string, { file, bytes }: ShardFile): Promis
 /**
  * Opens a shards directory: reads the manifest and checks the length of every tar file, which is cheap.
  *
- * @throws {Failure} `missing`: no manifest or no tar file; `data`: a damaged manifest, one that is not what its receipt
- * says, or a wrong length
+ * @throws {Failure} `missing`: no manifest or no tar file; `data`: a damaged manifest, one that differs from its
+ * receipt, or a wrong length
  */
 export async function openShards(directory: string): Promise<Shards> {
   const path = join(directory, MANIFEST_FILE), action = `open the shards "${directory}"`;

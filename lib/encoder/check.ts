@@ -14,11 +14,11 @@ export interface OnnxCheck {
   /** Largest absolute difference over all values of both outputs. */
   readonly largestDifference: number;
   readonly images: number;
-  /** What the encoder was run with, for people. */
+  /** What the encoder was run with, for messages. */
   readonly reference: string;
 }
 
-/** What Hugging Face's own conversions are held to, where outputs are near 1; of larger outputs it is a share. */
+/** The tolerance of Hugging Face's own conversions, for outputs near 1; relative for larger outputs. */
 const LARGEST_ALLOWED_DIFFERENCE = 1e-4;
 const IMAGES = 3;
 

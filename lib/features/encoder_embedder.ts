@@ -35,7 +35,7 @@ function imagesAtOnce(config: EncoderConfig): number {
   );
 }
 
-/** What is taken of an encoder. */
+/** Which outputs of an encoder are used. */
 export interface Taken {
   /** How many of the last layers. */
   readonly layers: number;

@@ -14,7 +14,7 @@ function greyOf(images: Float32Array, rows: number): Float32Array<ArrayBuffer> {
 
 /**
  * No encoder: the pixels of the image scaled down to a small square, values from 0 to 1, channel by channel or their
- * mean. What any encoder must beat.
+ * mean. A baseline for any encoder.
  *
  * @param side height and width of the square, pixels
  */
