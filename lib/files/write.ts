@@ -41,7 +41,7 @@ export function outputFailure(path: string, error: unknown, directory?: string):
 /** Files synced at once: a journalling file system commits them together, ten times faster than one by one. */
 const SYNCS_IN_FLIGHT = 32;
 
-/** Error codes of file systems that cannot sync at all, or not directories. */
+/** Error codes of file systems that cannot sync, or cannot sync directories. */
 const WITHOUT_SYNC = ["EBADF", "EINVAL", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];
 
 function ignoreUnable(error: unknown): void {

@@ -30,7 +30,7 @@ export interface ClassProblem {
 }
 
 const SCORED_ROWS = 4096;
-/** Of the fits that only choose C: scikit-learn's default. The chosen one is fitted more closely. */
+/** Tolerance of the fits that only choose C: scikit-learn's default. The final fit has a smaller one. */
 const GRID_TOLERANCE = 1e-4;
 
 /** Everything that is reported about test scores [R C]. */

@@ -51,7 +51,7 @@ export interface LogisticFit {
 const BLOCK_ROWS = 1024;
 /** Rounding in float64, with room for sums. */
 const PLAIN_NOISE = 4e-15;
-/** A preconditioner need not be exact, so its covariance comes from a sample. */
+/** The preconditioner need not be exact, so its covariance comes from a sample. */
 const COVARIANCE_ROWS = 2048;
 
 /** Half the squared norm of the weights enters with this factor. */

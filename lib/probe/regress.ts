@@ -40,7 +40,7 @@ function validationScoreOf(
   return 1 - error / wanted.length / variance;
 }
 
-/** Everything that is reported about test predictions. */
+/** All reported scores of test predictions. */
 function scoresOf(
   { label, seed }: NumberProblem,
   predicted: Float64Array,

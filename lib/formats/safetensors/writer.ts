@@ -74,8 +74,8 @@ export function encodeSafetensors(
 }
 
 /**
- * Writes a safetensors file piece by piece, without a second copy of the tensors in memory, and forces it to the
- * disk. Errors of the file system pass unchanged: the caller knows what the file is called in the end.
+ * Writes a safetensors file piece by piece, without a second copy of the tensors in memory, and forces it to the disk.
+ * Errors of the file system pass unchanged: only the caller knows the final name of the file.
  */
 export async function writeSafetensors(
   path: string,
