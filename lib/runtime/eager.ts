@@ -9,7 +9,7 @@ import { expectSet } from "./residents.ts";
 /**
  * A runtime on a registered TensorFlow.js backend.
  *
- * @param backend the name under which TensorFlow.js knows it
+ * @param backend its name in TensorFlow.js
  */
 export async function createEagerRuntime(
   backend: string,
@@ -33,7 +33,7 @@ function toTensor({ data, shape, dtype }: HostTensor): tf.Tensor {
   if (dtype !== "float32" && dtype !== "int32") {
     throw new TypeError(`Cannot run on TensorFlow.js: ${dtype} tensors are not supported`);
   }
-  // A backend may keep the array it is given, so it gets one of its own.
+  // A backend may keep the array, so it gets a copy.
   return tf.tensor(data.slice(), [...shape], dtype);
 }
 
@@ -48,7 +48,7 @@ async function toHost(tensor: tf.Tensor): Promise<HostTensor> {
 class EagerState extends Map<string, tf.Tensor> {
   users = 0;
 
-  /** Puts a tensor in the place of the one before it. */
+  /** Replaces a tensor and disposes the former one. */
   replace(name: string, tensor: tf.Tensor): void {
     const former = this.get(name);
     if (former !== tensor) former?.dispose();
@@ -66,7 +66,7 @@ class EagerExecutable implements Executable {
   readonly state: EagerState;
   readonly #program: Program;
   readonly #backend: string;
-  /** What a tensor is called in the state. */
+  /** Maps a tensor's name to its name in the state. */
   readonly #nameOf: (name: string) => string;
 
   constructor(
@@ -84,7 +84,7 @@ class EagerExecutable implements Executable {
     state.users++;
   }
 
-  /** Nothing can be made ready, and nothing is known. */
+  /** Nothing can be reserved, and the need is unknown. */
   reserve(): undefined {}
 
   write(tensors: TensorRecord): void {

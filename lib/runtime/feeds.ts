@@ -3,7 +3,7 @@ import { type Program, residentNames } from "../compile/mod.ts";
 import { sizeOf, type TensorRecord } from "../tensor.ts";
 
 /**
- * Checks what a program is fed and finds the values of its named lengths.
+ * Checks the feeds of a program and finds the values of its named lengths.
  *
  * @returns the value of each named length
  * @throws {RangeError} a missing, extra or misshapen tensor, named
@@ -42,7 +42,7 @@ export function checkFeeds(program: Program, feeds: TensorRecord): Record<string
 }
 
 /**
- * Checks tensors that shall stay in the runtime against the program.
+ * Checks resident tensors against the program.
  *
  * @throws {RangeError} an unknown or misshapen tensor, named
  */

@@ -1,5 +1,5 @@
 /**
- * Runtimes: things that run programs. The only folder that knows native packages.
+ * Runtimes, which run programs. The only folder that imports native packages.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export interface RuntimeOptions {
   readonly threads?: number;
   /** Keep freed memory between runs: a quarter faster, 10 to 20 % more of it. @default true */
   readonly arena?: boolean;
-  /** The C compiler of `native`, as the system finds it. @default "cc" */
+  /** The C compiler of `native`, a command that the system finds. @default "cc" */
   readonly compiler?: string;
   /** What `native` compiles for: to try the vectors of other processors. @default "native", this machine */
   readonly target?: TargetName;
@@ -35,7 +35,7 @@ async function createFastestRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
 }
 
-// Each runtime is imported when it is asked for: the others' packages cost nothing then.
+// A runtime is imported when it is requested, so that the others' packages cost nothing.
 const RUNTIMES: Readonly<Record<string, Create>> = {
   auto: createFastestRuntime,
   native: async ({ threads = navigator.hardwareConcurrency, ...options }) =>
@@ -59,7 +59,7 @@ const RUNTIMES: Readonly<Record<string, Create>> = {
 /** Names that `--runtime` takes, the default first. */
 export const RUNTIME_NAMES: readonly string[] = Object.keys(RUNTIMES);
 
-/** More than any machine has processors that one process profits from; each thread takes memory. */
+/** More than one process can use on any machine; each thread takes memory. */
 const MOST_THREADS = 1024;
 
 /** The command-line flags that choose a runtime, for the flag table of any stage that computes. */

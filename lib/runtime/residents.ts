@@ -4,7 +4,7 @@ import { type Program, residentNames } from "../compile/mod.ts";
 import { floatTensor, type TensorRecord } from "../tensor.ts";
 import { checkResident } from "./feeds.ts";
 
-/** One of them, in memory that the runtime works in. */
+/** A resident tensor, in memory of the runtime. */
 export interface ResidentTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array<ArrayBuffer>;
@@ -13,7 +13,7 @@ export interface ResidentTensor {
 
 type Residents = ReadonlyMap<string, ResidentTensor>;
 
-/** Copies tensors to where the runtime reads them. @throws {RangeError} an unknown or misshapen tensor, named */
+/** Copies tensors to the runtime's memory. @throws {RangeError} an unknown or misshapen tensor, named */
 export function writeTensors(program: Program, residents: Residents, tensors: TensorRecord): void {
   checkResident(program, tensors);
   for (const [name, { data }] of Object.entries(tensors)) {

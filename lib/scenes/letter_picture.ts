@@ -60,7 +60,7 @@ function drawNoise(random: RandomStream): ColoredNoise {
   };
 }
 
-/** A colour that the noise does not come near. */
+/** A colour far from those of the noise. */
 function drawOther(random: RandomStream, { color: background }: ColoredNoise): Color {
   for (;;) {
     const color = drawColor(random);
@@ -114,7 +114,7 @@ function paintNoise(
       const x = (column + 0.5) / size / period, y = (row + 0.5) / size / period;
       for (const channel of CHANNELS) {
         const seed = seeds[channel];
-        // The seed turned round makes grain of its own.
+        // The inverted seed makes the grain independent.
         const smooth = 2 * smoothNoise(x, y, seed) - 1,
           fine = 2 * latticeValue(column, row, ~seed) - 1;
         pixels[place++] = color[channel] + contrast * smooth + grain * fine;
