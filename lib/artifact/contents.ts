@@ -7,8 +7,8 @@ const HASHES_IN_FLIGHT = 8;
 const STATS_IN_FLIGHT = 32;
 
 /**
- * What "up to date" hashes of an artefact, the smallest files first: about a second. What is larger is compared by
- * size, and by hash where it is read.
+ * Bytes that are hashed to decide on "up to date", the smallest files first: about a second. Other files are compared
+ * by size, and by hash when they are read.
  */
 const HASHED_BYTES = 1e9;
 

@@ -36,7 +36,7 @@ function pathOf(error: unknown): string | undefined {
   return /\(os error \d+\): \w+ '(.*?)'(?: -> '.*')?$/.exec(String(message))?.[1];
 }
 
-/** Whether a path is another one or lies below it. */
+/** Whether a path is the given one or below it. */
 function isWithin(directory: string, path: string): boolean {
   return path === directory || path.startsWith(`${directory}/`);
 }

@@ -1,4 +1,4 @@
-/** What moving an artefact into place will do, decided before anything is touched. */
+/** Plans the move of an artefact into place, before anything is touched. */
 import { join } from "node:path";
 import { Failure } from "../failure.ts";
 import { sha256File } from "../files/mod.ts";
@@ -6,9 +6,9 @@ import { sizeOf } from "./contents.ts";
 import type { OwnFile } from "./receipt.ts";
 import { entryAt, type Target } from "./target.ts";
 
-/** Which files in the place of an output are this tool's. */
+/** Which files at the path of an output are this tool's. */
 export interface Ownership {
-  /** What its receipt lists; an interrupted move has a path twice, with the old bytes and the new ones. */
+  /** Files listed in its receipt; an interrupted move has a path twice, with the old and the new content. */
   readonly files: readonly OwnFile[];
   /** `--force`: own files are replaced whatever they hold now. */
   readonly force: boolean;
@@ -16,7 +16,7 @@ export interface Ownership {
   readonly everything: boolean;
 }
 
-/** What will be done, decided before anything is. */
+/** The steps of a move, decided before the first. */
 export interface Plan {
   readonly directories: readonly string[];
   /** Own paths to move from the staging to the output. */

@@ -12,7 +12,7 @@ interface Workplace {
 /** Inside an existing directory: it may be a mount point, and its parent not writable. */
 const INSIDE = ".ijepa";
 
-/** As a process may need it after `.NAME`: `.tmp-` and its number. */
+/** The longest suffix after `.NAME`: `.tmp-` and the process number. */
 const LONGEST_ENDING = ".tmp-4194304-99";
 
 function lockOf({ directory, base }: Workplace): string {

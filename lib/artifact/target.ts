@@ -39,7 +39,7 @@ async function resolveLinks(path: string, isDirectory: boolean): Promise<string>
   return join(await Deno.realPath(parent).catch(() => parent), basename(path));
 }
 
-/** Fails unless what is there is of the kind that will be written. */
+/** Fails unless what exists is of the kind that will be written. */
 async function expectKind(shown: string, path: string, kind: ArtifactKind): Promise<void> {
   const { isFile, isDirectory } = await Deno.stat(path).catch((error) => {
     if (systemCode(error) !== "ENOENT") throw error;

@@ -50,7 +50,7 @@ function changed(
  * of an older version, which lists no files, there is nothing to compare with.
  *
  * @param action for example `open the encoder "encoder"`: the message begins "Cannot ..."
- * @throws {Failure} `data`: names the file, the wanted and the real hash
+ * @throws {Failure} `data`: names the file, the expected and the actual hash
  */
 export async function expectUnchanged(file: FileRecord, action: string): Promise<void> {
   const real = await Deno.realPath(file.path);

@@ -108,8 +108,8 @@ function stackOf({ stack = "", message }: Error): string {
 }
 
 /**
- * Runs a stage as a process: reads flags, prints help, prints the result as one JSON line on stdout and
- * everything for people on stderr, and exits with the code that fits. The only place that exits.
+ * Runs a stage as a process: reads flags, prints help, prints the result as one JSON line on stdout and everything for
+ * the user on stderr, and exits with the code of the result. The only place that exits.
  */
 export async function main<T extends FlagTable>(
   command: Command<T>,

@@ -27,7 +27,7 @@ export function relativePaths(
 export function withAbsolutePaths(message: string, typed: readonly string[]): string {
   let text = message;
   for (const path of typed) {
-    // As it was typed, and as joining it with a name makes it.
+    // As typed, and as `join` normalises it.
     const forms = new Set([path, normalize(path)].map((form) => form.replace(/\/+$/, "")));
     const starts = [...forms].flatMap((form) => [`"${form}"`, `"${form}/`])
       .map((part) => text.indexOf(part)).filter((index) => index >= 0);

@@ -23,7 +23,7 @@ const FILTERS = {
 export class AxisTable {
   readonly starts: Int32Array;
   readonly counts: Int32Array;
-  /** Of missing source pixels 0. */
+  /** 0 for missing source pixels. */
   weights = new Float64Array(0);
   /** Distance between the weights of neighbouring result pixels. */
   stride = 0;

@@ -68,7 +68,7 @@ export function delimitersOf(text: string): readonly string[] {
 
 /**
  * Splits CSV text by RFC 4180: quoted cells may hold delimiters, line breaks and doubled quotes; lines end with LF,
- * CRLF or CR; a byte order mark and empty lines are passed over.
+ * CRLF or CR; a byte order mark and empty lines are skipped.
  *
  * @param path where the text came from, for messages
  * @throws {Failure} `data`: a quote that is not closed, text after a closing quote, too many columns, a cell too long

@@ -19,10 +19,10 @@ export { freeData, type RgbImage } from "./rgb_image.ts";
 sharp.concurrency(1);
 sharp.cache(false);
 
-/** Of all images that this thread decodes, unless a budget is given. */
+/** Shared by all images of this thread, unless a budget is given. */
 const OWN_BUDGET = new DecodeBudget();
 
-/** What reading a header takes. */
+/** Memory for reading a header. */
 const HEADER_BYTES = 2 ** 20;
 
 /** Repairs of files that libvips refuses though viewers do not, by extension. */
@@ -79,7 +79,7 @@ export async function decodePixels(
   return { height: info.height, width: info.width, data };
 }
 
-/** One image on its way through libvips. */
+/** An image to decode by libvips. */
 interface Source {
   readonly bytes: Uint8Array;
   readonly format: ImageFormat;

@@ -1,5 +1,5 @@
 /**
- * What the texts of libvips and the libraries below it mean: harmless, damaged, not supported, or over a limit.
+ * Classifies messages of libvips and the libraries below it: harmless, damaged, not supported, or over a limit.
  *
  * @module
  */

@@ -136,7 +136,7 @@ function expectTiff(header: TiffHeader, format: ImageFormat): void {
   }
 }
 
-/** What is known of an image before it is decoded. */
+/** The metadata of an image before it is decoded. */
 interface Header {
   readonly metadata: Metadata;
   /** Of a TIFF file whose directory can be read. */

@@ -1,8 +1,8 @@
 /** Recognises image formats by the first bytes of a file, and by file names. */
 
-/** An image file format, told by the first bytes of a file. */
+/** An image file format, recognised by the first bytes of a file. */
 export interface ImageFormat {
-  /** Name for people. */
+  /** Name for messages. */
   readonly name: string;
   /** Extension of files that are decoded, lower case, without a dot. */
   readonly extension: string;

@@ -129,7 +129,7 @@ export function readPlainJpeg(bytes: Uint8Array): PlainJpeg | undefined {
       if (frame === undefined) return undefined;
     } else if (marker === SOS) {
       if (!frame?.add(body) || ++scans > MOST_SCANS) return undefined;
-      // Of missing data the decoder warns.
+      // The decoder warns of missing data.
       if (!frame.isProgressive) return { size: frame.size, scans };
     } else if (marker === EOI) {
       // Blocks with missing bits are smoothed, differently since libjpeg-turbo 2.1 and 3.0.1.

@@ -4,9 +4,9 @@
 export interface InFlight<T> {
   /** Most items whose result is not yet taken. */
   readonly inFlight: number;
-  /** What the items in flight may weigh together; an item that weighs more goes alone. @default no limit */
+  /** Total weight of the items in flight; a heavier item runs alone. @default no limit */
   readonly mostWeight?: number;
-  /** What an item weighs. @default 0 */
+  /** Weight of an item. @default 0 */
   readonly weigh?: (item: T) => number | Promise<number>;
 }
 

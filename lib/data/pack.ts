@@ -48,7 +48,7 @@ export interface Packed {
   readonly faint: readonly FaintImage[];
 }
 
-/** An image whose values lie close together: often samples of 12 bits in 16, or a picture of one colour. */
+/** An image with a narrow range of values: often samples of 12 bits in 16, or a picture of one colour. */
 export interface FaintImage {
   readonly path: string;
   /** Lowest and highest value in any channel, 0 to 255. */

@@ -19,7 +19,7 @@ export interface Box {
   readonly width: number;
 }
 
-/** What every image is turned into. */
+/** The format of results. */
 export interface ResampleSpec {
   /** Height and width of the result, pixels. */
   readonly size: readonly [height: number, width: number];

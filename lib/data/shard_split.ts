@@ -12,7 +12,7 @@ import {
   type SampleSize,
 } from "./sample_record.ts";
 
-/** One image with what is known about it. */
+/** One image with its record. */
 export interface Sample {
   /** Name inside the tar, without extension; unique in the whole data set. */
   readonly key: string;

@@ -20,7 +20,7 @@ export type { LabelColumn, Manifest, ShardFile } from "./manifest.ts";
 export interface Shards {
   readonly directory: string;
   readonly manifest: Manifest;
-  /** SHA-256 of `manifest.json`; it holds the hashes of all shards, so it stands for the data. */
+  /** SHA-256 of `manifest.json`; it holds the hashes of all shards, so it identifies the data. */
   readonly manifestSha256: string;
   /** @throws {Failure} `usage`: no such split */
   split(name: string): ShardSplit;
@@ -91,7 +91,7 @@ export async function openShards(directory: string): Promise<Shards> {
  * Compares every tar file of a split with its SHA-256.
  *
  * @param onProgress called with the bytes checked so far and the bytes in all
- * @throws {Failure} `data`: names the tar file, the wanted and the real hash; `missing`: it is not readable
+ * @throws {Failure} `data`: names the tar file, the expected and the actual hash; `missing`: it is not readable
  */
 export async function verifyShards(
   shards: Shards,

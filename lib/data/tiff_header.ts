@@ -20,7 +20,7 @@ export interface TiffHeader {
   readonly samples: number;
   /** What the first sample beyond the colours is: 0 unknown, 1 and 2 alpha. */
   readonly extraSample: number | undefined;
-  /** Colours lie in planes of their own. */
+  /** Colours are in separate planes. */
   readonly isPlanar: boolean;
   /** Rows of a tile, pixels; 0 in a file of strips. */
   readonly tileHeight: number;

@@ -9,7 +9,7 @@ import { createRuntime } from "../runtime/mod.ts";
 import { type FloatTensor, floatTensor, type TensorRecord } from "../tensor.ts";
 import { type Encoder, ENCODER_FILES } from "./directory.ts";
 
-/** How far the ONNX file is from the encoder in this process. */
+/** Deviation of the ONNX file from the encoder in this process. */
 export interface OnnxCheck {
   /** Largest absolute difference over all values of both outputs. */
   readonly largestDifference: number;

@@ -20,7 +20,7 @@ import { encoderEmbedder, featureWidth } from "./encoder_embedder.ts";
 import { pixelEmbedder } from "./pixel_embedder.ts";
 import { sideBySide } from "./side_by_side.ts";
 
-/** How many layers a choice means. */
+/** Number of layers of each choice. */
 const LAYERS = { last: 1, last4: 4 } as const;
 
 /** Which outputs of encoders are used, and what runs them. */
@@ -33,7 +33,7 @@ export interface SourceOptions {
   readonly threads?: number | undefined;
 }
 
-/** What features come from. */
+/** A source of features. */
 export interface Source {
   readonly inputs: readonly FileRecord[];
   /** Loads it, which may take long and much memory. */
@@ -169,7 +169,7 @@ function expectWidth(found: readonly FoundEncoder[], { layers, pool }: SourceOpt
  * Encoder directories: one, or two whose vectors are concatenated.
  *
  * @param options which outputs are used; `beside`: the second directory
- * @param say takes sentences for a person
+ * @param say receives messages for the user
  * @throws {Failure} `missing`, `data`: no encoder there, or a damaged one; `usage`: too few layers or patches, vectors
  * beyond what probes take, or encoders that do not go together
  */

@@ -19,7 +19,7 @@ export interface ClassifiedRows {
 export interface SummedLoss {
   /** Value and gradient at weights [C D] followed by biases [C]. */
   readonly evaluate: Objective;
-  /** How far rounding may put a value off, as a part of the number of rows plus the value. */
+  /** Rounding error of a value, relative to the number of rows plus the value. */
   readonly noise: number;
 }
 

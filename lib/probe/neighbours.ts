@@ -144,7 +144,7 @@ export async function nearestNeighbours(
   const positions = new Uint32Array(total * count);
   const similarities = new Float64Array(total * count);
   const features = unitRows(bank, width);
-  // A product of unit vectors sums up to this far from the truth in float32, whatever the order.
+  // Error bound of a product of unit vectors in float32, for any order of summation.
   const slack = 2 * (width + 2) * 2 ** -24;
   const atATime = Math.floor(MOST_SIMILARITIES / bank.rows.length);
   const step = Math.max(QUERY_BLOCK.least, Math.min(QUERY_BLOCK.most, atATime));

@@ -18,7 +18,7 @@ export interface RuntimeOptions {
   readonly arena?: boolean;
   /** The C compiler of `native`, a command that the system finds. @default "cc" */
   readonly compiler?: string;
-  /** What `native` compiles for: to try the vectors of other processors. @default "native", this machine */
+  /** Target of `native`: other ones test the vectors of other processors. @default "native", this machine */
   readonly target?: TargetName;
 }
 

@@ -71,7 +71,7 @@ function drawOther(random: RandomStream, { color: background }: ColoredNoise): C
 
 type Pen = Pick<LetterPicture, "letter" | "height" | "thickness" | "turn">;
 
-/** How far a letter reaches from its centre, across and up, as fractions of the frame. */
+/** Extent of a letter from its centre, across and up, as fractions of the frame. */
 function reachOf({ letter, height, thickness, turn }: Pen): readonly [number, number] {
   const cos = Math.cos(turn), sin = Math.sin(turn);
   let across = 0, up = 0;

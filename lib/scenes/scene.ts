@@ -39,7 +39,7 @@ export interface Scene {
   readonly background: Background;
 }
 
-/** How the wall may look. */
+/** Patterns of the wall. */
 export const PATTERNS = ["gradient", "stripes", "checks", "dots", "noise"] as const;
 
 /** Most objects in a scene. */
@@ -199,7 +199,7 @@ export function drawScene(
   return { objects, background };
 }
 
-/** What is known about a scene. */
+/** Labels of a scene. */
 export interface SceneLabels {
   /** Shape of the nearest object. */
   readonly shape: Shape;

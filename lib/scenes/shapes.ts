@@ -1,7 +1,7 @@
 /** Flat shapes as outlines around the origin, all of the area of a disc of diameter 1. */
 import { type Point, squaredDistanceToEdge } from "./edges.ts";
 
-/** What a scene is made of. */
+/** Shapes of objects. */
 export const SHAPES = ["circle", "cross", "hexagon", "square", "star", "triangle"] as const;
 
 /** Name of a shape. */

@@ -150,7 +150,7 @@ export function initialMomentum(steps: number): number {
 /** Sizes of a ViT-S/16. */
 const SMALL_16 = { patchSize: 16, ...ENCODER_SIZES.small };
 
-/** What all official configurations share, around a ViT-S/16 at 224 px and a batch for one machine. */
+/** The values that all official configurations share, with a ViT-S/16 at 224 px and a batch for one machine. */
 export const DEFAULTS: PretrainConfig = {
   data: {
     imageSize: 224,

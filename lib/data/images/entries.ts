@@ -1,7 +1,7 @@
 /** The entries of one folder, with those marked whose names cannot be used. */
 import { join } from "node:path";
 
-/** What an entry is, before a link is followed. */
+/** The kind of an entry; links are not followed. */
 export type EntryKind = "file" | "folder" | "link" | "other";
 
 /** One entry of a folder. */

@@ -56,7 +56,7 @@ function reachOf(rooms: Iterable<number>, tokens: number): number {
 export function checkContextReach(config: MaskConfig, grid: Grid): void {
   const tokens = contextLimit(config, grid);
   const { targets, contexts } = reachableSizes(config, grid);
-  const context = contexts[0]!; // All have the shape of the grid, so each place of the smallest lies in one of any other.
+  const context = contexts[0]!; // All have the shape of the grid, so each place of the smallest is inside one of any other.
   let longest = tokens, worst: BlockSize | undefined;
   for (const target of largest(targets)) {
     const reach = reachOf(roomsBeside(target, { config, grid, context }), longest);

@@ -20,7 +20,7 @@ export interface Compiler {
   readonly identity: string;
 }
 
-/** Which compiler, for what. */
+/** Compiler and target. */
 export interface CompilerOptions {
   /** A command that the system finds. @default "cc" */
   readonly command?: string;

@@ -12,7 +12,7 @@ import { buildLibrary } from "./build.ts";
 import type { Compiler } from "./compiler.ts";
 import type { Memory } from "./memory.ts";
 
-/** Less fresh memory is not worth a thread. */
+/** Less fresh memory is not prefaulted. */
 const LEAST_POPULATED_BYTES = 64e6;
 
 const SYMBOLS = {
