@@ -1,6 +1,6 @@
 /**
- * Failures that a person can act on. The kind says whose turn it is; `lib/cli` alone maps it to an exit code.
- * Anything else that is thrown is a bug and exits with 1.
+ * Failures that the user can act on. `lib/cli` alone maps the kind to an exit code. Anything else that is thrown is a
+ * bug and exits with 1.
  */
 
 /**
@@ -21,7 +21,7 @@ export type FailureKind =
   | "output"
   | "stopped";
 
-/** One sentence for a person (action: wanted, got, path, what to do) and the kind of trouble. */
+/** One sentence for the user (action: wanted, got, path, what to do) and the kind of failure. */
 export class Failure extends Error {
   readonly kind: FailureKind;
   /** What is wrong, without what to do. @default the message */

@@ -1,14 +1,12 @@
 /**
  * Foreign text as data: names of files, folders, classes and labels, values of configurations and of metadata are
- * escaped for the place where they are shown, so that they can neither act there nor look like something else.
+ * escaped for where they are shown, so that they can neither act as markup or control codes nor be mistaken for other
+ * text.
  *
  * @module
  */
 
-/**
- * What is not seen but acts: controls, marks of direction and of zero width, line separators, halves of surrogate pairs,
- * fillers that look like nothing.
- */
+/** Invisible characters: controls, marks of direction and of zero width, line separators, lone surrogates, fillers. */
 const UNSEEN =
   /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0\u034f\u17b4\u17b5\u{e0000}-\u{e0fff}]/gu;
 
@@ -23,7 +21,7 @@ function visible(sign: string): string {
 }
 
 /**
- * One line for a terminal or a log: printable Unicode as it is, everything that acts unseen as an escape.
+ * One line for a terminal or a log: printable Unicode unchanged, invisible characters escaped.
  *
  * @example
  * ```ts
@@ -64,7 +62,7 @@ export function forMarkdown(text: string): string {
   return escapeHtml(literal, /[&<>]/g);
 }
 
-/** What a spreadsheet takes for the beginning of a formula. */
+/** Beginnings that a spreadsheet reads as a formula. */
 const FORMULA = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
@@ -83,7 +81,7 @@ function unit(code: number): string {
 }
 
 /**
- * A value as one line of JSON that is safe on a terminal too: what acts unseen is escaped inside its strings.
+ * A value as one line of JSON that is safe on a terminal too: invisible characters are escaped inside its strings.
  * `JSON.stringify` alone leaves DEL, C1 controls and marks of direction.
  */
 export function forJsonLine(value: unknown): string {
@@ -96,8 +94,8 @@ export function forJsonLine(value: unknown): string {
 const GAP = " [...] ";
 
 /**
- * A text of at most `limit` UTF-16 code units: begin and end, where messages name the action and the advice, with a mark
- * where the middle was.
+ * A text of at most `limit` UTF-16 code units: begin and end, which have the action and the advice of messages, with a
+ * mark for the middle.
  */
 export function shorten(text: string, limit: number): string {
   if (text.length <= limit) return text;
@@ -110,7 +108,7 @@ export function shorten(text: string, limit: number): string {
 /** Characters of a value that a message shows. */
 const LONGEST_VALUE = 60;
 
-/** A value of JSON in few characters; of lists and objects inside it only that they are there, however deep it is. */
+/** A value of JSON in few characters; nested lists and objects are only indicated. */
 export function describeValue(value: unknown): string {
   const flat = (key: string, inner: unknown) => {
     if (typeof inner === "bigint") return `${inner}`;

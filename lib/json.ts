@@ -1,16 +1,16 @@
-/** JSON from outside: parsed, held against a schema, and refused with the path of the first value that is wrong. */
+/** Parses and validates foreign JSON: a failure names the path of the first wrong value. */
 import { describeValue } from "./foreign_text.ts";
 import { type BaseIssue, type BaseSchema, getDotPath, type InferOutput, safeParse } from "valibot";
 
 /** A description of JSON values; see valibot. */
 export type JsonSchema = BaseSchema<unknown, unknown, BaseIssue<unknown>>;
 
-/** A JSON text that cannot be used, and why: part of a sentence, for whoever knows which file it was. */
+/** Why a JSON text cannot be used: part of a sentence, to which the caller adds the file. */
 export class JsonError extends Error {
   override readonly name = "JsonError";
 }
 
-/** What valibot expects, or the kind of its check, in words. */
+/** valibot's expected types and kinds of checks, in words. */
 const WORDS: Readonly<Record<string, string>> = {
   Array: "a list",
   Object: "an object",
@@ -29,7 +29,7 @@ function inWords({ expected, requirement, type }: BaseIssue<unknown>): string {
 function describe(issue: BaseIssue<unknown>): string {
   const place = getDotPath(issue);
   if (issue.input === undefined) return `"${place}" is missing`;
-  // A message that a schema has of its own says what is wanted.
+  // A schema's own message states what is expected.
   const wanted = issue.message.startsWith("Invalid ") ? inWords(issue) : issue.message;
   return `${place === null ? "the whole" : `"${place}"`} wants ${wanted}, got ${
     describeValue(issue.input)
@@ -45,7 +45,7 @@ function decode(bytes: Uint8Array): string {
 }
 
 /**
- * The value of a JSON text, or of the bytes of one. A byte order mark in front, which PowerShell writes, is passed over.
+ * The value of a JSON text, or of the bytes of one. A leading byte order mark, which PowerShell writes, is skipped.
  *
  * @throws {JsonError} not UTF-8, not JSON, or the first value that the schema refuses
  */

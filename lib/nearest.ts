@@ -1,4 +1,4 @@
-/** What a person may have meant: the nearest known word or fitting number, for messages. */
+/** Suggestions for messages: the nearest known word or fitting number. */
 
 /** Levenshtein distance between two words. */
 function editDistance(a: string, b: string): number {

@@ -1,6 +1,6 @@
-/** Keys that a JSON text has twice. */
+/** Finds duplicate keys in a JSON text. */
 
-/** Strings with the colon that makes a key of one, and the ends of objects and lists. */
+/** Strings, with the colon if they are keys, and the brackets of objects and lists. */
 const TOKENS = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g;
 
 /**

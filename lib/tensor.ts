@@ -1,4 +1,4 @@
-/** Tensors as plain data: what files hold and what runtimes take and give. No tensor library in sight. */
+/** Tensors as plain data, in files and at the interface of runtimes. Independent of any tensor library. */
 
 /** The typed array that holds each element type. */
 export interface DataOf {
@@ -21,7 +21,7 @@ export type HostTensor = {
   };
 }[Dtype];
 
-/** Float tensors are nearly all there is. */
+/** Nearly all tensors are float32. */
 export type FloatTensor = Extract<HostTensor, { dtype: "float32" }>;
 
 /** Tensors by name, for example the weights of a network under their official names. */

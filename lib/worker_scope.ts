@@ -1,3 +1,5 @@
+/** The global scope of workers. */
+
 /** The part of a worker's global scope that is used; its type library cannot be loaded beside the main one. */
 export interface WorkerScope<Message, Answer> {
   onmessage: ((event: MessageEvent<Message>) => void) | null;

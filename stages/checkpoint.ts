@@ -101,7 +101,7 @@ function say(text: string): void {
 }
 
 /**
- * The checkpoint that `--step` means; none for step 0 when the run has not kept it.
+ * The checkpoint that `--step` means; none for step 0 if the run has not kept it.
  *
  * @throws {Failure} `usage`: neither `latest` nor a number; `missing`: no such checkpoint; `data`: it is damaged
  */
@@ -127,7 +127,7 @@ async function findCheckpoint(
     );
   }
   const stored = (await listCheckpoints(run)).some((known) => known.step === Number(step));
-  // A run that started from other weights cannot make them again.
+  // The initial weights of a run with `--init-from` cannot be drawn again.
   const random = Number(step) === 0 && !stored && initFrom === undefined;
   return random ? undefined : await checkpointAt(run, Number(step));
 }
@@ -142,7 +142,7 @@ async function readNetwork(
   const shapes = Object.fromEntries(
     Object.entries(known).filter(([name]) => name.startsWith(prefix)),
   );
-  // Tensors that no run of this configuration has are loaded too, so that they are named.
+  // Loads unexpected tensors too, so that the failure names them.
   const wanted = (name: string) => name.startsWith(prefix) || !Object.hasOwn(known, name);
   const tensors = await readCheckpoint(checkpoint, { shapes, wanted });
   return under(prefix, tensors) as EncoderWeights;
@@ -157,7 +157,7 @@ function initialWeights({ encoder }: ModelConfig, { model, run }: PretrainConfig
   };
 }
 
-/** What decided the weights; when checkpoints were written did not. */
+/** The settings that decided the weights, without those about writing checkpoints. */
 function decisiveConfig({ run, ...groups }: PretrainConfig): object {
   const { batch, accumulate, seed } = run;
   return { ...groups, run: { batch, accumulate, seed } };

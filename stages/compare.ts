@@ -80,7 +80,7 @@ export async function compare(
   const sources: Source[] = [];
   for (const text of probes) {
     const source = await readSource(text);
-    // Runs of one name are other probes, or their deviation would say nothing.
+    // Runs of one name must be different probes, or their deviation would be meaningless.
     if (sources.some(({ name, directory }) => text === `${name}=${directory}`)) {
       throw new Failure("usage", `Cannot compare: "${text}" is given twice`);
     }
@@ -97,7 +97,7 @@ export async function compare(
       kind: "file",
       config: {
         names: sources.map(({ name }) => name),
-        ...methods === "best" ? {} : { methods }, // As it was before there was a choice.
+        ...methods === "best" ? {} : { methods }, // Keeps the key of receipts from before this option.
       },
       inputs: sources.map(({ file }) => file),
       force,

@@ -111,12 +111,12 @@ target and the context encoder of a run ("deno task checkpoint --encoder context
 --image-size runs the encoder on images of another size than it was trained on.`,
 } as const satisfies Command<typeof FLAGS>;
 
-/** Checks that are over sooner are not worth a line. */
+/** No progress for shorter checks. */
 const QUIET_MILLISECONDS = 2000;
 
 const ENCODER_HINT = 'give a directory that "deno task checkpoint" has written';
 
-/** What the flags say that features come from. */
+/** The source of features by the flags. */
 async function sourceOf(options: FeaturesOptions): Promise<Source> {
   const { encoder, beside, layers, pool, runtime, threads } = options;
   const imageSize = options.imageSize === undefined ? undefined : parseImageSize(options.imageSize);

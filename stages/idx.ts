@@ -66,14 +66,14 @@ labels.csv with the columns path and class. The shard stage finds labels.csv by 
 An official split stays one: make a directory, and shards, of each pair of files.`,
 } as const satisfies Command<typeof FLAGS>;
 
-/** What a picture's side may have, pixels. */
+/** Largest side of a picture, pixels. */
 const MOST_SIDE = 4096;
-/** As many as six digits number, and the pictures of a folder that file systems bear. */
+/** Six digits of numbering, and what file systems can handle in a folder. */
 const MOST_PICTURES = 1_000_000;
 const MOST_CLASSES = 256;
 const IN_FLIGHT = 8;
 
-/** Pictures and labels that belong together. */
+/** Pictures with their labels. */
 interface Labelled {
   readonly count: number;
   readonly height: number;

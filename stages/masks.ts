@@ -78,13 +78,13 @@ function rounded(value: number): number {
   return Number(value.toPrecision(4));
 }
 
-/** Least, mean and most tokens seen, and the bounds of what is possible. */
+/** Least, mean and most tokens observed, and their possible bounds. */
 function tokensOf(seen: readonly TokenShare[], possible: readonly [number, number]): object {
   const mean = rounded(meanTokens(seen));
   return { least: seen[0]!.tokens, mean, most: seen.at(-1)!.tokens, possible };
 }
 
-/** Least, mean and most share of images in which a patch is taken. */
+/** Least, mean and most share of images that use a patch. */
 function sharesOf(shares: Float64Array): object {
   const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
   return {

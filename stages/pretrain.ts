@@ -53,7 +53,7 @@ import { Trainer } from "../lib/training/trainer.ts";
 import { startFrom, startingState } from "../lib/start/mod.ts";
 
 const SPLIT = "train";
-/** Checks that are over sooner are not worth a line. */
+/** No progress for shorter checks. */
 const QUIET_MILLISECONDS = 2000;
 
 const SLOWER_DECODING =
@@ -134,7 +134,7 @@ async function verifyData(shards: Shards): Promise<void> {
   progress?.close();
 }
 
-/** A trainer that has the state. Of that nothing is kept here: a copy would need its memory for the whole run. */
+/** A trainer that holds the state. No other copy is kept, which would take its memory for the whole run. */
 async function startTrainer(
   run: RunDirectory,
   { config, runtime, weights }: {
@@ -221,7 +221,7 @@ async function trainInto(run: RunDirectory, parts: {
   }
 }
 
-/** Looks at the images of a run that nobody has chosen a network for. Damaged shards are told of later. */
+/** Proposes a preset if no network was chosen. Damaged shards are reported later. */
 async function propose(shards: Shards): Promise<void> {
   await using split = shards.split(SPLIT);
   const pixels = await medianSide(split).catch(() => undefined);

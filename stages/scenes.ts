@@ -80,14 +80,14 @@ The shard stage finds labels.csv by itself.`,
 
 const IN_FLIGHT = 8;
 
-/** Which picture of which seed, at how many pixels. */
+/** A picture: its number, seed and size. */
 interface Place {
   readonly seed: number;
   readonly index: number;
   readonly size: number;
 }
 
-/** What is drawn: the columns of its labels, and a picture as RGB bytes [size size 3] with its labels. */
+/** The kinds of pictures: the columns of their labels, and the renderer of RGB bytes [size size 3] with labels. */
 const KINDS = {
   shapes: {
     columns: "shape,objects,distance",
@@ -112,7 +112,7 @@ const KINDS = {
 export async function scenes(options: Options<typeof FLAGS>, _context: Context): Promise<Outcome> {
   const { out, count, size, seed, force } = options;
   const { columns, draw } = KINDS[options.kind];
-  // Shapes were there first: their artefacts have no kind.
+  // Artefacts of shapes have no kind, as before this option.
   const kind = options.kind === "shapes" ? {} : { kind: options.kind };
   return await makeArtifact({
     stage: "scenes",

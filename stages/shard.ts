@@ -152,7 +152,7 @@ async function expectFolders({ images, out }: ShardOptions): Promise<void> {
   }
 }
 
-/** `labels.csv` at the root of the images is used without being asked for. */
+/** `labels.csv` at the root of the images is used by default. */
 async function labelsPath(options: ShardOptions): Promise<string | undefined> {
   const { images, labels, noLabels } = options;
   if (labels !== undefined && noLabels) {
@@ -166,10 +166,10 @@ async function labelsPath(options: ShardOptions): Promise<string | undefined> {
   return await Deno.stat(own).then((info) => info.isFile, () => false) ? own : undefined;
 }
 
-/** What an earlier run of this stage has recorded of its images, where it is to be compared. */
+/** The record of the images by an earlier run of this stage, if it is to be compared. */
 async function recordedFolder({ out, force }: ShardOptions): Promise<FolderRecord | undefined> {
   if (force) return undefined;
-  // What is wrong with the place is said where it is written to.
+  // Problems of the output are reported when it is written.
   const earlier = await readReceipt(out, "directory").catch(() => undefined);
   return earlier?.stage === "shard" ? earlier.inputs?.[0] : undefined;
 }
@@ -195,7 +195,7 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
   const listing = await listImages(root, { exclude: [out, ...(csv === undefined ? [] : [csv])] });
   await expectWholeListing(listing, { root, out });
   const paths = listing.images.map(({ path }) => path);
-  // A row for a file that is left out belongs to an image all the same.
+  // A row for an unreadable file belongs to an image as well.
   const named = [...paths, ...listing.unreadable.map(({ path }) => path)].sort(compareText);
   const labels = await collectLabels(named, { root, csv, asked: options.labels !== undefined });
   const test = paths.filter((path) => isHeldOut(path, { seed, holdoutFraction: holdout })).length;
@@ -219,7 +219,7 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
     path: out,
     kind: "directory",
     config: { shardImages, shorterSide: shorterSide ?? null, holdout, seed, maxBadFraction },
-    // Until the images are read their times stand for them; these equal no hash of contents.
+    // Until the images are read, the hash over times is used, which never equals one of contents.
     inputs: inputsWith(known ?? listing.fingerprint),
     inputsAfter: async () => inputsWith(await contents.sha256()),
     force: options.force,
@@ -269,7 +269,7 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
       formatTimmInfo(packed.splits),
     );
     await Deno.writeTextFile(join(directory, QUARANTINE_FILE), formatQuarantine(bad));
-    await openShards(directory); // What was written can be read back.
+    await openShards(directory); // Checks that the result can be read.
     if (bad.length > 0) {
       say(
         `${bad.length} bad file${bad.length === 1 ? "" : "s"} left out, see "${

@@ -343,6 +343,16 @@ Deno.test(`rule: code files have at most ${LONGEST_FILE_LINES} lines`, () => {
   expectNone("One file tells one story:", long);
 });
 
+Deno.test("rule: code files open with a comment that says what they are", () => {
+  // One that stands directly above a declaration is about that alone.
+  const header = /^\/\*(?:(?!\*\/)[^])*\*\/\n(\n|import\b|export (type )?[{*]|#)/;
+  const code = [...TEXTS.keys()].filter((path) => /^(lib|stages)\/.*\.(ts|c|h)$/.test(path));
+  expectNone(
+    "Begin with /** what a reader finds here */, then imports or an empty line:",
+    code.filter((path) => !header.test(TEXTS.get(path)!)),
+  );
+});
+
 Deno.test("rule: what is left to do has an issue number", () => {
   const marks = new RegExp(
     ["TO" + "DO", "FIX" + "ME", "XX" + "X"].map((m) => `\\b${m}\\b`).join("|"),

@@ -1,4 +1,4 @@
-/** What there is in the place of an output, and whether it may be replaced. */
+/** What exists at the path of an output, and whether it may be replaced. */
 import { basename, join } from "node:path";
 import { Failure } from "../failure.ts";
 import { isBystander } from "./bystanders.ts";
@@ -25,7 +25,7 @@ import { entryAt, type Target } from "./target.ts";
 /** What is to be done. */
 export type Assessment =
   | { readonly status: "up to date"; readonly receipt: Receipt }
-  /** All files are there, and a process was killed before it said so. */
+  /** All files are in place, but a process was killed before it finished the receipt. */
   | {
     readonly status: "unfinished";
     readonly receipt: Receipt;
@@ -34,11 +34,11 @@ export type Assessment =
   | {
     readonly status: "to make";
     readonly ownership: Ownership;
-    /** What is wrong with the artefact that is there, for people. */
+    /** What is wrong with the existing artefact, for messages. */
     readonly damage?: string;
   };
 
-/** Whether something is there that is nobody's but its owner's. */
+/** Whether the path holds anything besides bystanders and staging. */
 async function isOccupied({ kind, path, isThere }: Target): Promise<boolean> {
   if (!isThere || kind === "file") return isThere;
   for await (const { name } of Deno.readDir(path)) {
@@ -51,7 +51,7 @@ function refuse({ shown }: Target, what: string): never {
   throw new Failure("output", `Cannot write "${shown}": ${what}`);
 }
 
-/** Nothing is replaced without being asked, and never what this stage has not made. */
+/** Replaces only with `--force`, and only what this stage has made. */
 function ownershipUnderForce(
   target: Target,
   { stage, force, receipt }: {
@@ -98,7 +98,7 @@ async function lacks(target: Target, { output }: Receipt): Promise<boolean> {
   return names.length < output.files || bytes < output.bytes;
 }
 
-/** An artefact of the same key: whether all of it is there. */
+/** An artefact of the same key: whether it is complete. */
 async function assessSame(target: Target, receipt: Receipt): Promise<Assessment> {
   const contents = ownFilesOf(receipt, target);
   if (contents === undefined) {
@@ -118,7 +118,7 @@ async function assessSame(target: Target, receipt: Receipt): Promise<Assessment>
   return { status: "to make", ownership, damage: damageText(condition) };
 }
 
-/** A file without a receipt may be of a directory that has one, and have something else in its receipt's place. */
+/** Refuses a file that belongs to a directory's artefact, and a foreign file at the path of the receipt. */
 async function expectNoOthers(target: Target): Promise<void> {
   if (target.kind === "directory") return;
   const { root, name } = target;
@@ -137,7 +137,7 @@ async function expectNoOthers(target: Target): Promise<void> {
 }
 
 /**
- * Looks at what there is.
+ * Assesses what exists at the path of an output.
  *
  * @throws {Failure} `output`: something foreign, something made from something else or changed, and no `--force`
  */

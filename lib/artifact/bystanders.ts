@@ -1,8 +1,10 @@
-/** What systems, job managers and shells put into a directory before a stage writes there. */
+/** Harmless entries of output directories. */
+
+/** Files that systems, job managers and shells create in a directory before a stage writes to it. */
 const BYSTANDERS =
   /^(\.DS_Store|\.gitignore|\.gitkeep|\.keep|\.nfs[0-9a-f]+|\.snapshot|Thumbs\.db|desktop\.ini|lost\+found|nohup\.out|slurm-.*\.(out|err)|.*\.log)$/;
 
-/** Whether an entry of a directory is no reason to take the directory for somebody else's; it always stays. */
+/** Whether an entry does not count as foreign content of a directory; it is never removed. */
 export function isBystander(name: string): boolean {
   return BYSTANDERS.test(name);
 }

@@ -1,4 +1,4 @@
-/** The own files of an artefact: what was made, and what has become of it. */
+/** The files of an artefact: recorded when it is made, compared with the record later. */
 import { join } from "node:path";
 import { forEachConcurrently, sha256, sha256File, systemCode } from "../files/mod.ts";
 import type { ArtifactKind, OutputRecord, OwnFile, Receipt } from "./receipt.ts";
@@ -7,8 +7,8 @@ const HASHES_IN_FLIGHT = 8;
 const STATS_IN_FLIGHT = 32;
 
 /**
- * What "up to date" hashes of an artefact, the smallest files first: about a second. What is larger is compared by
- * size, and by hash where it is read.
+ * Bytes that are hashed to decide on "up to date", the smallest files first: about a second. Other files are compared
+ * by size, and by hash when they are read.
  */
 const HASHED_BYTES = 1e9;
 
@@ -57,11 +57,11 @@ export interface Condition {
   readonly missing: readonly string[];
   /** Files that end early. */
   readonly short: readonly string[];
-  /** Files with other bytes: somebody has edited them, or the disk has. */
+  /** Files with other bytes: edited, or damaged on the disk. */
   readonly changed: readonly string[];
 }
 
-/** Whether all own files are there with their bytes. */
+/** Whether all own files exist, unchanged. */
 export function isIntact({ missing, short, changed }: Condition): boolean {
   return missing.length + short.length + changed.length === 0;
 }
@@ -81,7 +81,7 @@ export async function sizeOf(path: string): Promise<number | undefined> {
  * Compares own files with their receipt.
  *
  * @param root the directory that their paths start at
- * @param former bytes that may lie there instead when their move was interrupted: such a file counts as missing
+ * @param former former contents, left where a move was interrupted: such a file counts as missing
  */
 export async function conditionOf(
   root: string,

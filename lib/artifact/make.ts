@@ -21,7 +21,7 @@ export interface ArtifactSpec extends Making {
   readonly inputsAfter?: () => Promise<Making["inputs"]>;
 }
 
-/** What a stage prints: the summary, and whether there was anything to do. */
+/** What a stage prints: the summary, and whether anything was made. */
 export interface Outcome {
   readonly stage: string;
   readonly out: string;
@@ -36,12 +36,12 @@ function pathOf(error: unknown): string | undefined {
   return /\(os error \d+\): \w+ '(.*?)'(?: -> '.*')?$/.exec(String(message))?.[1];
 }
 
-/** Whether a path is another one or lies below it. */
+/** Whether a path is the given one or below it. */
 function isWithin(directory: string, path: string): boolean {
   return path === directory || path.startsWith(`${directory}/`);
 }
 
-/** The work reads as well: an error of the system there is not one of the output. */
+/** Tells errors of the output from those of files that the work reads. */
 function failureOf(
   error: unknown,
   { shown, path: out, receipt }: Target,
@@ -120,7 +120,7 @@ export async function makeArtifact(
     await using staging = await Staging.open(target, say);
     place = staging;
     target = await findTarget(out, spec.kind);
-    // Another process may have ended between the first look and the lock.
+    // Another process may have ended between the first assessment and the lock.
     const found = await assess(target, spec);
     if (found.status === "up to date") return upToDate(found.receipt);
     if (found.status === "unfinished") {

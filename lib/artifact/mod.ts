@@ -1,6 +1,6 @@
 /**
- * What stages leave behind: artefacts that appear whole, with receipts that know their own files; and the check of such
- * files where they are read.
+ * Outputs of stages: artefacts that appear whole, with receipts that list their files; and the check of such files when
+ * they are read.
  *
  * @module
  */

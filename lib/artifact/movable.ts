@@ -1,16 +1,16 @@
-/** Whether what is there may be replaced, as far as permissions tell before the work. */
+/** Checks before the work that permissions allow to replace an output. */
 import { join } from "node:path";
 import { outputFailure } from "../files/mod.ts";
 import { missingDirectories, parentsOf } from "./plan.ts";
 import type { OwnFile } from "./receipt.ts";
 import { entryAt, type Target } from "./target.ts";
 
-/** Whether a user may add and remove entries of a directory, as far as its owner says. */
+/** Whether the mode of a user's own directory forbids adding and removing entries. */
 function isClosed({ uid, mode }: Deno.FileInfo, user: number | null): boolean {
   return user !== 0 && uid === user && mode !== null && (mode & 0o300) !== 0o300;
 }
 
-/** Whether a directory lets nobody but their owners replace its files, as `/tmp` does. */
+/** Whether only their owners may replace files of a directory (sticky bit), as in `/tmp`. */
 function isSticky({ uid, mode }: Deno.FileInfo, user: number | null): boolean {
   return user !== 0 && uid !== user && mode !== null && (mode & 0o1000) !== 0;
 }

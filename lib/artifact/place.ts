@@ -1,4 +1,4 @@
-/** Moves a finished artefact into place: one rename where nothing is there, else file by file. */
+/** Moves a finished artefact into place: one rename where nothing exists, else file by file. */
 import { dirname, join } from "node:path";
 import { syncEntry, syncEntrySync, syncPath } from "../files/mod.ts";
 import { type Ownership, parentsOf, type Plan, Planner } from "./plan.ts";
@@ -24,7 +24,7 @@ function placeReceipt({ receipt }: Target, staged: string): void {
   syncEntrySync(dirname(receipt));
 }
 
-/** Nothing comes between these steps but an end of the process, and after any of them the receipt says what to do. */
+/** Synchronous, so only the end of the process can interrupt; after any step the receipt says how to go on. */
 function carryOut(
   { directories, moves, stale }: Plan,
   { target, madeAt, unfinished, finished }: {
@@ -98,7 +98,7 @@ export async function place(
   carryOut(plan, { target, madeAt, ...receipts });
 }
 
-/** Ends a move that was interrupted when all files were there already. */
+/** Finishes a move that was interrupted after its last file. */
 export async function finishPlacing(
   target: Target,
   staging: Staging,

@@ -1,4 +1,4 @@
-/** What moving an artefact into place will do, decided before anything is touched. */
+/** Plans the move of an artefact into place, before anything is touched. */
 import { join } from "node:path";
 import { Failure } from "../failure.ts";
 import { sha256File } from "../files/mod.ts";
@@ -6,17 +6,17 @@ import { sizeOf } from "./contents.ts";
 import type { OwnFile } from "./receipt.ts";
 import { entryAt, type Target } from "./target.ts";
 
-/** Which files in the place of an output are this tool's. */
+/** Which files at the path of an output are this tool's. */
 export interface Ownership {
-  /** What its receipt lists; an interrupted move has a path twice, with the old bytes and the new ones. */
+  /** Files listed in its receipt; an interrupted move has a path twice, with the old and the new content. */
   readonly files: readonly OwnFile[];
   /** `--force`: own files are replaced whatever they hold now. */
   readonly force: boolean;
-  /** Everything of the names that will be written is taken for own: no receipt lists more. */
+  /** Every file with a name that will be written counts as own: there is no list to compare with. */
   readonly everything: boolean;
 }
 
-/** What will be done, decided before anything is. */
+/** The steps of a move, decided before the first. */
 export interface Plan {
   readonly directories: readonly string[];
   /** Own paths to move from the staging to the output. */
@@ -25,13 +25,13 @@ export interface Plan {
   readonly stale: readonly string[];
 }
 
-/** The directories that a path lies in, from the outermost, without the root. */
+/** The parent directories of a path, from the outermost, without the root. */
 export function parentsOf(path: string): string[] {
   const parts = path.split("/").slice(0, -1);
   return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
 }
 
-/** The directories below an output that its files need and that are not there. Links are not followed. */
+/** Directories that the files of an output need and that do not exist. Links are not followed. */
 export async function missingDirectories(
   { shown, root }: Target,
   contents: readonly OwnFile[],
@@ -52,7 +52,7 @@ export async function missingDirectories(
   return missing;
 }
 
-/** Whether a file is the beginning of another. */
+/** Whether a file is a truncated copy of another. */
 async function isBeginning(path: string, bytes: number, whole: string): Promise<boolean> {
   return await sha256File(path) === await sha256File(whole, bytes);
 }

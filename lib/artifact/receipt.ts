@@ -16,7 +16,7 @@ export interface FileRecord {
 
 /** A file that belongs to an artefact. */
 export interface OwnFile {
-  /** Relative to the artefact's directory, with `/`; of an artefact that is one file, its name. */
+  /** Relative to the artefact's directory, with `/`; the name of an artefact that is one file. */
   readonly path: string;
   readonly bytes: number;
   readonly sha256: string;
@@ -33,7 +33,7 @@ export interface OutputRecord {
   readonly contents?: readonly OwnFile[];
 }
 
-/** The record that lands with every artefact: what it was made from, how, and what it is. */
+/** The record beside every artefact: what it was made from, how, and what it is. */
 export interface Receipt {
   readonly stage: string;
   readonly version: string;
@@ -48,8 +48,8 @@ export interface Receipt {
   /** What the stage reports: counts, scores. */
   readonly summary: object;
   /**
-   * What may lie in the place of the files of `output`, only while these are moved there: a process that was killed
-   * then has left a mixture, and the next one goes on.
+   * Former files at the paths of `output`, present only while these are moved there: after a kill the directory is a
+   * mixture, and the next process goes on.
    */
   readonly former?: readonly OwnFile[];
 }
@@ -99,15 +99,15 @@ const RECEIPT = v.object({
   former: v.exactOptional(ownFiles),
 });
 
-/** Where the receipt of an artefact lies. */
+/** Path of the receipt of an artefact. */
 export function receiptPath(path: string, kind: ArtifactKind): string {
   return kind === "directory" ? join(path, RECEIPT_FILE) : `${path}.${RECEIPT_FILE}`;
 }
 
 /**
- * The receipt of an artefact, or nothing when there is none or the file is not one of ours.
+ * The receipt of an artefact; `undefined` when there is none or the file is not a receipt.
  *
- * @throws {Failure} `missing`: it is there and cannot be read
+ * @throws {Failure} `missing`: it exists and cannot be read
  */
 export async function readReceipt(
   artifact: string,
@@ -138,7 +138,7 @@ export interface Making {
   readonly inputs: readonly FileRecord[];
 }
 
-/** The same stage, configuration and inputs give the same key, wherever the files lie. */
+/** The same stage, configuration and inputs give the same key, whatever the paths. */
 export function receiptKey({ stage, config, inputs }: Making): string {
   return sha256(canonicalJson({ stage, config, inputs: inputs.map((input) => input.sha256) }));
 }

@@ -9,17 +9,17 @@ interface Workplace {
   readonly base: string;
 }
 
-/** Inside of a directory that is there: it may be a mount point, and its parent somebody else's. */
+/** Inside an existing directory: it may be a mount point, and its parent not writable. */
 const INSIDE = ".ijepa";
 
-/** As a process may need it after `.NAME`: `.tmp-` and its number. */
+/** The longest suffix after `.NAME`: `.tmp-` and the process number. */
 const LONGEST_ENDING = ".tmp-4194304-99";
 
 function lockOf({ directory, base }: Workplace): string {
   return join(directory, `${base}.lock`);
 }
 
-/** Beside an output that is not there yet: one rename lets it appear whole. */
+/** Beside an output that does not exist yet: one rename makes it appear whole. */
 async function placeBeside({ path, name }: Target): Promise<Workplace> {
   const directory = join(path, "..");
   const isTooLong = await entryAt(join(directory, `.${name}${LONGEST_ENDING}`)).then(
@@ -36,7 +36,7 @@ async function workplaceOf(target: Target): Promise<Workplace> {
   return isInside ? { directory: path, base: INSIDE } : await placeBeside(target);
 }
 
-/** `.NAME.tmp-PID`, `.NAME.tmp-PID-2` and so on: the first that nothing has. */
+/** `.NAME.tmp-PID`, `.NAME.tmp-PID-2` and so on: the first unused one. */
 async function freeName({ directory, base }: Workplace): Promise<string> {
   for (let number = 1;; number++) {
     const name = `${base}.tmp-${Deno.pid}${number === 1 ? "" : `-${number}`}`;
@@ -44,30 +44,27 @@ async function freeName({ directory, base }: Workplace): Promise<string> {
   }
 }
 
-/** What a lock file says: the process, and its temporary, which older versions did not note. */
+/** Content of a lock file: the process, and its temporary, which older versions did not note. */
 const NOTES = /^process (\d+)(?:\ntemporary (.+))?$/;
 
-/**
- * Removes what a killed process has left. Its lock file names it: exact names, never a prefix, since a person may have
- * names that begin alike.
- */
+/** Removes what a killed process has left. Its lock file names them exactly; a prefix could match files of the user. */
 async function removeLeftovers({ directory, base }: Workplace, notes: string): Promise<void> {
   const [, pid, noted] = NOTES.exec(notes) ?? [];
   if (pid === undefined) return;
   const own = `${base}.tmp-${pid}`;
   // Older versions noted no name, and moved whole directories away.
   for (const name of noted === undefined ? [own, `${own}-former`] : [noted]) {
-    // A lock file from elsewhere may say anything.
+    // A lock file from elsewhere may contain anything.
     if (!name.startsWith(own) || !/^(-\d+|-former)?$/.test(name.slice(own.length))) continue;
     const path = join(directory, name);
     const info = await entryAt(path);
     if (info === undefined || info.isSymlink) continue;
-    // What another user has left cannot always be removed, and is in nobody's way.
+    // Another user's files cannot always be removed, and do no harm.
     await Deno.remove(path, { recursive: true }).catch(() => {});
   }
 }
 
-/** Directories of this process that are there, and the lock file that names each. */
+/** Existing directories of this process, and the lock file that names each. */
 const temporaries = new Map<string, string>();
 
 /** Writes that are under way on other threads may put a file into a directory while it is being removed. */
@@ -85,8 +82,8 @@ function removeNow(directory: string): boolean {
 }
 
 /**
- * Removes what unfinished artefacts have written; called when the process is told to end. Where something is left, the
- * lock file stays as well: it tells the next process what to remove.
+ * Removes the temporaries of unfinished artefacts; called on a signal to end. Where one is left, its lock file stays as
+ * well, so that the next process can remove it.
  */
 export function removeTemporaries(): void {
   for (const [directory, lock] of temporaries) {
@@ -101,7 +98,7 @@ export function isOfStaging(name: string): boolean {
   return name === `${INSIDE}.lock` || new RegExp(`^\\${INSIDE}\\.tmp-\\d+(-\\d+)?$`).test(name);
 }
 
-/** Clears up after a process that was killed when all but that was done; what cannot be removed stays. */
+/** Clears up after a process that was killed before it could; what cannot be removed stays. */
 export async function clearUp(target: Target): Promise<void> {
   const places = [await workplaceOf(target), await placeBeside(target)];
   for (const place of places) {
@@ -116,10 +113,10 @@ export async function clearUp(target: Target): Promise<void> {
   }
 }
 
-/** A directory of this process on the file system of an output, where nobody else writes that output. */
+/** A directory on the file system of an output, held under a lock against other writers of that output. */
 export class Staging implements AsyncDisposable {
   readonly directory: string;
-  /** Where the artefact is to be made: a name without anything there. */
+  /** Where the artefact is to be made: an unused path. */
   readonly payload: string;
   readonly #held: AsyncDisposable;
 
@@ -138,7 +135,7 @@ export class Staging implements AsyncDisposable {
       await removeLeftovers(place, former);
       const name = await freeName(place);
       directory = join(place.directory, name);
-      // From now on both are this process's own, also when it is told to end before they are complete.
+      // From now on both are this process's own, even if a signal comes before they are complete.
       temporaries.set(directory, lock);
       return `temporary ${name}\n`;
     };

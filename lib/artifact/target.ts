@@ -1,4 +1,4 @@
-/** The place of an output, looked at before the work. */
+/** The path of an output, checked before the work. */
 import { basename, dirname, join, resolve } from "node:path";
 import { Failure } from "../failure.ts";
 import { outputFailure, systemCode } from "../files/mod.ts";
@@ -7,7 +7,7 @@ import { type ArtifactKind, receiptPath } from "./receipt.ts";
 /** Where an artefact is or will be. */
 export interface Target {
   readonly kind: ArtifactKind;
-  /** As a person gave it, for messages. */
+  /** As the user gave it, for messages. */
   readonly shown: string;
   /** Absolute, with links resolved; only a file may be a link itself. */
   readonly path: string;
@@ -39,7 +39,7 @@ async function resolveLinks(path: string, isDirectory: boolean): Promise<string>
   return join(await Deno.realPath(parent).catch(() => parent), basename(path));
 }
 
-/** Fails unless what is there is of the kind that will be written. */
+/** Fails unless what exists is of the kind that will be written. */
 async function expectKind(shown: string, path: string, kind: ArtifactKind): Promise<void> {
   const { isFile, isDirectory } = await Deno.stat(path).catch((error) => {
     if (systemCode(error) !== "ENOENT") throw error;
@@ -54,7 +54,7 @@ async function expectKind(shown: string, path: string, kind: ArtifactKind): Prom
   if (kind === "file" && !isFile) refuse(shown, "it is no ordinary file, give another --out");
 }
 
-/** The receipt of a file lies beside it, where a person may have something else. */
+/** The receipt of a file is beside it, where the user may have another file. */
 async function expectReceiptOrNothing(shown: string, receipt: string): Promise<void> {
   let info: Deno.FileInfo | undefined;
   try {
@@ -68,7 +68,7 @@ async function expectReceiptOrNothing(shown: string, receipt: string): Promise<v
 }
 
 /**
- * Looks at the place of an output without changing anything.
+ * Checks the path of an output without changing anything.
  *
  * @throws {Failure} `output`: a directory where a file is meant or the reverse, a link to nothing, a name that is too
  * long, a path that cannot be

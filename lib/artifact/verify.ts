@@ -1,4 +1,4 @@
-/** Files that a stage reads, held against the receipt of the artefact that they belong to. */
+/** Compares the files that a stage reads with the receipt of their artefact. */
 import { basename, dirname, join } from "node:path";
 import { Failure, messageOf } from "../failure.ts";
 import { forEachConcurrently, sha256File, systemReason } from "../files/mod.ts";
@@ -13,7 +13,7 @@ import {
 
 const HASHES_IN_FLIGHT = 8;
 
-/** A receipt, where it lies, and the hashes that it lists for one file. */
+/** A receipt, its path, and the hashes that it lists for one file. */
 interface Testimony {
   readonly receipt: Receipt;
   readonly path: string;
@@ -46,11 +46,11 @@ function changed(
 }
 
 /**
- * Fails when a file is not what a receipt says: that beside it, or that of its directory. Without a receipt, or with one
+ * Fails when a file differs from its receipt: that beside it, or that of its directory. Without a receipt, or with one
  * of an older version, which lists no files, there is nothing to compare with.
  *
  * @param action for example `open the encoder "encoder"`: the message begins "Cannot ..."
- * @throws {Failure} `data`: names the file, the wanted and the real hash
+ * @throws {Failure} `data`: names the file, the expected and the actual hash
  */
 export async function expectUnchanged(file: FileRecord, action: string): Promise<void> {
   const real = await Deno.realPath(file.path);
@@ -62,14 +62,14 @@ export async function expectUnchanged(file: FileRecord, action: string): Promise
 }
 
 /**
- * Hashes an input file and holds it against its receipt, where there is one.
+ * Hashes an input file and compares it with its receipt, if there is one.
  *
  * @throws {Failure} `missing`: not readable; `data`: changed since it was made
  */
 export async function hashInput(path: string, action: string): Promise<FileRecord> {
   let sha256: string;
   try {
-    // Reading a pipe would wait for ever, and leave nothing to read again.
+    // Reading a pipe could block for ever, and would consume it.
     if (!(await Deno.stat(path)).isFile) {
       throw new Failure("data", `Cannot ${action}: "${path}" is no file`);
     }
@@ -86,8 +86,7 @@ export async function hashInput(path: string, action: string): Promise<FileRecor
 }
 
 /**
- * Compares the files of a whole directory with its receipt, where there is one; files that are no longer there are
- * passed over.
+ * Compares the files of a whole directory with its receipt, if there is one; missing files are ignored.
  *
  * @throws {Failure} `data`: as {@link expectUnchanged}
  */

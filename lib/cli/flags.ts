@@ -1,3 +1,7 @@
+/**
+ * Command-line flags: one table per command gives the parser, the types of the options and the flag part of `--help`.
+ */
+
 import { parseArgs } from "node:util";
 import { Failure } from "../failure.ts";
 import { suggestion } from "../nearest.ts";
@@ -5,10 +9,10 @@ import { suggestion } from "../nearest.ts";
 interface AnyFlag {
   /** What it does, with its unit; one sentence without a period. */
   readonly help: string;
-  /** What stands for the value in `--help`, for example `DIR`. */
+  /** Placeholder for the value in `--help`, for example `DIR`. */
   readonly placeholder?: string;
   readonly required?: true;
-  /** The value is a path, in a list behind `NAME=`: messages say where it lies. */
+  /** The value is a path, in a list after `NAME=`: messages show it as absolute too. */
   readonly path?: true;
 }
 
@@ -21,7 +25,7 @@ interface TextFlag extends AnyFlag {
 interface NumberFlag extends AnyFlag {
   readonly type: "integer" | "number";
   readonly default?: number;
-  /** Smallest and largest allowed number, inclusive: no number becomes memory or time without bounds. */
+  /** Smallest and largest allowed number, inclusive, so that no number takes unbounded memory or time. */
   readonly min: number;
   readonly max: number;
 }
@@ -60,15 +64,15 @@ function refuse(text: string): never {
   throw new Failure("usage", `Cannot read the command line: ${text}`);
 }
 
-/** Digits as people write them; not hexadecimal, not surrounded by spaces, not of another script. */
+/** Decimal ASCII digits; not hexadecimal, no spaces. */
 const NUMBERS = {
   integer: { pattern: /^[+-]?\d+$/, wanted: "a whole number" },
   number: { pattern: /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i, wanted: "a number" },
 } as const;
 
 /**
- * What a shell leaves for us of a home folder in `--out=~/data` or in quotes: a directory of that name, made here, would
- * be removed by a person some day with all that is at home. `./~` is one.
+ * A `~` that the shell did not expand, as in `--out=~/data` or in quotes: a directory of that name invites an `rm -r
+ * ~`. Write `./~` to mean one.
  */
 const HOME = /(?<=^|=)~(?=\/|$)|(?<=^|=)~[\w.-]+(?=\/)/;
 
@@ -136,7 +140,7 @@ export function parseFlags<T extends FlagTable>(table: T, args: readonly string[
       values[key] = true;
       continue;
     }
-    // parseArgs hands over the next word even when it is a flag, as in `--images --out X`.
+    // parseArgs takes the next word as the value even when it is a flag, as in `--images --out X`.
     if (token.value === undefined || (!token.inlineValue && token.value.startsWith("--"))) {
       refuse(`--${token.name} needs a value (${flag.placeholder ?? flag.type})`);
     }

@@ -1,8 +1,9 @@
+/** Checks of input paths before a stage starts its work. */
 import { resolve } from "node:path";
 import { Failure, messageOf } from "../failure.ts";
 import { readText, systemCode, systemReason } from "../files/mod.ts";
 
-/** Fails unless an input file or directory is there. @throws {Failure} `missing` */
+/** Fails unless an input file or directory exists. @throws {Failure} `missing` */
 export async function expectInput(path: string, action: string, hint: string): Promise<void> {
   try {
     await Deno.stat(path);
@@ -16,7 +17,7 @@ export async function expectInput(path: string, action: string, hint: string): P
 }
 
 /**
- * The text of a file that need not be given.
+ * The text of an optional file.
  *
  * @throws {Failure} `missing`; `usage`: too large for one written by hand, or not UTF-8
  */

@@ -1,3 +1,4 @@
+/** The entry point of every stage: flags, help, signals, output and exit codes. */
 import denoJson from "../../deno.json" with { type: "json" };
 import { type Outcome, removeTemporaries } from "../artifact/mod.ts";
 import { Failure, type FailureKind, messageOf } from "../failure.ts";
@@ -7,7 +8,7 @@ import { printLines, printMessage } from "../messages.ts";
 import { describeFlags, type FlagTable, type Options, parseFlags } from "./flags.ts";
 import { relativePaths, withAbsolutePaths } from "./typed_paths.ts";
 
-/** What a stage is called and what it understands. */
+/** Name, flags and help of a stage. */
 export interface Command<T extends FlagTable> {
   readonly name: string;
   /** One sentence without a period. */
@@ -21,7 +22,7 @@ export interface Command<T extends FlagTable> {
   readonly stopsCleanly?: true;
 }
 
-/** What `main` hands to a stage beside its options. */
+/** What `main` passes to a stage besides its options. */
 export interface Context {
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP when the command `stopsCleanly`. */
   readonly signal: AbortSignal;
@@ -57,7 +58,7 @@ function helpText(command: Command<FlagTable>): string {
   ].join("\n");
 }
 
-/** Two signals so close are one request: job managers tell a process and also the parent that passes it on. */
+/** Signals this close are one request: job managers signal a process and also its parent, which forwards it. */
 const SECONDS_OF_ONE_REQUEST = 1;
 
 /** Signals that ask a process to end, with the exit code of one that does so at once. */
@@ -65,7 +66,7 @@ const END_SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 function watchSignals(command: string, stopsCleanly: boolean): AbortSignal {
   const controller = new AbortController();
-  // A file beyond `ulimit -f` ends a process that does not listen; in one that does, writing it fails and is said.
+  // Without a listener a file beyond `ulimit -f` ends the process; with one, the write fails and is reported.
   if (Deno.build.os !== "windows") Deno.addSignalListener("SIGXFSZ", () => {});
   let asked = -Infinity;
   for (const [signal, code] of Object.entries(END_SIGNALS) as [Deno.Signal, number][]) {
@@ -77,7 +78,7 @@ function watchSignals(command: string, stopsCleanly: boolean): AbortSignal {
         controller.abort();
         return;
       }
-      // A terminal that goes away says so several times, to the shell and by it; nobody asks for haste.
+      // A closing terminal sends SIGHUP several times, directly and by the shell; that is no request to end at once.
       if (controller.signal.aborted && signal === "SIGHUP") return;
       if (performance.now() - asked < SECONDS_OF_ONE_REQUEST * 1000) return;
       removeTemporaries();
@@ -87,7 +88,7 @@ function watchSignals(command: string, stopsCleanly: boolean): AbortSignal {
   return controller.signal;
 }
 
-/** Prints on stdout. Who reads no further (EPIPE) has what they want. */
+/** Prints on stdout. A closed pipe (EPIPE) is no error: its reader has finished. */
 function print(
   text: string,
   { what, note = "" }: { readonly what: string; readonly note?: string },
@@ -107,8 +108,8 @@ function stackOf({ stack = "", message }: Error): string {
 }
 
 /**
- * Runs a stage as a process: reads flags, prints help, prints the result as one JSON line on stdout and
- * everything for people on stderr, and exits with the code that fits. The only place that exits.
+ * Runs a stage as a process: reads flags, prints help, prints the result as one JSON line on stdout and everything for
+ * the user on stderr, and exits with the code of the result. The only place that exits.
  */
 export async function main<T extends FlagTable>(
   command: Command<T>,

@@ -1,5 +1,5 @@
 /**
- * The manners of a command: flags, help, inputs, progress, signals, exit codes.
+ * What all commands share: flags, help, inputs, progress, signals, exit codes.
  *
  * @module
  */

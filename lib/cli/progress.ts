@@ -1,3 +1,4 @@
+/** Progress on stderr: a bar on a terminal, plain lines elsewhere. */
 import { forTerminal } from "../foreign_text.ts";
 import { printMessage, writeStderr } from "../messages.ts";
 
@@ -39,7 +40,7 @@ export function formatRate(rate: number): string {
 export class SmoothedSeconds {
   #seconds: number | undefined;
 
-  /** Takes one in. @returns what they come to */
+  /** Adds a measurement. @returns the smoothed value */
   add(seconds: number): number {
     const former = this.#seconds ?? seconds;
     this.#seconds = former + (seconds - former) / 20;
@@ -55,7 +56,7 @@ function bar(share: number, room: number): string {
   return `[${"#".repeat(filled).padEnd(width, ".")}] `;
 }
 
-/** A line that wraps cannot be redrawn, so its length has to be known. Some terminals do not tell, or say 0. */
+/** A line that wraps cannot be redrawn, so its length must be known. Some terminals report no width, or 0. */
 function terminalColumns(): number {
   try {
     return Deno.consoleSize().columns || USUAL_COLUMNS;

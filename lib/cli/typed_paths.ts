@@ -1,3 +1,4 @@
+/** Absolute forms of the relative paths in messages: a task runs in the folder of `deno.json`, not in the user's. */
 import { isAbsolute, normalize, resolve } from "node:path";
 import type { FlagTable } from "./flags.ts";
 
@@ -17,8 +18,8 @@ export function relativePaths(
 }
 
 /**
- * Puts behind a relative path, where a message names it first, where that is: a task starts in the folder of
- * `deno.json`, not in that of the person.
+ * Adds the absolute path after the first mention of a relative one: a task starts in the folder of `deno.json`, not in
+ * the user's.
  *
  * @param message text with paths in double quotes
  * @param typed what {@link relativePaths} found
@@ -26,7 +27,7 @@ export function relativePaths(
 export function withAbsolutePaths(message: string, typed: readonly string[]): string {
   let text = message;
   for (const path of typed) {
-    // As it was typed, and as joining it with a name makes it.
+    // As typed, and as `join` normalises it.
     const forms = new Set([path, normalize(path)].map((form) => form.replace(/\/+$/, "")));
     const starts = [...forms].flatMap((form) => [`"${form}"`, `"${form}/`])
       .map((part) => text.indexOf(part)).filter((index) => index >= 0);

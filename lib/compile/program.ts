@@ -1,3 +1,4 @@
+/** The interfaces on either side of the compiler: programs, and the runtimes and executables that run them. */
 import type * as tf from "@tensorflow/tfjs";
 import type { TensorRecord } from "../tensor.ts";
 import type { Bindings } from "./graph/length.ts";

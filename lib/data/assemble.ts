@@ -1,3 +1,4 @@
+/** Makes training batches from shards; runs inside a loader worker. */
 import { Failure } from "../failure.ts";
 import { RandomStream } from "../random/mod.ts";
 import { randomCrop } from "./crop.ts";
@@ -8,11 +9,11 @@ import { Resampler } from "./resample.ts";
 import type { ShardSplit } from "./shard_split.ts";
 import { openShards, type Shards } from "./shards.ts";
 
-/** What a worker may use, and how it is to be shared. */
+/** Memory limits of a worker. */
 export interface AssemblerMemory {
   /** Decoded images are kept for the next epoch up to this size, bytes. */
   readonly cacheBytes: number;
-  /** For decoding, of all workers. */
+  /** For decoding, shared by all workers. */
   readonly budget: DecodeBudget;
 }
 
@@ -26,7 +27,7 @@ const IN_FLIGHT = 8;
 
 /**
  * Makes batches: reads, decodes, crops, normalises. A batch is a pure function of the specification, the step and the
- * image numbers; the cache of decoded images decides only how fast it is there.
+ * image numbers; the cache of decoded images changes only the time it takes.
  */
 export class BatchAssembler implements AsyncDisposable {
   readonly #spec: BatchSpec;
@@ -83,7 +84,7 @@ export class BatchAssembler implements AsyncDisposable {
     if (failure !== undefined) throw failure.reason;
   }
 
-  /** Lets a `fill` that is under way end soon, with whatever it has. */
+  /** Makes a running `fill` return early, incomplete. */
   stop(): void {
     this.#stopped = true;
   }

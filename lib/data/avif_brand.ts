@@ -1,6 +1,6 @@
 /**
- * The major brand of AVIF files: libvips opens those that call themselves still images, and animations, which call
- * themselves `avis` first, have a still image too.
+ * The major brand of AVIF files: libvips opens only those with a still image brand, but animations (`avis`) contain a
+ * still image too.
  *
  * @module
  */

@@ -1,3 +1,5 @@
+/** Resampling filters, and their weights along one axis. */
+
 /** `bilinear`: triangle of radius 1; `bicubic`: Keys' cubic with a = -0.5, radius 2. Both as in PIL. */
 export type ResampleFilter = "bilinear" | "bicubic";
 
@@ -21,7 +23,7 @@ const FILTERS = {
 export class AxisTable {
   readonly starts: Int32Array;
   readonly counts: Int32Array;
-  /** Of missing source pixels 0. */
+  /** 0 for missing source pixels. */
   weights = new Float64Array(0);
   /** Distance between the weights of neighbouring result pixels. */
   stride = 0;

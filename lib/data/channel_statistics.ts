@@ -1,3 +1,4 @@
+/** Mean and standard deviation of each channel over a set of images. */
 import type { RgbImage } from "./decode.ts";
 import type { Channels } from "./manifest.ts";
 
@@ -38,10 +39,7 @@ export function channelMoments({ data, width, height }: RgbImage): ChannelMoment
   };
 }
 
-/**
- * Mean and standard deviation over images, each image with equal weight whatever its size: that is how often
- * training sees it.
- */
+/** Mean and standard deviation over images, each image with equal weight whatever its size, as in training. */
 export class ChannelStatistics {
   readonly #sums = new Float64Array(6);
   #images = 0;

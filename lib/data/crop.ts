@@ -1,3 +1,4 @@
+/** Random crops for training, and the centre crop for trained encoders. */
 import type { RandomStream } from "../random/mod.ts";
 import type { RgbImage } from "./decode.ts";
 import type { Box, Resampler } from "./resample.ts";
@@ -111,7 +112,7 @@ export function resizeCenterCrop(
   });
 }
 
-/** As Python's `round`, which decides where torchvision's centre lies when one pixel is over. */
+/** As Python's `round`, which decides where torchvision puts the centre when one pixel is left over. */
 function roundHalfToEven(value: number): number {
   const floor = Math.floor(value);
   return value - floor === 0.5 ? floor + (floor % 2) : Math.round(value);

@@ -1,3 +1,4 @@
+/** A CSV parser, and the guess which delimiter a table uses. */
 import { Failure } from "../failure.ts";
 
 /** One record of a CSV file. */
@@ -7,7 +8,7 @@ export interface CsvRow {
   readonly cells: readonly string[];
 }
 
-/** What separates cells, the commonest first. A space stands for any number of them. */
+/** Delimiters, the commonest first. A space matches any number of spaces. */
 const DELIMITERS = [",", ";", "\t", "|", " "];
 
 /** Bounds on what a table may hold: more is a mistake, such as a quote that is never closed. */
@@ -67,7 +68,7 @@ export function delimitersOf(text: string): readonly string[] {
 
 /**
  * Splits CSV text by RFC 4180: quoted cells may hold delimiters, line breaks and doubled quotes; lines end with LF,
- * CRLF or CR; a byte order mark and empty lines are passed over.
+ * CRLF or CR; a byte order mark and empty lines are skipped.
  *
  * @param path where the text came from, for messages
  * @throws {Failure} `data`: a quote that is not closed, text after a closing quote, too many columns, a cell too long

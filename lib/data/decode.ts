@@ -1,3 +1,4 @@
+/** Decodes images of every supported format to RGB, and shrinks them. */
 import sharp from "sharp";
 import { Failure, messageOf } from "../failure.ts";
 import { stillAvif } from "./avif_brand.ts";
@@ -18,13 +19,13 @@ export { freeData, type RgbImage } from "./rgb_image.ts";
 sharp.concurrency(1);
 sharp.cache(false);
 
-/** Of all images that this thread decodes, unless a budget is given. */
+/** Shared by all images of this thread, unless a budget is given. */
 const OWN_BUDGET = new DecodeBudget();
 
-/** What reading a header takes. */
+/** Memory for reading a header. */
 const HEADER_BYTES = 2 ** 20;
 
-/** What is taken for a file that libvips refuses though viewers do not, by its extension. */
+/** Repairs of files that libvips refuses though viewers do not, by extension. */
 const REPAIRS: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array | undefined>> = {
   avif: stillAvif,
   jpg: repairedJpeg,
@@ -55,7 +56,7 @@ export function expectFormat(bytes: Uint8Array): ImageFormat {
   return format;
 }
 
-/** How libvips decodes; `onWarning` hears of each warning, which may be those of other images too. */
+/** How libvips decodes; `onWarning` receives each warning, including those of images decoded meanwhile. */
 interface PixelOptions extends Omit<DecodePlan, "bytes"> {
   readonly onWarning?: (text: string) => void;
 }
@@ -78,14 +79,14 @@ export async function decodePixels(
   return { height: info.height, width: info.width, data };
 }
 
-/** One image on its way through libvips. */
+/** An image to decode by libvips. */
 interface Source {
   readonly bytes: Uint8Array;
   readonly format: ImageFormat;
   readonly budget: DecodeBudget;
 }
 
-/** Decodes and works, unless there is the slightest warning: then `undefined`. */
+/** Decodes and calls `work`; `undefined` on any warning. */
 async function useFlawless<T>({ bytes, format, budget }: Source, work: Work<T>) {
   const plan = planSmall(bytes, format) ??
     await budget.use(HEADER_BYTES, () => planDecode(bytes, format)).catch((error: unknown) => {
@@ -99,9 +100,9 @@ async function useFlawless<T>({ bytes, format, budget }: Source, work: Work<T>) 
 }
 
 /**
- * Decodes in spite of warnings if all of them are harmless. libvips has one error text and one list of warnings for the
- * whole process, so nothing else is decoded meanwhile, and a first attempt takes along what others have left there: the
- * verdict on an image and its reason never depend on the company.
+ * Decodes in spite of warnings if all of them are harmless. libvips has one error text and one list of warnings per
+ * process, so nothing else is decoded meanwhile, and a first attempt flushes what other images have left there: the
+ * result never depends on other images.
  */
 async function judgeAlone({ bytes, format }: Source): Promise<RgbImage> {
   const warnings: string[] = [];
@@ -131,7 +132,7 @@ async function judgeAlone({ bytes, format }: Source): Promise<RgbImage> {
   throw failureOf(format, linesOf(said.join("\n")));
 }
 
-/** Decodes by libvips and works. */
+/** Decodes by libvips and calls `work`. */
 async function useByLibvips<T>(source: Source, work: Work<T>): Promise<T> {
   const { bytes, format, budget } = source;
   const flawless = await useFlawless(source, work);
@@ -144,8 +145,8 @@ async function useByLibvips<T>(source: Source, work: Work<T>): Promise<T> {
 }
 
 /**
- * Decodes an image as {@link decodeImage} does, and works with its pixels. Their memory counts against the budget until
- * the work is done: then nobody should need them any more, or they should be few.
+ * Decodes an image as {@link decodeImage} does, and passes its pixels to `work`. They count against the budget until
+ * `work` is done, so it should keep none or few of them.
  *
  * @throws {Failure} `data`: as `decodeImage`
  */

@@ -1,3 +1,5 @@
+/** The memory limit that all decoders of a process share, across threads. */
+
 /** Memory that decoding may take at once, bytes: with files and the rest of the process it stays below 1 GB. */
 export const DECODE_BYTES = 480 * 2 ** 20;
 
@@ -6,23 +8,23 @@ const TICKETS = 0, SERVED = 1, USED = 2;
 const UNIT_BYTES = 1024;
 const ALL_UNITS = DECODE_BYTES / UNIT_BYTES;
 
-/** Short beside what a wait is for: a large image, or an image that is judged alone. */
+/** Polling interval. Short beside the usual wait for a large image or an exclusive decode. */
 const WAIT_MILLISECONDS = 2;
 
 /**
- * Waits until the condition holds. `Atomics.waitAsync` would be told at once, but a process that waits for nothing else
- * is ended by Deno (2.9).
+ * Waits until the condition holds. Polls, because Deno (2.9) ends a process that waits for nothing but
+ * `Atomics.waitAsync`.
  */
 async function waitUntil(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, WAIT_MILLISECONDS));
 }
 
 /**
- * Memory for decoding, shared by all who decode, in one thread or in several: who needs more than is left waits until
- * others are through. First come, first served, so that a large image is not overtaken for ever.
+ * Memory for decoding, shared by all decoders of one or several threads: a request for more than is left waits. First
+ * come, first served, so that large images do not starve.
  */
 export class DecodeBudget {
-  /** Hand it to other threads: budgets of the same numbers are one. */
+  /** Pass it to other threads: budgets over the same buffer share their memory. */
   readonly shared: SharedArrayBuffer;
   readonly #numbers: Int32Array<SharedArrayBuffer>;
 
@@ -31,7 +33,7 @@ export class DecodeBudget {
     this.#numbers = new Int32Array(shared);
   }
 
-  /** Runs work that takes so much memory; more than {@link DECODE_BYTES} are taken as all of it. */
+  /** Runs work that takes so much memory, at most {@link DECODE_BYTES}. */
   async use<T>(bytes: number, work: () => Promise<T>): Promise<T> {
     const units = Math.min(ALL_UNITS, Math.ceil(bytes / UNIT_BYTES));
     await this.#take(units);

@@ -1,21 +1,21 @@
 /**
- * What the texts of libvips and the libraries below it mean: harmless, damaged, not supported, or over a limit.
+ * Classifies messages of libvips and the libraries below it: harmless, damaged, not supported, or over a limit.
  *
  * @module
  */
 import { Failure } from "../failure.ts";
 import type { ImageFormat } from "./image_format.ts";
 
-/** Says nothing. */
+/** Lines without information. */
 const EMPTY =
   /^(Unknown error|Input buffer has corrupt header:|Warning treated as error .*|error in tile .*|tiff2vips: read error)$/;
 
-/** Lines of libjpeg; it tells the first of its warnings only, and how many there were. */
+/** Lines of libjpeg; it reports only the first of its warnings, and their number. */
 const IS_JPEG = /^VipsJpeg: /, JPEG_WARNINGS = /^read gave (\d+) warnings$/;
-/** What is left over behind the last block: nothing is missing before it. */
+/** Bytes after the last block: nothing is missing before them. */
 const HARMLESS_IN_JPEG = /extraneous bytes before marker 0xd9/;
 
-/** An error of libtiff, which libvips passes over where it is told to be lenient: what could not be read is black then. */
+/** An error of libtiff, which libvips ignores when set to be lenient: what could not be read is black then. */
 const TIFF_ERROR = /^tiff2vips: /;
 /** Warnings that are about pixels, of the codecs in libtiff; the others are about tags that no picture depends on. */
 const HARMFUL_WARNING =
@@ -43,7 +43,7 @@ const COMPRESSION_NAMES: Readonly<Record<string, string>> = {
   52546: "JPEG XL",
 };
 
-/** What libvips has to say, each line once. */
+/** The lines of a message of libvips, each once. */
 export function linesOf(text: string): readonly string[] {
   const lines = text.split("\n")
     .map((line) => line.trim().replace(/^Input buffer has corrupt header: /, ""))
@@ -53,12 +53,12 @@ export function linesOf(text: string): readonly string[] {
 }
 
 /**
- * Whether what a decoder says of an image that decodes means nothing: its pixels are those that it was made of.
+ * Whether the messages about an image that decodes are harmless: all its pixels are correct.
  *
  * @param lines why a decoder that fails on the first warning fails, and the warnings of one that goes on
  */
 export function areHarmless(lines: readonly string[]): boolean {
-  // How many warnings libjpeg had may come too late to be heard: then there may be others behind the first.
+  // The number of libjpeg's warnings may arrive too late: then there may be others after the first.
   const isOnlyOne = lines.some((line) => JPEG_WARNINGS.exec(line)?.[1] === "1");
   return lines.every((line) => {
     if (TIFF_ERROR.test(line)) return false;

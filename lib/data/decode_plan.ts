@@ -1,6 +1,6 @@
 /**
- * What decoding an image takes, from its header alone, before memory is taken; and kinds of samples that libvips would
- * turn into something else.
+ * The memory that decoding an image needs, from its header alone; and rejection of sample types that libvips would
+ * misread.
  *
  * @module
  */
@@ -14,18 +14,18 @@ import { readTiffHeader, type TiffHeader } from "./tiff_header.ts";
 
 /** How an image is decoded. */
 export interface DecodePlan {
-  /** Memory that decoding takes, the file included, bytes; rather more than it takes. */
+  /** Upper bound of the memory that decoding takes, the file included, bytes. */
   readonly bytes: number;
-  /** Pixels of the image, as its header says. */
+  /** Pixels of the image, from its header. */
   readonly pixels: number;
   /** Which picture of the file. */
   readonly page: number;
-  /** The last band is neither colour nor alpha, and is passed over as viewers do. */
+  /** The last band is neither colour nor alpha, and is dropped, as viewers do. */
   readonly dropsLastBand: boolean;
 }
 
 const RGB_BYTES = 3;
-/** What a decoder takes whatever the size of the image. */
+/** Memory of a decoder independent of the image size. */
 const ALLOWANCE_BYTES = 2 ** 21;
 /** Rows that libvips keeps while it goes through an image from top to bottom, in all its buffers together (measured). */
 const KEPT_ROWS = 640;
@@ -63,15 +63,15 @@ const TIFF_FORMATS: Readonly<Record<number, string>> = {
   6: "complex",
 };
 const PALETTE = 3, YCBCR = 6;
-/** JPEG as TIFF 6.0 had it: its strips may be said to be anywhere, the picture is found by other tags. */
+/** JPEG as TIFF 6.0 had it: its strip offsets are unreliable, the picture is found by other tags. */
 const OLD_JPEG = 6;
-/** A file begins with so many bytes that are no picture. */
+/** Bytes of the file header, before any picture data. */
 const TIFF_HEADER_BYTES = 8;
 /** Compressions whose decoders turn YCbCr into RGB: JPEG of both kinds. libvips takes it for RGB in others. */
 const YCBCR_COMPRESSIONS = [6, 7];
 const WHOLE_BITS = [1, 2, 4, 8, 16];
 
-/** What sharp calls samples that it should not turn into 8 bits. */
+/** Sample types, as sharp names them, that must not be converted to 8 bits. */
 const OTHER_DEPTHS: Readonly<Record<string, string>> = {
   char: "8-bit signed integer",
   short: "16-bit signed integer",
@@ -95,7 +95,7 @@ function expectSides({ width, height }: Extent, format: ImageFormat): void {
   throw overLimit(format, `${width}x${height} pixels, ${wanted}`);
 }
 
-/** @throws {Failure} `data`: too long or wide, or bands or samples that libvips does not know or takes for others */
+/** @throws {Failure} `data`: too long or wide, or bands or samples that libvips does not know or misreads */
 function expectTiff(header: TiffHeader, format: ImageFormat): void {
   const { width, height, photometric, bitsPerSample, sampleFormat, samples } = header;
   const { compression, isPlanar } = header;
@@ -136,7 +136,7 @@ function expectTiff(header: TiffHeader, format: ImageFormat): void {
   }
 }
 
-/** What is known of an image before it is decoded. */
+/** The metadata of an image before it is decoded. */
 interface Header {
   readonly metadata: Metadata;
   /** Of a TIFF file whose directory can be read. */
@@ -172,7 +172,7 @@ function heldBytesPerPixel({ metadata, tiff, scans }: Header): number {
 /** Memory that decoding takes, bytes. */
 function decodeBytes(header: Header): number {
   const { metadata: { width, height, orientation = 1 }, metadata, tiff } = header;
-  // To turn an image, all of it must be there.
+  // Rotating an image needs all of it in memory.
   const turned = orientation > 1 ? pixelBytes(metadata) : 0;
   const keptRows = Math.min(height, Math.max(KEPT_ROWS, tiff?.tileHeight ?? 0));
   const perPixel = RGB_BYTES + turned + heldBytesPerPixel(header);
@@ -184,7 +184,7 @@ export function plainJpegBytes({ size: { height, width }, scans }: PlainJpeg): n
   return (scans > 1 ? 3 * RGB_BYTES : RGB_BYTES) * height * width;
 }
 
-/** Height and width at a fixed place of the header, which libpng wants there too. */
+/** Height and width at a fixed offset of the header, where libpng requires them too. */
 function readPngSize(bytes: Uint8Array): Extent | undefined {
   if (bytes.length < 24) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -1,6 +1,6 @@
 /**
- * The pixels of the first picture of a GIF file, counted: libvips takes those that are missing for transparent ones, and
- * numbers beyond the table of colours for some colour. GIF89a, appendix F.
+ * The pixels of the first picture of a GIF file, counted: libvips shows missing pixels as transparent, and indices
+ * beyond the colour table as some colour. GIF89a, appendix F.
  *
  * @module
  */
@@ -24,7 +24,7 @@ function readBlocks(bytes: Uint8Array, at: number) {
   return { blocks, end: at + 1 };
 }
 
-/** The codes in blocks, each as long as the reader of it says. */
+/** The codes in blocks, each as long as its reader requests. */
 class CodeReader {
   readonly #blocks: readonly Uint8Array[];
   #block = 0;

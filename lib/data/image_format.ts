@@ -1,6 +1,8 @@
-/** An image file format, told by the first bytes of a file. */
+/** Recognises image formats by the first bytes of a file, and by file names. */
+
+/** An image file format, recognised by the first bytes of a file. */
 export interface ImageFormat {
-  /** Name for people. */
+  /** Name for messages. */
   readonly name: string;
   /** Extension of files that are decoded, lower case, without a dot. */
   readonly extension: string;
@@ -10,10 +12,10 @@ export interface ImageFormat {
   readonly advice: string;
 }
 
-/** What a message says we can read. */
+/** The supported formats, for messages. */
 export const SUPPORTED_FORMATS = "JPEG, PNG, WebP, AVIF, GIF or TIFF";
 
-/** How many leading bytes {@link sniffFormat} looks at. */
+/** How many leading bytes {@link sniffFormat} needs. */
 export const SNIFF_BYTES = 64;
 
 function supported(name: string, extension: string): ImageFormat {
@@ -56,7 +58,7 @@ const SIGNATURES: readonly (readonly [string, ImageFormat])[] = [
   ["%PDF-", other("PDF")],
 ];
 
-// The second half we cannot decode: such files are named in the quarantine list, not passed over in silence.
+// The second half cannot be decoded: such files are listed in the quarantine, not silently ignored.
 const EXTENSIONS = new Set(
   "jpg jpeg jpe jfif png webp avif gif tif tiff bmp heic heif jxl jp2 j2k tga exr hdr pgm ppm pbm pnm"
     .split(" "),
@@ -69,7 +71,7 @@ function extensionOf(name: string): string {
   return dot < 0 ? "" : name.slice(dot + 1).toLowerCase();
 }
 
-/** Whether a file name says "image", whatever is inside; letter case does not matter. */
+/** Whether a file name has the extension of an image; letter case does not matter. */
 export function hasImageExtension(name: string): boolean {
   return EXTENSIONS.has(extensionOf(name)) || hasRawExtension(name);
 }
@@ -81,13 +83,13 @@ export function hasRawExtension(name: string): boolean {
 
 function sniffIsoMedia(text: string): ImageFormat | undefined {
   if (text.slice(4, 8) !== "ftyp") return undefined;
-  // Major brand, minor version, then compatible brands: an AVIF may call itself "mif1" first.
+  // Major brand, minor version, then compatible brands: an AVIF may have "mif1" as its major brand.
   const brands = text.slice(8, 12) + text.slice(16);
   if (/avi[fs]/.test(brands)) return AVIF;
   return /hei[cxms]|hev[cx]|mif1|msf1/.test(brands) ? HEIC : undefined;
 }
 
-/** The format of a file by its first {@link SNIFF_BYTES} bytes, `undefined` when it is none that we know. */
+/** The format of a file by its first {@link SNIFF_BYTES} bytes, `undefined` when it is unknown. */
 export function sniffFormat(bytes: Uint8Array): ImageFormat | undefined {
   const text = String.fromCharCode(...bytes.subarray(0, SNIFF_BYTES));
   if (text.startsWith("RIFF") && text.slice(8, 12) === "WEBP") return WEBP;

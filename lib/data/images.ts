@@ -1,3 +1,4 @@
+/** Lists the images of a folder, with everything that was left out. */
 import { resolve } from "node:path";
 import { sha256Lines } from "../files/mod.ts";
 import { type BadFile, type ImageFile, Lister, type Tally } from "./images/lister.ts";
@@ -6,20 +7,23 @@ import { compareText } from "./images/paths.ts";
 export type { BadFile, ImageFile, Tally } from "./images/lister.ts";
 export { compareText, isInside } from "./images/paths.ts";
 
-/** What lies in a folder of images. Every list is sorted by path, by code unit. */
+/** The contents of a folder of images. Every list is sorted by path, by code unit. */
 export interface ImageListing {
   readonly images: readonly ImageFile[];
-  /** Files that cannot be looked at; they would have been images. */
+  /** Files that cannot be read and may be images. */
   readonly unreadable: readonly BadFile[];
-  /** Folders that cannot be looked into: how many images they hold is unknown. Paths of folders end in `/`, those of links do not. */
+  /**
+   * Folders that cannot be read: how many images they hold is unknown. Paths of folders end in `/`, those of links do
+   * not.
+   */
   readonly unreadableFolders: readonly BadFile[];
   /** Number of visible files that are no images. */
   readonly ignored: number;
   /** Files and folders whose names begin with a dot. */
   readonly hidden: Tally;
-  /** What systems leave behind: thumbnails, recycle bins, snapshots. */
+  /** Files and folders of systems: thumbnails, recycle bins, snapshots. */
   readonly ofSystems: Tally;
-  /** Links that lead nowhere and were no images by their names. */
+  /** Dead links that have names of other files. */
   readonly deadLinks: Tally;
   /** Links to the images folder or to one that holds it, not followed. */
   readonly loops: readonly string[];
@@ -29,7 +33,7 @@ export interface ImageListing {
   readonly followed: readonly string[];
   /** SHA-256 over paths and sizes. */
   readonly outline: string;
-  /** SHA-256 over paths, sizes and times: equal as long as nobody touches an image. */
+  /** SHA-256 over paths, sizes and times: changes when an image is touched. */
   readonly fingerprint: string;
 }
 
@@ -45,9 +49,9 @@ function* linesOf(
 }
 
 /**
- * Lists all images below a folder, however deep. Passed over and counted: hidden files and folders, and what systems
- * leave behind. Each real folder is listed once, under its own path where it has one; links to folders elsewhere are
- * followed, never to one that holds the images folder.
+ * Lists all images below a folder. Hidden files and folders, and those of systems, are only counted. Each real folder
+ * is listed once, under its own path where it has one; links to folders elsewhere are followed, never to one that holds
+ * the images folder.
  *
  * @param exclude files and folders to leave out, for example the output of an earlier run
  * @throws {Failure} `missing`: the folder itself cannot be read; `data`: it holds more than `mostImages`

@@ -1,6 +1,6 @@
 /**
- * Tells plain JPEG files by their markers: those that every release of libjpeg-turbo turns into the same pixels, and
- * in which nothing but the picture decides what they are. Whatever is in doubt is not plain.
+ * Recognises plain JPEG files by their markers: those that every release of libjpeg-turbo decodes to the same pixels,
+ * with nothing but the picture data deciding them. Doubtful files are not plain.
  *
  * @module
  */
@@ -25,7 +25,7 @@ const APP0 = 0xe0, APP1 = 0xe1, APP2 = 0xe2, APP14 = 0xee, APP15 = 0xef, COM = 0
  */
 const SAMPLINGS = [[0x11, 0x11, 0x11], [0x21, 0x11, 0x11], [0x22, 0x11, 0x11]];
 
-/** What the frame header says, and how much of it the scans have told. */
+/** The frame header, and which of its coefficients the scans so far contain. */
 class Frame {
   readonly size: JpegSize;
   readonly #components: number;
@@ -60,13 +60,13 @@ class Frame {
     return this.#told.add(body) && (this.isProgressive || body[0] === this.#components);
   }
 
-  /** Whether no further scan is needed, nor anything in the place of one that is missing. */
+  /** Whether no further scan is needed. */
   get isComplete(): boolean {
     return this.#told.isComplete;
   }
 }
 
-/** Whether the EXIF block in an APP1 segment leaves the picture as it lies. */
+/** Whether the EXIF block in an APP1 segment leaves the orientation unchanged. */
 function isUpright(body: Uint8Array): boolean {
   const view = new DataView(body.buffer, body.byteOffset + 6, body.length - 6);
   const length = view.byteLength;
@@ -108,7 +108,7 @@ function isHarmless({ marker, body }: Segment): boolean {
   }
 }
 
-/** What a plain JPEG file says about itself. */
+/** Header values of a plain JPEG file. */
 export interface PlainJpeg {
   readonly size: JpegSize;
   /** 1: the pixels come out row by row; more: after all scans. */
@@ -129,10 +129,10 @@ export function readPlainJpeg(bytes: Uint8Array): PlainJpeg | undefined {
       if (frame === undefined) return undefined;
     } else if (marker === SOS) {
       if (!frame?.add(body) || ++scans > MOST_SCANS) return undefined;
-      // The data is as long as it must be, or the decoder complains.
+      // The decoder warns of missing data.
       if (!frame.isProgressive) return { size: frame.size, scans };
     } else if (marker === EOI) {
-      // Blocks of which bits are missing are smoothed: in other ways since libjpeg-turbo 2.1 and 3.0.1.
+      // Blocks with missing bits are smoothed, differently since libjpeg-turbo 2.1 and 3.0.1.
       return frame?.isComplete ? { size: frame.size, scans } : undefined;
     } else if (!isHarmless(segment)) return undefined;
   }

@@ -1,6 +1,6 @@
 /**
- * Faults of JPEG files that change no pixel in any viewer, but make the decoder warn: after the first warning it says
- * nothing of others, and a picture that is not whole would go unnoticed.
+ * Faults of JPEG files that change no pixel in any viewer, but make the decoder warn: it reports only its first
+ * warning, so an incomplete picture would go unnoticed.
  *
  * @module
  */
@@ -16,7 +16,7 @@ function startsWith(body: Uint8Array, text: string): boolean {
   return String.fromCharCode(...body.subarray(0, text.length)) === text;
 }
 
-/** The places in the body of a segment that are wrong, with what decoders take in their place. */
+/** Offsets of wrong bytes in the body of a segment, with the values that decoders assume instead. */
 function faultsOf(
   { marker, body }: Segment,
   frame: Segment,
@@ -33,7 +33,7 @@ function faultsOf(
 
 /**
  * The file without padding between its segments, an unknown revision of JFIF, an unknown transform of Adobe's and
- * parameters of a sequential scan that are not as they must be.
+ * invalid parameters of a sequential scan.
  *
  * @returns `undefined`: it has no such fault
  */

@@ -1,14 +1,15 @@
+/** Finds progressive JPEG files that lack scans. */
 import { isFrame, type Segment, segmentsOf, SOS } from "./jpeg_segments.ts";
 
-/** Frames whose scans tell coefficients in parts: Huffman-coded and arithmetic. */
+/** Progressive frames: Huffman-coded and arithmetic. */
 const PROGRESSIVE = [0xc2, 0xca];
-/** Frames that decoders turn into something else, if at all: without losses, or of several sizes. */
+/** Sequential frames. Lossless and hierarchical ones are not decoded. */
 const SEQUENTIAL = [0xc0, 0xc1, 0xc9];
 
-/** Bits of a coefficient that no scan has told anything about. */
+/** Marks a coefficient that no scan has yet. */
 const UNKNOWN = 255;
 
-/** How much of the coefficients of each component the scans of a file have told. */
+/** Which bits of each component's coefficients the scans of a file contain. */
 export class ToldCoefficients {
   readonly #progressive: boolean;
   /** By component and coefficient, the lowest bit that is known. */
@@ -21,7 +22,7 @@ export class ToldCoefficients {
     this.#lowestBits = new Map(components.map((id) => [id, new Uint8Array(64).fill(UNKNOWN)]));
   }
 
-  /** Adds a scan. @returns whether it is one of components of the frame */
+  /** Adds a scan. @returns whether its components are in the frame */
   add(body: Uint8Array): boolean {
     const count = body[0]!;
     if (body.length !== 4 + 2 * count) return false;
@@ -36,16 +37,13 @@ export class ToldCoefficients {
     return true;
   }
 
-  /** Whether no further scan is needed, nor anything in the place of one that is missing. */
+  /** Whether no further scan is needed. */
   get isComplete(): boolean {
     return this.#lowestBits.values().every((bits) => bits.every((bit) => bit === 0));
   }
 }
 
-/**
- * Whether a JPEG file ends before all of its picture was told: decoders show a coarser one, or one without colours, and
- * say nothing.
- */
+/** Whether a JPEG file lacks scans: decoders then show a coarser picture, or one without colours, without a warning. */
 export function lacksScans(bytes: Uint8Array): boolean {
   let told: ToldCoefficients | undefined;
   for (const segment of segmentsOf(bytes)) {
@@ -55,7 +53,7 @@ export function lacksScans(bytes: Uint8Array): boolean {
       told = new ToldCoefficients(segment);
     } else if (marker === SOS) {
       told?.add(body);
-      // The usual file ends here: its only scan has everything, and need not be gone through.
+      // The usual file ends here: its only scan is complete, and need not be searched.
       if (told?.isComplete) return false;
     }
   }

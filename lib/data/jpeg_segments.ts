@@ -1,3 +1,5 @@
+/** The segments of a JPEG file, and what their headers state. */
+
 /** Markers, the byte behind 0xff. */
 export const EOI = 0xd9, SOS = 0xda;
 
@@ -7,7 +9,7 @@ export interface Segment {
   readonly body: Uint8Array;
   /** Where its marker is in the file. */
   readonly start: number;
-  /** Something that belongs to no segment lies before it. */
+  /** Bytes that belong to no segment precede it. */
   readonly isPadded: boolean;
 }
 
@@ -49,7 +51,7 @@ export function* segmentsOf(bytes: Uint8Array): Generator<Segment> {
   }
 }
 
-/** The time of decoding grows with the scans, whatever is in them; ordinary files have up to a dozen. */
+/** The time of decoding grows with the number of scans, even of empty ones; ordinary files have up to a dozen. */
 export const MOST_SCANS = 100;
 
 /** How many scans a JPEG file has: with more than one, its decoder holds the coefficients of the whole image. */
@@ -64,7 +66,7 @@ export function isFrame(marker: number): boolean {
   return marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
 }
 
-/** Height and width that the frame header of a JPEG file says, `undefined` without one. */
+/** Height and width in the frame header of a JPEG file, `undefined` without one. */
 export function readFrameSize(
   bytes: Uint8Array,
 ): { readonly height: number; readonly width: number } | undefined {

@@ -1,3 +1,4 @@
+/** Labels of a folder of images, from its subfolders and from a table. */
 import { resolve } from "node:path";
 import { Failure } from "../failure.ts";
 import { compareText } from "./images/paths.ts";
@@ -10,13 +11,13 @@ export type { LabelValues } from "./labels/table.ts";
 export interface Labels {
   readonly columns: readonly LabelColumn[];
   valuesOf(path: string): LabelValues;
-  /** The table they come from, if they do. */
+  /** The table they come from, if any. */
   readonly table: string | undefined;
   /** `line N: path` of table rows that belong to no image. */
   readonly rowsWithoutImage: readonly string[];
   /** Images that the table does not mention; empty without a table. */
   readonly imagesWithoutRow: readonly string[];
-  /** What was guessed, passed over, and made of each column: lines for people, without a period. */
+  /** What was guessed, what was ignored, and the type of each column: lines of text, without a period. */
   readonly notes: readonly string[];
 }
 
@@ -25,7 +26,7 @@ function folderOf(path: string): string | null {
   return slash < 0 ? null : path.slice(0, slash);
 }
 
-/** First-level folders as classes; a single folder tells nothing and makes no column. */
+/** First-level folders as classes; a single folder has no information and makes no column. */
 function folderColumn(images: readonly string[]): LabelColumn | undefined {
   const folders = new Set(images.map(folderOf).filter((folder) => folder !== null));
   if (folders.size < 2) return undefined;
@@ -39,7 +40,7 @@ function noteOnFolders({ classes }: LabelColumn, images: readonly string[]): str
   }`;
 }
 
-/** A table that was not asked for and cannot be used is no reason to stop: then this returns the line that says so. */
+/** Reads a table that was found, not given; if it cannot be used, returns a line that says why. */
 async function readUnasked(
   source: Parameters<typeof readLabelTable>[0],
 ): Promise<LabelTable | string> {
@@ -69,7 +70,7 @@ export function clsColumnOf({ columns }: Labels): string | undefined {
  * as counts stay numbers: a probe can still treat them as classes. A `class` column of the table replaces the folders.
  *
  * @param images relative paths of all images
- * @param asked whether the table must be usable; one that was merely found is passed over with a note where it is not
+ * @param asked whether the user gave the table; an unusable one that was merely found is ignored with a note
  * @throws {Failure} `missing` or `data`: no table, not readable as one, or no row belongs to an image
  */
 export async function collectLabels(

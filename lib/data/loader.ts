@@ -1,3 +1,4 @@
+/** Makes training batches ahead in worker threads. */
 import { Failure } from "../failure.ts";
 import { expectRoomForThreads } from "../files/mod.ts";
 import { DecodeBudget } from "./decode_budget.ts";
@@ -16,7 +17,7 @@ export interface LoaderOptions {
   readonly spec: BatchSpec;
   /** Images B per step. */
   readonly batch: number;
-  /** The first step that will be asked for, and the end: no batch is made for it or beyond. */
+  /** The first step, and the end (exclusive) of the steps that batches are made for. */
   readonly firstStep: number;
   readonly endStep: number;
   /** Image numbers of a step, B of them. */
@@ -31,7 +32,7 @@ export interface LoaderOptions {
 
 /** The images of one step. */
 export interface LoadedBatch {
-  /** `[B 3 H W]`, normalised; valid until the next batch is asked for. */
+  /** `[B 3 H W]`, normalised; valid until the next call of `next`. */
   readonly images: Float32Array<ArrayBuffer>;
   /** How long the caller waited for them. */
   readonly waitSeconds: number;
@@ -41,8 +42,8 @@ const GIBIBYTE = 2 ** 30;
 const LARGEST_CLOSING_SECONDS = 10;
 
 /**
- * Batches of consecutive steps, made in worker threads ahead of training. What is in a batch depends on its step
- * alone, not on threads, cache or where a run was started again. Memory moves between the threads without a copy.
+ * Batches of consecutive steps, made in worker threads ahead of training. The content of a batch depends on its step
+ * alone, not on threads, cache or where a run resumed. Memory moves between the threads without a copy.
  */
 export class BatchLoader implements AsyncDisposable {
   readonly #options: LoaderOptions;
@@ -77,7 +78,7 @@ export class BatchLoader implements AsyncDisposable {
   }
 
   /**
-   * The batch of the next step; steps are asked for in order. The memory of the batch before it is used again.
+   * The batch of the next step; steps must come in order. Reuses the memory of the batch before.
    *
    * @throws {Failure} `data`: an image does not decode, or a shard cannot be read
    * @throws {RangeError} `step` is not the one after the last, or is not before `endStep`
@@ -97,7 +98,7 @@ export class BatchLoader implements AsyncDisposable {
     return { images, waitSeconds: (performance.now() - started) / 1000 };
   }
 
-  /** Asks for batches until enough are under way. */
+  /** Requests batches until enough are in flight. */
   #askAhead(): void {
     const { batch, endStep, spec: { size: [height, width] } } = this.#options;
     const end = Math.min(endStep, this.#nextToGive + this.#ahead);
@@ -106,7 +107,7 @@ export class BatchLoader implements AsyncDisposable {
       const images = this.#free.pop() ?? new Float32Array(batch * 3 * height * width);
       const samples = new Uint32Array(this.#options.samplesOf(step));
       const answer = Promise.withResolvers<Float32Array<ArrayBuffer>>();
-      answer.promise.catch(() => {}); // Reported when the step is asked for.
+      answer.promise.catch(() => {}); // Reported when the step is requested.
       this.#asked.set(step, answer);
       const request: BatchRequest = { step, samples, images };
       this.#send(this.#workers[step % this.#workers.length]!, request, [images.buffer]);
@@ -139,7 +140,7 @@ export class BatchLoader implements AsyncDisposable {
     return worker;
   }
 
-  /** Ends the threads, after images that are being decoded are through. */
+  /** Ends the threads after the images in flight are decoded. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#broken) { for (const worker of this.#workers) this.#send(worker, "close"); }
     let timer: ReturnType<typeof setTimeout> | undefined;

@@ -1,8 +1,9 @@
+/** The messages between the loader and its workers. Apart, so that the loader does not import what the workers run. */
 import type { CropConfig } from "./crop.ts";
 import type { Channels } from "./manifest.ts";
 import type { Failure } from "../failure.ts";
 
-/** Everything that decides the content of a batch, besides which images are in it. */
+/** Everything that decides the content of a batch, except its image numbers. */
 export interface BatchSpec {
   /** The shards directory. */
   readonly shards: string;
@@ -25,7 +26,7 @@ export interface StartMessage {
   readonly budget: SharedArrayBuffer;
 }
 
-/** Asks a loader worker for one batch. */
+/** Requests one batch from a loader worker. */
 export interface BatchRequest {
   readonly step: number;
   /** Image numbers of the split, B of them. */
@@ -34,10 +35,10 @@ export interface BatchRequest {
   readonly images: Float32Array<ArrayBuffer>;
 }
 
-/** What goes to a loader worker. */
+/** Messages to a loader worker. */
 export type LoaderMessage = StartMessage | BatchRequest | "close";
 
-/** What comes back: a batch, or why there is none, or that the worker has let go of everything. */
+/** Messages from a loader worker: a batch, an error, or that it has released everything. */
 export type LoaderAnswer =
   | { readonly step: number; readonly images: Float32Array<ArrayBuffer> }
   | {

@@ -1,3 +1,4 @@
+/** `manifest.json` of a shards directory: its schema, parser and writer. */
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
 import { BLOCK_BYTES, paddedLength, TAR_END } from "../formats/tar.ts";
@@ -39,7 +40,7 @@ export interface SplitManifest {
 /** Red, green and blue. */
 export type Channels = readonly [number, number, number];
 
-/** What `manifest.json` says about a directory of shards. Equal input images give equal bytes. */
+/** The content of `manifest.json`, which describes a directory of shards. Equal input images give equal bytes. */
 export interface Manifest {
   readonly format: "ijepa-shards";
   readonly version: 1;
@@ -70,18 +71,18 @@ const COUNT = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(1e9)
 const BYTES = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(1e15));
 const SHARE = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
 const CHANNELS = v.strictTuple([SHARE, SHARE, SHARE]);
-/** What is known about a sample is small; see `lib/data/sample_record.ts`. */
+/** Records of samples are small; see `lib/data/sample_record.ts`. */
 const LARGEST_RECORD_BYTES = 16e6;
 const MOST_COLUMNS = 4096;
 /** Columns of feature files that are no labels. */
 const RESERVED_COLUMNS = ["key", "path", "embedding"];
 
-/** What may lie behind a record: a `.cls` member of a few digits. */
+/** What may follow a record: a `.cls` member of a few digits. */
 const CLS_BYTES = 2 * BLOCK_BYTES;
 
 /**
- * Whether places are those of whole samples, one behind the other, from the first byte of a tar file to its last: then
- * none belongs to two samples, and no sample of the file is left out. By hand: there may be millions.
+ * Whether offsets are those of whole samples that fill a tar file without gap or overlap. Without a schema, since there
+ * may be millions.
  */
 function areWholeSamples(places: readonly unknown[], bytes: number): boolean {
   let end = 0, free = 0;

@@ -1,12 +1,13 @@
+/** The typical size of the images of a split, read from their records. */
 import type { ShardSplit } from "./shard_split.ts";
 
-/** Images that are looked at, evenly over the split; reading what is known of them takes milliseconds. */
+/** Images sampled evenly over the split; reading their records takes milliseconds. */
 const MOST_LOOKS = 101;
 
 /**
  * Median of the shorter sides of images, pixels, from the records of at most 101 of them; no image is read.
  *
- * @throws {Failure} `data`: a record is damaged, or says no size
+ * @throws {Failure} `data`: a record is damaged, or has no size
  */
 export async function medianSide(split: ShardSplit): Promise<number> {
   const looks = Math.min(split.length, MOST_LOOKS);

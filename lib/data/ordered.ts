@@ -1,17 +1,19 @@
-/** How much {@link mapInOrder} does at once. */
+/** A concurrent map with results in order and bounded memory. */
+
+/** Limits of {@link mapInOrder}. */
 export interface InFlight<T> {
   /** Most items whose result is not yet taken. */
   readonly inFlight: number;
-  /** What the items in flight may weigh together; an item that weighs more goes alone. @default no limit */
+  /** Total weight of the items in flight; a heavier item runs alone. @default no limit */
   readonly mostWeight?: number;
-  /** What an item weighs. @default 0 */
+  /** Weight of an item. @default 0 */
   readonly weigh?: (item: T) => number | Promise<number>;
 }
 
 /**
- * Runs `work` on several items at once and yields the results in the order of the items. Results wait as long as they
- * are not taken, and count as in flight, so memory stays constant; the first error ends the iteration, when all that has
- * begun is over.
+ * Runs `work` on several items at once and yields the results in the order of the items. Results count as in flight
+ * until they are taken, so memory stays constant; the first error ends the iteration, after all work in flight has
+ * settled.
  */
 export async function* mapInOrder<T, R>(
   items: Iterable<T>,
@@ -35,7 +37,7 @@ export async function* mapInOrder<T, R>(
         next = undefined;
         total += weight;
         const result = work(item);
-        result.catch(() => {}); // Heard of below, when its turn comes.
+        result.catch(() => {}); // Awaited below, in its turn.
         pending.push({ result, weight });
       }
       const first = pending.shift();
@@ -44,7 +46,7 @@ export async function* mapInOrder<T, R>(
       total -= first.weight;
     }
   } finally {
-    // Nothing goes on behind the back of who clears up after an error.
+    // After an error no work may go on while the caller cleans up.
     await Promise.allSettled(pending.map(({ result }) => result));
   }
 }

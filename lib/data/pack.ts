@@ -1,3 +1,4 @@
+/** Packs images and labels into shards. */
 import { join } from "node:path";
 import { Failure, messageOf } from "../failure.ts";
 import type { TarMember } from "../formats/tar.ts";
@@ -31,7 +32,7 @@ export interface PackOptions {
   readonly seed: number;
   /** How many images are read and decoded at once; the result does not depend on it. */
   readonly inFlight: number;
-  /** Called with every image that could be read whole. */
+  /** Called with every image that was read whole. */
   readonly onRead?: (path: string, bytes: Uint8Array) => void;
   readonly onProgress?: (done: number, bad: number) => void;
 }
@@ -47,7 +48,7 @@ export interface Packed {
   readonly faint: readonly FaintImage[];
 }
 
-/** An image whose values lie close together: often samples of 12 bits in 16, or a picture of one colour. */
+/** An image with a narrow range of values: often samples of 12 bits in 16, or a picture of one colour. */
 export interface FaintImage {
   readonly path: string;
   /** Lowest and highest value in any channel, 0 to 255. */
@@ -60,7 +61,7 @@ const FAINT_LEVELS = 32;
 /** Files that are in memory at once, bytes, unless a single one has more. */
 const FILE_BYTES_IN_FLIGHT = 96 * 2 ** 20;
 
-/** Whether an image is held out for testing: a function of the seed and the path, whatever else is there. */
+/** Whether an image is held out for testing: a function of its path and the seed, independent of other images. */
 export function isHeldOut(path: string, at: { seed: number; holdoutFraction: number }): boolean {
   const stream = new RandomStream({ seed: at.seed, purpose: `holdout ${path}` });
   return stream.uniform() < at.holdoutFraction;
@@ -123,7 +124,7 @@ async function checkImage(
   return { members, moments };
 }
 
-/** Why a file is left out; an error that is not about the file is thrown on. */
+/** Why a file is left out; rethrows errors that are not about the file. */
 function reasonOf(path: string, error: unknown): string {
   if (error instanceof Failure) return error.message;
   expectLasting(path, error);

@@ -1,6 +1,6 @@
 /**
- * Numbers of colours in PNG files with a palette: libpng takes those beyond the palette for black, without a word that
- * libvips passes on. PNG, third edition, 5.2, 11.2.1 and 11.2.2.
+ * Palette indices in PNG files: libpng shows those beyond the palette as black, and libvips drops its warning. PNG,
+ * third edition, 5.2, 11.2.1 and 11.2.2.
  *
  * @module
  */
@@ -30,7 +30,7 @@ function* chunksOf(bytes: Uint8Array): Generator<Chunk> {
   }
 }
 
-/** A chunk as it lies in a file. */
+/** A chunk in the format of the file. */
 function packed(content: Uint8Array): readonly Uint8Array[] {
   const numbers = new DataView(new ArrayBuffer(8));
   numbers.setUint32(0, content.length - TYPE_BYTES);
@@ -39,7 +39,7 @@ function packed(content: Uint8Array): readonly Uint8Array[] {
   return [bytes.subarray(0, 4), content, bytes.subarray(4)];
 }
 
-/** What is wrong with the colours of a PNG file that decodes; `undefined`: nothing. */
+/** What is wrong with the palette of a PNG file that decodes; `undefined`: nothing. */
 export async function pngFlaw(bytes: Uint8Array): Promise<string | undefined> {
   const chunks = [...chunksOf(bytes)];
   const header = chunks[0]?.content.slice();

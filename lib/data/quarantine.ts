@@ -1,3 +1,4 @@
+/** The list of images that cannot be used, and the limit on their number. */
 import { resolve } from "node:path";
 import { strictObject, string } from "valibot";
 import { Failure, messageOf } from "../failure.ts";
@@ -11,7 +12,7 @@ export const QUARANTINE_FILE = "quarantine.jsonl";
 
 const EXAMPLES_SHOWN = 3;
 
-/** `a, b, c and 4 more`; `count` is their number where not all are at hand. */
+/** `a, b, c and 4 more`; `count` is their number if `items` has not all. */
 export function someOf(items: readonly string[], count: number = items.length): string {
   const shown = items.slice(0, EXAMPLES_SHOWN).join(", ");
   const rest = count - EXAMPLES_SHOWN;
@@ -26,7 +27,7 @@ export function formatQuarantine(bad: readonly BadFile[]): string {
 const LINE = strictObject({ path: string(), reason: string() });
 const LARGEST_LIST_BYTES = 256e6;
 
-/** Whether a file is a list that {@link expectFewBad} wrote: a person may have another one of that name. */
+/** Whether a file is a list that {@link expectFewBad} wrote; the user may have another file of that name. */
 async function isOurList(path: string, info: Deno.FileInfo): Promise<boolean> {
   if (!info.isFile || info.size === 0 || info.size > LARGEST_LIST_BYTES) return false;
   const lines = (await Deno.readTextFile(path)).trimEnd().split("\n");
@@ -39,10 +40,9 @@ async function isOurList(path: string, info: Deno.FileInfo): Promise<boolean> {
 }
 
 /**
- * Writes the list where there are no shards to hold it, beside the output, or removes one that is there; never touches a
- * file that is no such list.
+ * Writes the list beside an output that will not be made, or removes an earlier one; never touches any other file.
  *
- * @returns where it is, or why it is not, for the message
+ * @returns where it is, or why it could not be written, for the message
  */
 export async function listBeside(out: string, bad: readonly BadFile[]): Promise<string> {
   const path = `${out.replace(/\/+$/, "")}.${QUARANTINE_FILE}`;

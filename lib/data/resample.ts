@@ -19,7 +19,7 @@ export interface Box {
   readonly width: number;
 }
 
-/** What every image is turned into. */
+/** The format of results. */
 export interface ResampleSpec {
   /** Height and width of the result, pixels. */
   readonly size: readonly [height: number, width: number];
@@ -56,13 +56,13 @@ function clamp(values: Float32Array, [low, high]: readonly [number, number]): vo
   }
 }
 
-/** Source rows that are handed over at once, bytes: the rest of a large photo need not be in the memory as well. */
+/** Source rows copied at once, bytes: a large photo need not fit into the memory of the kernels. */
 const STRIP_BYTES = 2 ** 18;
-/** Kernels take 16 bytes at a time, so they read and write a few more than they should. */
+/** Kernels work on 16 bytes at a time, so they read and write a few bytes beyond the ends. */
 const MARGIN_BYTES = 64;
 const PAGE_BYTES = 2 ** 16;
 
-/** Addresses in the memory of the kernels, and what lies there. */
+/** Addresses in the memory of the kernels, and their contents. */
 interface Layout {
   /** int32 [width]. */
   readonly starts: number;
@@ -124,7 +124,7 @@ export class Resampler {
     return new Float32Array(this.#memory.buffer, address, length);
   }
 
-  /** Finds a place for everything, and makes the memory large enough. */
+  /** Assigns addresses, and grows the memory. */
   #layOut(image: RgbImage, rowCount: number): Layout {
     const [height, width] = this.size;
     const pairs = Math.ceil(this.#columns.counts.reduce((a, b) => Math.max(a, b)) / 2);
@@ -139,7 +139,7 @@ export class Resampler {
       columnWeights: place(16 * width * pairs),
       pairs,
       rowWeights: place(24 * height * this.#rows.stride),
-      // At the right edge taps are missing: their weights are 0, but what is there is read.
+      // At the right edge the weights of missing taps are 0, but their bytes are read.
       strip: place(Math.max(STRIP_BYTES, 3 * image.width) + 6 * pairs),
       scaledRows: place(12 * rowCount * width),
       rowCount,
@@ -203,7 +203,7 @@ export class Resampler {
     const { addRows } = this.#kernels;
     let to = result, weights = rowWeights;
     for (let c = 0; c < 3; c++) {
-      // Between groups of rows the sum is rounded to 32 bits; so is what it starts from.
+      // Between groups of rows the sum is rounded to 32 bits; so is its start value.
       const shift = Math.fround(this.#shift[c]!);
       const plane = scaledRows + c * rowCount * rowBytes;
       for (let y = 0; y < height; y++, to += rowBytes, weights += 8 * stride) {

@@ -152,7 +152,7 @@ function addRows(): WasmFunction {
     lower.set(add(lower.value, values.value)),
     upper.set(add(upper.value, shuffle(values.value, values.value, UPPER_HALF))),
     row.set(plus(row.value, constant(1))),
-    // After every fourth row the sum is rounded, as it was when it rested in the result.
+    // After every fourth row the sum is rounded to float32, as if stored in the result.
     when(isZero(and(row.value, constant(3))), [
       lower.set(f32ToF64(f64ToF32(lower.value))),
       upper.set(f32ToF64(f64ToF32(upper.value))),

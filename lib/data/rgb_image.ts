@@ -1,3 +1,5 @@
+/** Decoded images. */
+
 /** Pixels in memory, 8 bits, sRGB. */
 export interface RgbImage {
   readonly height: number;
@@ -10,8 +12,8 @@ export interface RgbImage {
 const LARGE_BYTES = 2 ** 22;
 
 /**
- * Gives back the memory of an image or a file that nobody needs any more, which is empty afterwards. The garbage
- * collector would let several large ones gather before it comes by.
+ * Frees the memory of an image or a file, which is empty afterwards. The garbage collector would let several large ones
+ * accumulate.
  */
 export function freeData({ data }: { readonly data: Uint8Array }): void {
   const { buffer, byteLength } = data;

@@ -1,3 +1,4 @@
+/** Names of the samples inside tar files. */
 import { sha256 } from "../files/mod.ts";
 
 const LONGEST_NAME = 72;
@@ -24,9 +25,9 @@ function hashedKey(path: string): string {
 }
 
 /**
- * Names for samples inside WebDataset tars, one per path: the path without its extension where that is plain
- * ASCII, short and nobody else's, else a readable part of it with a hash of the path. Unique without regard to
- * letter case, so that an archive can be unpacked anywhere.
+ * Names for samples inside WebDataset tars, one per path: the path without its extension where that is plain ASCII,
+ * short and unique, else a readable part of it with a hash of the path. Unique without regard to letter case, so that
+ * an archive can be unpacked anywhere.
  */
 export function sampleKeys(paths: readonly string[]): string[] {
   const owners = new Map<string, number>();
@@ -40,7 +41,7 @@ export function sampleKeys(paths: readonly string[]): string[] {
     const plain = SAFE.test(stem) && stem.length <= LONGEST_NAME &&
       owners.get(stem.toLowerCase()) === 1;
     let key = plain ? stem : hashedKey(path);
-    // Some file may be called like the hashed key of another; a longer hash ends the dispute.
+    // A file may have the name of another's hashed key; a longer hash resolves the conflict.
     if (!plain && (owners.has(key.toLowerCase()) || used.has(key.toLowerCase()))) {
       key = `image-${sha256(path)}`;
     }

@@ -1,9 +1,10 @@
+/** The `.json` member of a sample: its schema and parser. */
 import * as v from "valibot";
 import { describeValue } from "../foreign_text.ts";
 import { JsonError, parseJson } from "../json.ts";
 import type { LabelColumn } from "./manifest.ts";
 
-/** What the `.json` member of a sample says, sizes aside, which readers take from the image. */
+/** The `.json` member of a sample, without the sizes, which readers take from the image. */
 export interface SampleRecord {
   readonly key: string;
   readonly path: string;
@@ -40,7 +41,7 @@ function labelOf(
   );
 }
 
-/** A set of the classes of each column that was read, so that thousands of them cost one look. */
+/** The classes of each column as a set, so that a lookup among thousands is fast. */
 const CLASS_SETS = new WeakMap<readonly string[], ReadonlySet<string>>();
 
 function knownClasses(classes: readonly string[]): ReadonlySet<string> {
@@ -61,7 +62,7 @@ const SIZE = v.object({ width: PIXELS, height: PIXELS });
 /**
  * Reads the size of the image from the `.json` member of a sample.
  *
- * @throws {JsonError} it says none
+ * @throws {JsonError} it has none
  */
 export function parseSampleSize(bytes: Uint8Array): SampleSize {
   return parseJson(bytes, SIZE);

@@ -1,3 +1,4 @@
+/** Random access to the samples of one split. */
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure, messageOf } from "../failure.ts";
@@ -11,7 +12,7 @@ import {
   type SampleSize,
 } from "./sample_record.ts";
 
-/** One image with what is known about it. */
+/** One image with its record. */
 export interface Sample {
   /** Name inside the tar, without extension; unique in the whole data set. */
   readonly key: string;
@@ -30,14 +31,14 @@ export interface ShardSplit extends AsyncDisposable {
   readSample(index: number): Promise<Sample>;
   /** The encoded image file only, which saves one read. */
   readImage(index: number): Promise<Uint8Array>;
-  /** What its record says of its size; the image is not read. */
+  /** Its size from its record; the image is not read. */
   readSize(index: number): Promise<SampleSize>;
 }
 
 /** Open files are kept, but a data set may have more shards than a process may have open files. */
 const OPEN_FILES = 64;
 
-/** A member whose header lies before it. @throws {Error} another one, or none, is there */
+/** A member after its header. @throws {Error} another header, or none */
 function memberOf(bytes: Uint8Array, length: number) {
   const header = readHeader(bytes.subarray(0, BLOCK_BYTES));
   if (header === undefined) throw new Error("no member begins at its place in the manifest");
@@ -55,7 +56,7 @@ function imageOf(bytes: Uint8Array, length: number) {
   return { key, data };
 }
 
-/** The record of the sample of this key. @throws {Error} it is damaged, or says another key */
+/** The record of the sample of this key. @throws {Error} it is damaged, or has another key */
 function recordOf(
   bytes: Uint8Array,
   { key, columns }: { readonly key: string; readonly columns: readonly LabelColumn[] },
@@ -70,7 +71,7 @@ function recordOf(
   throw new Error(`its .json member is that of "${record.key}", wanted "${key}"`);
 }
 
-/** Reads the samples of a split by their places in the tar files. */
+/** Reads the samples of a split by their offsets in the tar files. */
 export class SplitReader implements ShardSplit {
   readonly name: string;
   readonly length: number;
@@ -155,7 +156,7 @@ export class SplitReader implements ShardSplit {
     return join(this.#directory, this.#shards[shard]!.file);
   }
 
-  /** The failure of a sample whose members are not what manifest or record say. */
+  /** The failure of a sample whose members contradict the manifest or its record. */
   #misfit(index: number, { shard, reason }: { shard: number; reason: unknown }): Failure {
     return new Failure(
       "data",

@@ -1,3 +1,4 @@
+/** Writes the tar files of one split. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { packMembers, TAR_END, type TarMember } from "../formats/tar.ts";
@@ -90,7 +91,7 @@ export class ShardWriter implements Disposable {
     this.#open = undefined;
   }
 
-  /** Ends the last file and tells what was written. */
+  /** Ends the last file. @returns what was written */
   async finish(): Promise<readonly ShardFile[]> {
     await this.#finishShard();
     return this.#finished;

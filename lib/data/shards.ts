@@ -1,3 +1,4 @@
+/** Opens and verifies a shards directory. */
 import { join } from "node:path";
 import { expectUnchanged } from "../artifact/mod.ts";
 import { Failure, messageOf } from "../failure.ts";
@@ -19,13 +20,13 @@ export type { LabelColumn, Manifest, ShardFile } from "./manifest.ts";
 export interface Shards {
   readonly directory: string;
   readonly manifest: Manifest;
-  /** SHA-256 of `manifest.json`; it holds the hashes of all shards, so it stands for the data. */
+  /** SHA-256 of `manifest.json`; it holds the hashes of all shards, so it identifies the data. */
   readonly manifestSha256: string;
   /** @throws {Failure} `usage`: no such split */
   split(name: string): ShardSplit;
 }
 
-/** A larger one is none: JavaScript could not hold its text. */
+/** JavaScript cannot hold the text of a larger one. */
 const LARGEST_MANIFEST_BYTES = 500e6;
 
 async function expectSize(directory: string, { file, bytes }: ShardFile): Promise<void> {
@@ -53,8 +54,8 @@ async function expectSize(directory: string, { file, bytes }: ShardFile): Promis
 /**
  * Opens a shards directory: reads the manifest and checks the length of every tar file, which is cheap.
  *
- * @throws {Failure} `missing`: no manifest or no tar file; `data`: a damaged manifest, one that is not what its receipt
- * says, or a wrong length
+ * @throws {Failure} `missing`: no manifest or no tar file; `data`: a damaged manifest, one that differs from its
+ * receipt, or a wrong length
  */
 export async function openShards(directory: string): Promise<Shards> {
   const path = join(directory, MANIFEST_FILE), action = `open the shards "${directory}"`;
@@ -90,7 +91,7 @@ export async function openShards(directory: string): Promise<Shards> {
  * Compares every tar file of a split with its SHA-256.
  *
  * @param onProgress called with the bytes checked so far and the bytes in all
- * @throws {Failure} `data`: names the tar file, the wanted and the real hash; `missing`: it is not readable
+ * @throws {Failure} `data`: names the tar file, the expected and the actual hash; `missing`: it is not readable
  */
 export async function verifyShards(
   shards: Shards,

@@ -1,5 +1,5 @@
 /**
- * Damage that decoders make up for without a word: what is missing in the picture is black, white or coarse then.
+ * Damage that decoders conceal without a warning: missing parts of the picture are black, white or coarse.
  *
  * @module
  */
@@ -21,7 +21,7 @@ const FLAWS: Readonly<Record<string, (bytes: Uint8Array) => Flaw | Promise<Flaw>
 
 /**
  * Fails where a file that decodes lacks a part of its picture. It takes a tenth of the time of decoding or, for the few
- * files with a palette, as long again: it is for whoever takes files in, once.
+ * files with a palette, as long again: call it once, when files are packed.
  *
  * @throws {Failure} `data`: damaged
  */

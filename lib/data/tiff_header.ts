@@ -1,6 +1,6 @@
 /**
- * What the directories of a TIFF file say about the samples of its pictures: libtiff and libvips turn kinds that they do
- * not know into other pictures without a word. TIFF 6.0, sections 2 and 8; BigTIFF.
+ * Sample types in the directories of a TIFF file: libtiff and libvips misread types that they do not know, without a
+ * warning. TIFF 6.0, sections 2 and 8; BigTIFF.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export interface TiffHeader {
   readonly samples: number;
   /** What the first sample beyond the colours is: 0 unknown, 1 and 2 alpha. */
   readonly extraSample: number | undefined;
-  /** Colours lie in planes of their own. */
+  /** Colours are in separate planes. */
   readonly isPlanar: boolean;
   /** Rows of a tile, pixels; 0 in a file of strips. */
   readonly tileHeight: number;
@@ -35,18 +35,18 @@ const PHOTOMETRIC = 262, SAMPLES = 277, PLANAR = 284, TILE_HEIGHT = 323;
 const EXTRA_SAMPLES = 338, SAMPLE_FORMAT = 339;
 const STRIP_OFFSETS = 273, TILE_OFFSETS = 324, COLOR_MAP = 320;
 
-/** The tags that are read; the values of others may lie anywhere. */
+/** The tags that are read; others may have invalid offsets. */
 const TAGS = new Set([
   ...[SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC],
   ...[SAMPLES, PLANAR, TILE_HEIGHT, EXTRA_SAMPLES, SAMPLE_FORMAT],
 ]);
-/** Lists of which more than the first number is looked at. */
+/** Tags of which more than the first number is read. */
 const LISTS = new Set([STRIP_OFFSETS, TILE_OFFSETS, COLOR_MAP]);
 
 /** Bits of the subfile type: a smaller copy of another picture, a mask for another picture. */
 const NOT_A_PICTURE = 1 | 4;
 
-/** Directories that are looked at; a file may have any number, and they may form a circle. */
+/** Directories that are read; a file may have any number, and they may form a cycle. */
 const MOST_DIRECTORIES = 64;
 
 const BYTES_OF_TYPE: Readonly<Record<number, number>> = { 1: 1, 3: 2, 4: 4, 16: 8 };
@@ -77,7 +77,7 @@ class Reader {
   }
 }
 
-/** Where the numbers of a tag lie. */
+/** Location of the numbers of a tag. */
 interface List {
   readonly place: number;
   readonly bytes: number;
@@ -114,7 +114,7 @@ function readDirectory(reader: Reader, at: number): Directory {
 /** More strips or tiles than pictures within the limits have. */
 const MOST_PARTS = 2 ** 20;
 
-/** The smallest number of a list that lies in the file; `undefined` for any other. */
+/** The smallest number of a list inside the file; `undefined` for any other list. */
 function smallest(reader: Reader, { place, bytes, length }: List): number | undefined {
   if (length > MOST_PARTS) return undefined;
   try {

@@ -18,7 +18,7 @@ const FUNCTIONS = {
   tjDecompress2: {
     parameters: ["pointer", "buffer", "usize", "buffer", i, i, i, i, i],
     result: i,
-    // On threads of its own: the one that calls crops meanwhile, or hands batches to training.
+    // On other threads, so that the calling one can crop, or send batches, meanwhile.
     nonblocking: true,
   },
   tjDestroy: { parameters: ["pointer"], result: i },
@@ -31,7 +31,7 @@ const FLAGS = 0;
 
 /** The library, or `undefined` where there is none or it may not be loaded. */
 function openLibrary(): Deno.DynamicLibrary<typeof FUNCTIONS> | undefined {
-  // Loading without the permission would ask a person for it, who has other decoders.
+  // Loading without the permission would prompt the user, though sharp can decode too.
   if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return undefined;
   for (const name of LIBRARIES[Deno.build.os] ?? []) {
     try {
@@ -54,7 +54,7 @@ const inUse = new Set<readonly Uint8Array[]>();
 /**
  * Decodes a plain JPEG file.
  *
- * @returns `undefined`: another file, no library, or its slightest complaint; then sharp decides
+ * @returns `undefined`: not plain, no library, or any warning; then sharp decides
  */
 export async function decodePlainJpeg(
   bytes: Uint8Array,
@@ -62,7 +62,7 @@ export async function decodePlainJpeg(
 ): Promise<RgbImage | undefined> {
   if (library === undefined || plain === undefined) return undefined;
   const { tjInitDecompress, tjDecompress2, tjDestroy } = library.symbols;
-  // One for each file, which costs a microsecond: it would lend its tables to the next file that lacks some.
+  // A new one for each file costs a microsecond; a shared one would apply its tables to the next file that lacks some.
   const decompressor = tjInitDecompress();
   if (decompressor === null) return undefined;
   const { height, width } = plain.size;

@@ -1,16 +1,15 @@
 /**
- * Zeros in the place of picture data, as they stand where a download or a copy ended early and the room was there
- * already, or where a block of a disk was lost. Decoders of JPEG take them for codes. So do those of WebP, but there a
- * picture of one colour is nothing but zeros too.
+ * Zeros in place of picture data, left by an interrupted download or copy into a preallocated file, or by a lost disk
+ * block. Decoders of JPEG read them as codes. So do those of WebP, but there a picture of one colour is all zeros too.
  *
  * @module
  */
 import { EOI, isFrame, segmentsOf, SOS } from "./jpeg_segments.ts";
 
-/** Half of the smallest block of a disk. Codes do not come to so many zeros by chance. */
+/** Half of the smallest block of a disk. Codes do not give so many zeros by chance. */
 const LEAST_RUN = 256;
 
-/** Whether there are as many zeros one behind the other. */
+/** Whether there are so many consecutive zeros. */
 export function hasZeroRun(bytes: Uint8Array): boolean {
   // A run covers two of these places at least.
   for (let at = 0; at < bytes.length; at += LEAST_RUN / 2) {
@@ -41,8 +40,8 @@ class ZeroSymbols {
   }
 
   /**
-   * Whether zeros are no codes of a scan. In a picture of one colour, with tables made for it, they are: each block is
-   * like the one before it, and of one value. So are the last bits of the values of blocks.
+   * Whether runs of zeros are invalid codes in a scan. They are valid in a picture of one colour with tables made for
+   * it, where each block repeats the one before, and in DC scans of progressive files.
    */
   areNoCodes(scan: Uint8Array, isProgressive: boolean): boolean {
     const count = scan[0]!, isOfValues = scan[1 + 2 * count] === 0;
@@ -55,7 +54,7 @@ class ZeroSymbols {
   }
 }
 
-/** What stands in the place of picture data, or behind it, in a JPEG file that decodes; `undefined`: nothing does. */
+/** What is missing in a JPEG file that decodes, or replaced by zeros; `undefined`: nothing. */
 export function jpegGap(bytes: Uint8Array): string | undefined {
   const zeros = new ZeroSymbols();
   let frame = 0, isDense = false, from = 0;

@@ -1,3 +1,4 @@
+/** Compares the exported ONNX file with the encoder. */
 import { join } from "node:path";
 import { Failure } from "../failure.ts";
 import { gridOf } from "../model/config.ts";
@@ -8,16 +9,16 @@ import { createRuntime } from "../runtime/mod.ts";
 import { type FloatTensor, floatTensor, type TensorRecord } from "../tensor.ts";
 import { type Encoder, ENCODER_FILES } from "./directory.ts";
 
-/** How far the ONNX file is from the encoder in this process. */
+/** Deviation of the ONNX file from the encoder in this process. */
 export interface OnnxCheck {
   /** Largest absolute difference over all values of both outputs. */
   readonly largestDifference: number;
   readonly images: number;
-  /** What the encoder was run with, for people. */
+  /** What the encoder was run with, for messages. */
   readonly reference: string;
 }
 
-/** What Hugging Face's own conversions are held to, where outputs are near 1; of larger outputs it is a share. */
+/** The tolerance of Hugging Face's own conversions, for outputs near 1; relative for larger outputs. */
 const LARGEST_ALLOWED_DIFFERENCE = 1e-4;
 const IMAGES = 3;
 

@@ -1,3 +1,4 @@
+/** Reads and writes encoder directories in Hugging Face layout. */
 import { basename, dirname, join } from "node:path";
 import { Failure } from "../failure.ts";
 import { readText } from "../files/mod.ts";
@@ -75,7 +76,7 @@ async function textOf(directory: string, file: string): Promise<string> {
   });
 }
 
-/** Fails unless the tensors of a file are those wanted, each in its shape: before any is loaded. */
+/** Fails unless a file has exactly the expected names and shapes, before any tensor is loaded. */
 function expectTensors(
   path: string,
   entries: readonly TensorEntry[],
@@ -105,9 +106,9 @@ function expectTensors(
   }
 }
 
-/** What an encoder's directory says, without the weights. */
+/** The settings in an encoder's directory, without the weights. */
 export interface EncoderSettings extends Pick<Encoder, "config" | "preprocessing"> {
-  /** What is assumed about the preprocessing, in a sentence, because the directory states none. */
+  /** What is assumed about the preprocessing, in a sentence, if the directory states none. */
   readonly assumed?: string;
   /** The weights: one file, or the index of several. */
   readonly weightsFile: string;
@@ -137,7 +138,7 @@ function assumptionOf(directory: string, { mean, std, size, filter }: Preprocess
 }
 
 /**
- * Configuration, preprocessing and where the weights are. Where there is no `preprocessor_config.json`, as after
+ * Configuration, preprocessing and the path of the weights. Without `preprocessor_config.json`, as after
  * `save_pretrained` of the model alone, the usual preprocessing is assumed.
  *
  * @throws {Failure} as {@link readEncoder}
@@ -168,7 +169,7 @@ export async function readEncoderSettings(directory: string): Promise<EncoderSet
 /**
  * Reads an encoder directory in Hugging Face layout. Weights in half precision become float32.
  *
- * @throws {Failure} `missing`: a file is not there; `data`: it is no I-JEPA encoder, or a tensor is missing, extra or
+ * @throws {Failure} `missing`: a file does not exist; `data`: it is no I-JEPA encoder, or a tensor is missing, extra or
  * misshapen
  */
 export async function readEncoder(directory: string): Promise<Encoder> {

@@ -1,3 +1,4 @@
+/** The model card of an encoder directory. */
 import { basename } from "node:path";
 import { forMarkdown } from "../foreign_text.ts";
 import { type EncoderConfig, gridOf } from "../model/config.ts";
@@ -37,7 +38,7 @@ function hashText(hash: string): string {
   return /^[0-9a-f]+$/.test(hash) ? `\`${hash}\`` : forMarkdown(hash);
 }
 
-/** What an encoder is, for a person. */
+/** A description of an encoder's network. */
 function networkText(network: string): string {
   return (Object.hasOwn(NETWORKS, network) ? NETWORKS[network] : undefined) ??
     `${forMarkdown(network)} encoder`;
@@ -96,7 +97,7 @@ gets in front of its patches, and that no output has. \`IJepaModel\` of transfor
 the ONNX file works anywhere.`;
 }
 
-/** The name only: cards are published, and a whole path tells of the machine and its user. */
+/** The name only: cards are published, and a full path reveals machine and user. */
 function startText({ path, sha256 }: { readonly path: string; readonly sha256: string }): string {
   return `${forMarkdown(basename(path))}, ${hashText(sha256)}`;
 }

@@ -1,3 +1,4 @@
+/** Exports an encoder as an ONNX file. */
 import { join } from "node:path";
 import { bindInputs, emitOnnx, simplify, traceProgram, verifyGraph } from "../compile/mod.ts";
 import { encodeOnnx, externalConstants, type OnnxModel } from "../formats/onnx.ts";
@@ -7,7 +8,7 @@ import { type Encoder, ENCODER_FILES } from "./directory.ts";
 /** Weights of more bytes go into a file of their own: the format holds less than 2 GiB in one. */
 const LARGEST_INSIDE_BYTES = 1_900_000_000;
 
-/** Smaller constants stay in the model file all the same. */
+/** Smaller constants stay in the model file in any case. */
 const LEAST_OUTSIDE_BYTES = 1024;
 
 /** The encoder as an ONNX model with the weights inside: `pixel_values` in, `last_hidden_state`, `pooler_output` out. */
@@ -19,7 +20,7 @@ export function onnxModelOf({ config, weights, network }: Encoder): OnnxModel {
 }
 
 /**
- * Writes `onnx/model.onnx` into an encoder directory, beside it `model.onnx_data` when the weights are many.
+ * Writes `onnx/model.onnx` into an encoder directory, with `model.onnx_data` beside it for large weights.
  *
  * @param options `largestInsideBytes`: weights of more bytes get a file of their own
  */

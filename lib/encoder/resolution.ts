@@ -1,3 +1,4 @@
+/** Adapts a finished encoder to another input size. */
 import { Failure } from "../failure.ts";
 import { gridOf } from "../model/config.ts";
 import { MOST_PATCHES, MOST_SIDE } from "../model/limits.ts";
@@ -6,14 +7,14 @@ import { nearestMultiples } from "../nearest.ts";
 import { type Resize, resizeTo } from "../formats/huggingface.ts";
 import type { Encoder } from "./directory.ts";
 
-/** The flag that asks for another resolution. */
+/** The flag for another resolution. */
 export const IMAGE_SIZE_FLAG = {
   type: "string",
   placeholder: "PIXELS",
   help: "another input, 448 or 224x448 (height x width); positions are resized (bicubic)",
 } as const;
 
-/** What comes with a resolution: everything but the weights. */
+/** What depends on the resolution: everything but the weights. */
 type Settings = Pick<Encoder, "config" | "preprocessing">;
 
 function refuse(text: string): never {

@@ -1,12 +1,13 @@
+/** The interface between extraction and what computes embeddings. */
 import type { Preprocessing } from "../formats/huggingface.ts";
 
-/** Something that turns prepared images into vectors. */
+/** Turns prepared images into vectors. */
 export interface Embedder extends Disposable {
   /** D, the length of an embedding. */
   readonly width: number;
   /** How images must be prepared. */
   readonly preprocessing: Preprocessing;
-  /** For people: what computes. */
+  /** What computes, for messages. */
   readonly description: string;
   /**
    * Embeds a batch. One at a time; the images must stay as they are until it is done.

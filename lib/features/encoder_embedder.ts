@@ -1,3 +1,4 @@
+/** Embeddings from the last layers of an encoder. */
 import type { Runtime } from "../compile/mod.ts";
 import type { Encoder } from "../encoder/mod.ts";
 import { Failure } from "../failure.ts";
@@ -34,7 +35,7 @@ function imagesAtOnce(config: EncoderConfig): number {
   );
 }
 
-/** What is taken of an encoder. */
+/** Which outputs of an encoder are used. */
 export interface Taken {
   /** How many of the last layers. */
   readonly layers: number;

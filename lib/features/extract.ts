@@ -1,3 +1,4 @@
+/** The loop that writes a feature file: prepares, embeds and appends batch by batch. */
 import type { ShardSplit } from "../data/mod.ts";
 import { Failure } from "../failure.ts";
 import { batchBytes, MOST_BATCH_BYTES } from "../model/limits.ts";
@@ -34,7 +35,7 @@ function expectFinite({ keys }: PreparedBatch, embeddings: Float32Array): void {
   );
 }
 
-/** Fails where the images of a batch, or the vectors of them, are beyond memory. */
+/** Fails if the images of a batch, or their vectors, exceed memory. */
 function expectBatchFits(batch: number, { preprocessing: { size }, width }: Embedder): void {
   const bytes = batchBytes(batch, size) + 4 * batch * width;
   if (bytes <= MOST_BATCH_BYTES) return;
@@ -75,12 +76,12 @@ export async function extractFeatures(
     for await (const prepared of preparedBatches(split, { preprocessing, batch })) {
       if (running !== undefined) await finish(running);
       const embeddings = embedder.embed(prepared.images, prepared.rows);
-      embeddings.catch(() => {}); // Heard of in finish().
+      embeddings.catch(() => {}); // Awaited in finish().
       running = { prepared, embeddings };
     }
     if (running !== undefined) await finish(running);
   } finally {
-    // Nothing may be in use any more when the caller frees it.
+    // The caller frees the buffers next, so nothing may still use them.
     await running?.embeddings.catch(() => {});
   }
 }

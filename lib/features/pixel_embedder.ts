@@ -1,3 +1,4 @@
+/** Downscaled pixels as embeddings: a baseline. */
 import type { Embedder } from "./embedder.ts";
 
 /** Means over the channels of images [rows 3 N]: [rows N]. */
@@ -13,7 +14,7 @@ function greyOf(images: Float32Array, rows: number): Float32Array<ArrayBuffer> {
 
 /**
  * No encoder: the pixels of the image scaled down to a small square, values from 0 to 1, channel by channel or their
- * mean. What any encoder must beat.
+ * mean. A baseline for any encoder.
  *
  * @param side height and width of the square, pixels
  */

@@ -1,3 +1,4 @@
+/** Decodes and preprocesses the images of a split ahead of the encoder. */
 import {
   freeData,
   mapInOrder,
@@ -10,7 +11,7 @@ import {
 import { Failure, messageOf } from "../failure.ts";
 import type { Preprocessing } from "../formats/huggingface.ts";
 
-/** Images ready for an encoder, with what is known about them. */
+/** Images ready for an encoder, with their records. */
 export interface PreparedBatch {
   readonly rows: number;
   /** Normalised, [rows 3 H W]. Overwritten by the batch after the next. */
@@ -23,7 +24,7 @@ export interface PreparedBatch {
 /** Images that are read and decoded ahead: sharp works on four at a time, and large photos take much memory. */
 const IN_FLIGHT = 8;
 
-/** Prepares one image as the encoder's preprocessing says. */
+/** Prepares one image by the encoder's preprocessing. */
 function prepare(
   image: RgbImage,
   { resampler, preprocessing, output }: {

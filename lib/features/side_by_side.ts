@@ -1,3 +1,4 @@
+/** Concatenates the embeddings of two encoders. */
 import type { Embedder } from "./embedder.ts";
 
 /**

@@ -1,4 +1,4 @@
-/** What features come from: an encoder, two of them side by side, or the pixels themselves. */
+/** The sources of features: an encoder, two of them side by side, or the pixels themselves. */
 import { type FileRecord, hashInput } from "../artifact/mod.ts";
 import {
   type Encoder,
@@ -20,10 +20,10 @@ import { encoderEmbedder, featureWidth } from "./encoder_embedder.ts";
 import { pixelEmbedder } from "./pixel_embedder.ts";
 import { sideBySide } from "./side_by_side.ts";
 
-/** How many layers a choice means. */
+/** Number of layers of each choice. */
 const LAYERS = { last: 1, last4: 4 } as const;
 
-/** What is taken of encoders, and what runs them. */
+/** Which outputs of encoders are used, and what runs them. */
 export interface SourceOptions {
   readonly layers: keyof typeof LAYERS;
   readonly pool: Pooling;
@@ -33,10 +33,10 @@ export interface SourceOptions {
   readonly threads?: number | undefined;
 }
 
-/** What features come from. */
+/** A source of features. */
 export interface Source {
   readonly inputs: readonly FileRecord[];
-  /** Makes it ready, which may take long and much memory. */
+  /** Loads it, which may take long and much memory. */
   open(): Promise<{
     readonly embedder: Embedder;
     /** The part of the metadata that the source decides. */
@@ -56,7 +56,7 @@ export function isPixels(path: string): boolean {
 /**
  * The pseudo-encoders `pixels:N` and, for pictures without colours, `grey:N`.
  *
- * @throws {Failure} `usage`: no such side, or options that it has no use for
+ * @throws {Failure} `usage`: no such side, or options that do not apply to it
  */
 export function pixelSource(
   name: string,
@@ -90,12 +90,12 @@ export function pixelSource(
   };
 }
 
-/** An encoder directory of which all but the weights is read. */
+/** An encoder directory whose settings are read, without the weights. */
 interface FoundEncoder {
   readonly directory: string;
   readonly inputs: readonly FileRecord[];
   readonly sha256: string;
-  /** For the images that are asked for. */
+  /** For the requested image size. */
   readonly config: EncoderConfig;
   readonly preprocessing: Preprocessing;
 }
@@ -133,7 +133,7 @@ async function findEncoder(
   return { directory, inputs, sha256, config, preprocessing };
 }
 
-/** Fails unless two encoders see an image in the same way. */
+/** Fails unless two encoders have the same preprocessing. */
 function expectSamePreprocessing(first: FoundEncoder, second: FoundEncoder): void {
   for (const key of ["resize", "shorterSide", "size", "filter", "mean", "std"] as const) {
     const [a, b] = [first, second].map(({ preprocessing }) => JSON.stringify(preprocessing[key]));
@@ -166,10 +166,10 @@ function expectWidth(found: readonly FoundEncoder[], { layers, pool }: SourceOpt
 }
 
 /**
- * Encoder directories: one, or two whose vectors lie side by side.
+ * Encoder directories: one, or two whose vectors are concatenated.
  *
- * @param options what is taken of them; `beside`: the second directory
- * @param say takes sentences for a person
+ * @param options which outputs are used; `beside`: the second directory
+ * @param say receives messages for the user
  * @throws {Failure} `missing`, `data`: no encoder there, or a damaged one; `usage`: too few layers or patches, vectors
  * beyond what probes take, or encoders that do not go together
  */
@@ -209,7 +209,7 @@ export async function encoderSource(
   };
 }
 
-/** Which encoder it was, in the metadata. @param key of the network's name; the others follow from it */
+/** Metadata about the encoder. @param key of the network's name; the others follow from it */
 function originOf(
   key: "ijepa.encoder" | "ijepa.beside",
   { encoder: { network, step }, sha256 }: { readonly encoder: Encoder; readonly sha256: string },

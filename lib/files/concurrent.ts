@@ -1,4 +1,8 @@
-/** Runs `work` for every item, `inFlight` at a time; the first failure ends it, when all that has begun is over. */
+/** Concurrency with a limit. */
+
+/**
+ * Runs `work` for every item, `inFlight` at a time; the first failure ends it, after all work in flight has settled.
+ */
 export async function forEachConcurrently<T>(
   items: Iterable<T>,
   work: (item: T) => Promise<void>,

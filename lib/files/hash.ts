@@ -1,3 +1,4 @@
+/** SHA-256 of bytes, lines and files, and JSON in a form to hash. */
 import { createHash } from "node:crypto";
 import { openPlain } from "./read.ts";
 
@@ -17,7 +18,7 @@ export function sha256Lines(lines: Iterable<string>): string {
   return hash.digest("hex");
 }
 
-/** SHA-256 of a file or of its first bytes, read in pieces: memory stays constant. */
+/** SHA-256 of a file or of its first bytes, in constant memory. */
 export async function sha256File(path: string, firstBytes = Infinity): Promise<string> {
   const hash = createHash("sha256");
   using file = await openPlain(path);

@@ -1,3 +1,4 @@
+/** Advisory file locks that end with the process. */
 import { dirname } from "node:path";
 import { Failure } from "../failure.ts";
 import { systemCode } from "./system_error.ts";
@@ -5,24 +6,24 @@ import { outputFailure } from "./write.ts";
 
 /** How a lock is taken. */
 export interface LockOptions {
-  /** Whether the file goes with the lock; asked at the end. */
+  /** Whether the file is removed with the lock; called at the end. */
   readonly removeAfter: () => boolean;
   /**
-   * Called with the lock and before this process signs: clears up after a process that was killed while it held the
-   * lock, and says what is to be noted in the file besides the number of the process.
+   * Called under the lock, before this process signs the file: clears up after a killed holder. Returns what to write
+   * to the file besides the process number.
    *
-   * @param former what that process has left in the file; `undefined`: there was none, or the file system has no locks
-   * and it may be alive
+   * @param former what that process has left in the file; `undefined`: there was none, or it may be alive on a file
+   * system without locks
    */
   readonly prepare?: (former: string | undefined) => Promise<string>;
-  /** Takes a sentence for a person: the file system has no locks. */
+  /** Receives a sentence for the user: the file system has no locks. */
   readonly say: (text: string) => void;
 }
 
-/** Codes with which a file system says that it has no locks, as some Lustre and NFS mounts do. */
+/** Error codes of file systems without locks, such as some Lustre and NFS mounts. */
 const WITHOUT_LOCKS = ["ENOLCK", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];
 
-/** What a lock file holds; one that says anything else is not ours. */
+/** Content of a lock file; a file with other content is foreign. */
 const SIGNATURE = /^process \d+\b/;
 /** Two lines, the second with a name of up to 255 bytes. */
 const LONGEST_SIGNATURE = 400;
@@ -35,8 +36,8 @@ function inTheWay(path: string, guarded: string, what: string): Failure {
 }
 
 /**
- * Opens or makes a lock file. Never one that a link or another name leads to: writing there would change a file that
- * lies elsewhere. `undefined` when it came or went meanwhile.
+ * Opens or creates a lock file. Never through a symbolic or hard link: that would write to another file. `undefined`
+ * when it appeared or vanished meanwhile.
  */
 async function openLock(path: string, guarded: string): Promise<Deno.FsFile | undefined> {
   try {
@@ -58,7 +59,10 @@ async function openLock(path: string, guarded: string): Promise<Deno.FsFile | un
   return undefined;
 }
 
-/** Removes the lock of another user's process that is gone; where it is not, or may not be removed, throws `refusal`. */
+/**
+ * Removes the lock of another user's ended process; throws `refusal` if that process is alive or the file may not be
+ * removed.
+ */
 async function removeAbandoned(path: string, refusal: unknown): Promise<undefined> {
   const refuse = () => {
     throw refusal;
@@ -83,7 +87,7 @@ async function readSignature(path: string): Promise<string> {
   return new TextDecoder().decode(bytes.subarray(0, count)).trim();
 }
 
-/** Whether the lock could be taken; `undefined` where the file system has none. */
+/** Whether the lock was taken; `undefined` if the file system has no locks. */
 async function tryLock(file: Deno.FsFile): Promise<boolean | undefined> {
   try {
     return await file.tryLock(true);
@@ -94,12 +98,12 @@ async function tryLock(file: Deno.FsFile): Promise<boolean | undefined> {
 }
 
 /**
- * Takes an advisory lock that ends with the process, however it ends. Where the file system has no locks, says so and
- * goes on.
+ * Takes an advisory lock that ends with the process, however it ends. On a file system without locks it reports that
+ * and goes on.
  *
  * @param path the lock file
  * @param guarded what the lock protects, for the message
- * @throws {Failure} `output`: another process holds it, the place is not writable, or something of another kind is there
+ * @throws {Failure} `output`: another process holds it, the place is not writable, or the path holds something else
  */
 export async function holdLock(
   path: string,
@@ -121,15 +125,15 @@ export async function holdLock(
 }
 
 /**
- * Gives the lock back, if it was taken. Closing is not enough: a process that another thread starts at this moment has
- * the file open too, until it begins its program.
+ * Releases the lock, if it was taken. Closing is not enough: a process that another thread is just starting inherits
+ * the open file until its exec.
  */
 async function release(file: Deno.FsFile | undefined): Promise<void> {
   await file?.unlock().catch(() => {}); // The file system may have no locks.
   file?.close();
 }
 
-/** Locks an open lock file and signs it; `undefined` when it is no longer the one of that name. */
+/** Locks an open lock file and signs it; `undefined` when another file has its name now. */
 async function takeLock(
   file: Deno.FsFile,
   { path, guarded, removeAfter, prepare, say }:
@@ -160,7 +164,7 @@ async function takeLock(
     await file.truncate();
     await file.write(new TextEncoder().encode(`process ${Deno.pid}\n${note}`));
   } catch (error) {
-    await remove(); // The disk is full: nothing stays of what could not be begun.
+    await remove(); // The disk is full: leaves nothing behind.
     throw error;
   }
   return {

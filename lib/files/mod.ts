@@ -1,5 +1,5 @@
 /**
- * The file system with care: atomic writes, locks, hashes, and errors that name the output.
+ * Access to the file system: atomic writes, locks, hashes, and failures that name the file.
  *
  * @module
  */

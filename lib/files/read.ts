@@ -1,16 +1,17 @@
+/** Opens files for reading, with failures that say what to do. */
 import { Failure, messageOf } from "../failure.ts";
 import { LARGEST_STAND_IN, standInReason } from "./stand_in.ts";
 import { systemCode, systemReason } from "./system_error.ts";
 
-/** What a message says when a file cannot be opened. */
+/** The parts of a message about a file that cannot be opened. */
 export interface Opening {
-  /** How it begins, up to the verb. @default `Cannot read "PATH": it` */
+  /** Its beginning, up to the verb. @default `Cannot read "PATH": it` */
   readonly begin?: string;
-  /** What to do when there is none. @default "check the path" */
+  /** What to do when the file does not exist. @default "check the path" */
   readonly advice?: string;
 }
 
-/** Whether something else stands in the place of a file, and what; see {@link standInReason}. */
+/** What a file is a placeholder for; see {@link standInReason}. */
 async function standInOf(file: Deno.FsFile): Promise<string | undefined> {
   const { size } = await file.stat();
   if (size > LARGEST_STAND_IN) return undefined;
@@ -21,8 +22,8 @@ async function standInOf(file: Deno.FsFile): Promise<string | undefined> {
 }
 
 /**
- * Fails unless there is a file at a path, or a link to one. A pipe would wait for somebody to write, and a directory
- * fails only when it is read.
+ * Fails unless a path is a file, or a link to one. Reading a pipe could block, and a directory fails only when it is
+ * read.
  */
 export async function expectPlain(path: string): Promise<Deno.FileInfo> {
   const info = await Deno.stat(path);
@@ -31,16 +32,16 @@ export async function expectPlain(path: string): Promise<Deno.FileInfo> {
   return info;
 }
 
-/** Opens a file for reading, and nothing that is none. */
+/** Opens a file for reading; fails on anything but a regular file. */
 export async function openPlain(path: string): Promise<Deno.FsFile> {
   await expectPlain(path);
   return await Deno.open(path);
 }
 
 /**
- * Opens a file that somebody gave, for reading.
+ * Opens a file that the user gave, for reading.
  *
- * @throws {Failure} `missing`: not there, not readable, or no file; `data`: a pointer of Git LFS or git-annex in its
+ * @throws {Failure} `missing`: not found, not readable, or no file; `data`: a pointer of Git LFS or git-annex in its
  * place
  */
 export async function openInput(
@@ -68,9 +69,9 @@ export async function openInput(
 }
 
 /**
- * Fills a buffer from a file: from the given byte on, or from where the file stands.
+ * Fills a buffer from a file: from the given byte on, or from its current position.
  *
- * @returns whether there was enough; the caller knows what a file that ends before is called
+ * @returns whether the file was long enough; the caller reports one that is not
  */
 export async function readFully(
   file: Deno.FsFile,

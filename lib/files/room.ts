@@ -1,3 +1,4 @@
+/** The limit on open files, checked before threads start. */
 import { fileURLToPath } from "node:url";
 import { Failure } from "../failure.ts";
 import { systemCode, systemReason } from "./system_error.ts";
@@ -6,8 +7,7 @@ import { systemCode, systemReason } from "./system_error.ts";
 const FILES_PER_THREAD = 8, FILES_OF_A_START = 4;
 
 /**
- * Fails unless the system lets this process open the files that so many more threads need: Deno itself would end without
- * a sentence.
+ * Fails unless the limit on open files allows so many more threads: Deno itself would end without a message.
  *
  * @throws {Failure} `unavailable`
  */

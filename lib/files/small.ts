@@ -1,5 +1,5 @@
 /**
- * Files that are small, or none of ours: their size is known before any memory is taken.
+ * Reads files that must be small: their size is checked before memory is taken.
  *
  * @module
  */
@@ -9,18 +9,18 @@ import { type JsonSchema, parseJson } from "../json.ts";
 import { openInput, readFully } from "./read.ts";
 import { systemReason } from "./system_error.ts";
 
-/** Nobody writes more by hand. */
+/** More than anyone writes by hand. */
 const LARGEST_TEXT_BYTES = 1e6;
-/** Larger ones are none of ours, unless a reader says so. */
+/** Larger ones are foreign, unless a reader sets another limit. */
 const LARGEST_JSON_BYTES = 64e6;
 
-/** What a message about an unusable file says, and when a file is too large. */
+/** The parts of a message about an unusable file, and the size limit. */
 export interface SmallFile {
   /** For example `open the run "run"`: the message begins "Cannot ...". */
   readonly action: string;
   /** What to do about it, for example `export the encoder again`. */
   readonly advice: string;
-  /** Kind of the failure when the file is there and wrong. @default "data" */
+  /** Kind of the failure when the file exists and is wrong. @default "data" */
   readonly kind?: FailureKind;
   /** @default 1 MB for text, 64 MB for JSON */
   readonly largestBytes?: number;
@@ -34,7 +34,7 @@ function refusal(path: string, { action, advice, kind = "data" }: SmallFile) {
 /**
  * The bytes of a small file.
  *
- * @throws {Failure} `missing`: not there, not readable, or no file; `data`: a pointer of Git LFS or git-annex in its
+ * @throws {Failure} `missing`: not found, not readable, or no file; `data`: a pointer of Git LFS or git-annex in its
  * place; of the given kind: too large
  */
 export async function readSmallFile(
@@ -61,7 +61,7 @@ export async function readSmallFile(
 }
 
 /**
- * The text of a small file; a byte order mark in front is passed over.
+ * The text of a small file; a leading byte order mark is skipped.
  *
  * @throws {Failure} as {@link readSmallFile}; of the given kind: not UTF-8
  */
@@ -75,7 +75,7 @@ export async function readText(path: string, file: SmallFile): Promise<string> {
 }
 
 /**
- * Reads a JSON file and holds it against a schema.
+ * Reads a JSON file and validates it by a schema.
  *
  * @throws {Failure} as {@link readSmallFile}; of the given kind: not UTF-8, not JSON, or a value that the schema
  * refuses, named by its path

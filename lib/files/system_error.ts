@@ -1,7 +1,9 @@
-/** Errors of the system as true, short reasons. */
+/** Describes errors of the operating system in a few words. */
 import { Failure, messageOf } from "../failure.ts";
 
-/** What a code of the system means, as the part of a sentence after "because". One line for each code that a file operation gives. */
+/**
+ * The meaning of an error code, as the part of a sentence after "because". One line for each code of file operations.
+ */
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EBUSY: "it is in use or a mount point",
@@ -35,7 +37,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EXDEV: "it lies on another file system",
 };
 
-/** Numbers of codes that Deno gives no name to, on Linux and on a Mac. */
+/** Numbers of error codes that Deno does not name, on Linux and macOS. */
 const NUMBERS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   linux: {
     6: "ENXIO",
@@ -71,7 +73,7 @@ const NUMBERS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
 /** Folders that Deno opens with all permissions only. */
 const GUARDED = /^\/(dev|proc|sys)(\/|$)/;
 
-/** The number that Deno puts behind the system's text. */
+/** The number that Deno appends to the system's text. */
 function numberOf(error: unknown): string | undefined {
   const [, number] = /\(os error (\d+)\)/.exec(messageOf(error)) ?? [];
   if (number === undefined) return undefined;
@@ -92,8 +94,8 @@ export function systemCode(error: unknown): string | undefined {
 }
 
 /**
- * Why an operation on a path failed, as the part of a sentence after "because", with what to do where the code alone
- * says it; `undefined` for anything that is no error of the system.
+ * Why an operation on a path failed, as the part of a sentence after "because", with what to do if the code determines
+ * it; `undefined` for any other error.
  */
 export function systemReason(path: string, error: unknown): string | undefined {
   if (error instanceof Deno.errors.NotCapable) {
@@ -106,10 +108,10 @@ export function systemReason(path: string, error: unknown): string | undefined {
   return REASONS[code] ?? `the system says ${code}`;
 }
 
-/** Codes that only writing gives. */
+/** Codes of writing only. */
 const OF_WRITING = ["EDQUOT", "EFBIG", "ENOSPC", "EROFS"];
 
-/** The path that an error of the system is about, as Deno puts it behind its text or Node beside it. */
+/** The path that a system error is about: Deno appends it to the text, Node has a property. */
 function pathOf(error: unknown): string | undefined {
   const [, named] = /: \w+ '(.*?)'(?: -> '.*')?$/s.exec(messageOf(error)) ?? [];
   const { path } = (error ?? {}) as { path?: unknown };
@@ -117,9 +119,9 @@ function pathOf(error: unknown): string | undefined {
 }
 
 /**
- * The sentence of an error of the system that nobody has said more about; `undefined` for any other error.
+ * A generic message for a system error that was not handled elsewhere; `undefined` for any other error.
  *
- * @returns of kind `output` where only writing fails so, else `missing`
+ * @returns of kind `output` for codes of writing only, else `missing`
  */
 export function systemFailure(error: unknown): Failure | undefined {
   const path = pathOf(error), reason = systemReason(path ?? "", error);

@@ -1,3 +1,4 @@
+/** Durable and atomic writes, and failures about the output. */
 import { dirname, join, resolve } from "node:path";
 import { Failure } from "../failure.ts";
 import { forEachConcurrently } from "./concurrent.ts";
@@ -21,9 +22,9 @@ const ADVICE: Readonly<Record<string, string>> = {
 const ELSEWHERE = "give another --out";
 
 /**
- * Turns an error of the system into a sentence about the output; anything else passes unchanged.
+ * Turns a system error into a failure about the output; anything else passes unchanged.
  *
- * @param directory where it was to be written, if the trouble is there and not with the output itself
+ * @param directory the directory written to, if the error is about that and not the output itself
  * @returns a {@link Failure} of kind `output`, or the error itself
  */
 export function outputFailure(path: string, error: unknown, directory?: string): unknown {
@@ -32,7 +33,7 @@ export function outputFailure(path: string, error: unknown, directory?: string):
   if (reason === undefined) return error;
   const place = directory === undefined ? "" : ` (in "${directory}")`;
   const advice = ADVICE[systemCode(error) ?? ""] ?? ELSEWHERE;
-  // What a lacking permission of Deno means is said with what to do about it.
+  // The reason of a lacking Deno permission already includes what to do.
   const rest = error instanceof Deno.errors.NotCapable ? "" : `${place}, ${advice}`;
   return new Failure("output", `Cannot write "${path}": ${reason}${rest}`, { cause: error });
 }
@@ -40,14 +41,14 @@ export function outputFailure(path: string, error: unknown, directory?: string):
 /** Files synced at once: a journalling file system commits them together, ten times faster than one by one. */
 const SYNCS_IN_FLIGHT = 32;
 
-/** Codes with which a file system says that it cannot sync at all, or no directories. */
+/** Error codes of file systems that cannot sync, or cannot sync directories. */
 const WITHOUT_SYNC = ["EBADF", "EINVAL", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];
 
 function ignoreUnable(error: unknown): void {
   if (!WITHOUT_SYNC.includes(systemCode(error) ?? "")) throw error;
 }
 
-/** Forces an open file to the disk, where the file system can. */
+/** Forces an open file to the disk, if the file system can. */
 export async function syncFile(file: Deno.FsFile): Promise<void> {
   await file.sync().catch(ignoreUnable);
 }
@@ -58,7 +59,7 @@ export async function syncEntry(path: string): Promise<void> {
   await syncFile(file);
 }
 
-/** {@link syncEntry} for steps that nothing may come between. */
+/** {@link syncEntry}, synchronous: for steps that must not be interleaved. */
 export function syncEntrySync(path: string): void {
   using file = Deno.openSync(path);
   try {
@@ -82,7 +83,7 @@ export async function syncPath(path: string): Promise<void> {
   await syncEntry(path);
 }
 
-/** A new file beside another, under a name that nothing has: a link in its place is never followed. */
+/** A new file beside another, under an unused name: an existing link is never followed. */
 async function createBeside(path: string): Promise<{ file: Deno.FsFile; temporary: string }> {
   for (let number = 1;; number++) {
     const temporary = `${path}.tmp-${Deno.pid}${number === 1 ? "" : `-${number}`}`;
@@ -105,7 +106,7 @@ export async function writeFileAtomically(path: string, data: string | Uint8Arra
     while (rest.length > 0) rest = rest.subarray(await file.write(rest));
     await syncFile(file);
     await Deno.rename(temporary, path);
-    await syncEntry(dirname(path)); // The new name has to survive a power cut as well.
+    await syncEntry(dirname(path)); // Makes the new name durable as well.
   } catch (error) {
     if (temporary !== undefined) await Deno.remove(temporary).catch(() => {});
     throw outputFailure(path, error);

@@ -1,4 +1,4 @@
-/** What feature files hold, as plain data; `arrow.ts` writes and reads them. */
+/** The content of feature files as plain data; `arrow.ts` reads and writes them. */
 import { Failure } from "../failure.ts";
 
 /** A label column: class names, or numbers. */
@@ -13,7 +13,7 @@ export interface FeatureLabel {
  */
 export const MOST_WIDTH = 16_384;
 
-/** What a feature file holds, apart from its rows. */
+/** The content of a feature file, apart from its rows. */
 export interface FeatureSchema {
   /** D, the length of an embedding. */
   readonly width: number;

@@ -1,6 +1,6 @@
 /**
  * The Hugging Face layout of an I-JEPA encoder: names of tensors, `config.json`, `preprocessor_config.json`
- * (docs/method.md section 8.2). Plain text and plain tensors; nothing here knows the network.
+ * (docs/method.md section 8.2). Plain text and plain tensors, independent of the network's code.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The IDX format of MNIST and what has followed it, reading only: two zero bytes, the type of the values (8 for unsigned
+ * The IDX format of MNIST and its successors, reading only: two zero bytes, the type of the values (8 for unsigned
  * bytes), the number of axes, the length of each axis as big-endian uint32, then the values, the last axis fastest
  * (http://yann.lecun.com/exdb/mnist/).
  *
@@ -32,7 +32,7 @@ function isGzip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
-/** Reads the bytes of an IDX file. @throws {Error} what is wrong, to be put behind the name of the file */
+/** Reads the bytes of an IDX file. @throws {Error} what is wrong, without the name of the file */
 function parseIdx(bytes: Uint8Array, axes: number): IdxArray {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 4 || view.getUint16(0) !== 0) {
@@ -66,7 +66,7 @@ function parseIdx(bytes: Uint8Array, axes: number): IdxArray {
  * Reads an IDX file of unsigned bytes, as it is or compressed by gzip.
  *
  * @param axes how many axes it must have
- * @throws {Failure} `missing`: it is not there; `data`: it is damaged, too large, of another type or shape
+ * @throws {Failure} `missing`: it does not exist; `data`: it is damaged, too large, of another type or shape
  */
 export async function readIdx(
   path: string,

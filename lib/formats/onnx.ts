@@ -76,7 +76,7 @@ export interface ExternalData {
   readonly leastBytes: number;
 }
 
-/** Where a constant lies in the file beside the model. */
+/** Position of a constant in the file beside the model. */
 export interface ExternalConstant {
   readonly name: string;
   readonly tensor: HostTensor;
@@ -86,7 +86,7 @@ export interface ExternalConstant {
 /** Readers map the file into memory; pages begin at multiples of this. */
 const PAGE_BYTES = 4096;
 
-/** The constants that do not go into the model file itself, in the order in which they lie in theirs. */
+/** The constants outside the model file, in the order of their own file. */
 export function externalConstants(
   { constants }: OnnxModel,
   { leastBytes }: ExternalData,
@@ -134,7 +134,7 @@ function encodeValue({ name, type, shape }: OnnxValue): Message {
 /**
  * The bytes of an ONNX file.
  *
- * @param options `external`: where large constants lie instead; writing them there is up to the caller
+ * @param options `external`: the file for large constants, which the caller writes
  * @throws {RangeError} above 2 GiB, the limit of the format without external data
  */
 export function encodeOnnx(

@@ -1,6 +1,6 @@
 /**
- * PNG at its plainest (W3C PNG: 8-bit grey or RGB, no interlacing, one chunk of data, nothing that changes colours), in
- * the time of a function call: for small pictures a full decoder takes most of its time to be set up.
+ * PNG at its plainest (W3C PNG: 8-bit grey or RGB, no interlacing, one chunk of data, nothing that changes colours),
+ * without the set-up of a full decoder, which takes most of its time for small pictures.
  *
  * @module
  */
@@ -70,7 +70,7 @@ interface Chunk {
   readonly content: Uint8Array;
 }
 
-/** All chunks; `undefined` where lengths or checksums do not fit, or something follows. */
+/** All chunks; `undefined` on wrong lengths or checksums, or trailing bytes. */
 function readChunks(bytes: Uint8Array): Chunk[] | undefined {
   if (bytes.length < 8 || SIGNATURE.some((value, i) => bytes[i] !== value)) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -100,7 +100,7 @@ function adler32(bytes: Uint8Array): number {
   return b * 65536 + a;
 }
 
-/** Decompresses; `undefined` where there are not as many bytes, or others behind the end of the stream. */
+/** Decompresses; `undefined` if the number of bytes differs, or bytes follow the stream. */
 function inflate(stream: Uint8Array, length: number): Uint8Array | undefined {
   let bytes: Uint8Array;
   try {
@@ -153,7 +153,7 @@ function predicted(
 /**
  * Decodes a plain PNG file.
  *
- * @param mostPixels larger ones are left to others
+ * @param mostPixels larger ones are not decoded
  * @returns `undefined`: not plain, larger, or damaged in any way
  */
 export function decodePlainPng(bytes: Uint8Array, mostPixels: number): PlainPicture | undefined {

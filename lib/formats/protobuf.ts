@@ -3,7 +3,7 @@
 const text = new TextEncoder();
 
 function varint(value: number | bigint): number[] {
-  // Negative integers travel as 64-bit two's complement.
+  // Negative integers are encoded as 64-bit two's complement.
   let rest = BigInt.asUintN(64, BigInt(value));
   const bytes: number[] = [];
   do {

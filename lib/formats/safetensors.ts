@@ -1,7 +1,7 @@
 /**
- * The safetensors format: an 8-byte header length, a JSON header, then the tensors without gaps. Written byte for
- * byte as the Python library writes it (wider types first, then by name); read with distrust: whatever is wrong
- * with a file is named with its path and tensor. Numbers are little-endian, as on every machine Deno runs on.
+ * The safetensors format: an 8-byte header length, a JSON header, then the tensors without gaps. Written byte for byte
+ * as the Python library writes it (wider types first, then by name); validated when read: a failure names file and
+ * tensor. Numbers are little-endian, as on every machine Deno runs on.
  *
  * @module
  */

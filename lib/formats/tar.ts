@@ -1,6 +1,7 @@
+/** Tar archives with reproducible bytes and known offsets. */
 import { createTarPacker, type TarHeader } from "modern-tar";
 
-/** A header takes one, and the data of every member a whole number of them. */
+/** Headers have one block, the data of a member whole blocks. */
 export const BLOCK_BYTES = 512;
 
 /** A file inside a tar archive. */
@@ -10,7 +11,7 @@ export interface TarMember {
   readonly data: Uint8Array;
 }
 
-/** Members as they lie in an archive: headers, data and padding, without the end mark. */
+/** Members as bytes of an archive: headers, data and padding, without the end mark. */
 export interface PackedMembers {
   /** To be written one after the other; large data of a member is not copied for it. */
   readonly parts: readonly Uint8Array[];
@@ -25,8 +26,8 @@ const LARGE_BYTES = 2 ** 20;
 export const TAR_END: Uint8Array = new Uint8Array(2 * BLOCK_BYTES);
 
 /**
- * Packs members so that equal members give equal bytes: plain ustar, mode 0644, owner 0, time 0. Encoding is
- * left to `modern-tar`; the names are held to what needs no extension header, so that places can be told.
+ * Packs members so that equal members give equal bytes: plain ustar, mode 0644, owner 0, time 0. `modern-tar` encodes;
+ * names are restricted to those without an extension header, so that offsets are known.
  *
  * @throws {RangeError} a name that is not plain ASCII of 1 to 100 characters
  */
@@ -77,7 +78,7 @@ export function readHeader(
 
 const EPOCH = new Date(0);
 
-/** The archive with its end mark, as the packer gives it. */
+/** The archive with its end mark, from the packer. */
 async function packedParts(members: readonly TarMember[]): Promise<readonly Uint8Array[]> {
   const { readable, controller } = createTarPacker();
   const parts = Array.fromAsync(readable);

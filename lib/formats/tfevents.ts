@@ -58,8 +58,8 @@ export function versionRecord(wallTime: number): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Says that writing begins at a step: whatever earlier files of the folder have from there on is void. Readers would
- * else show the steps twice that a killed process had done after its last checkpoint.
+ * Marks that writing begins at a step, which voids later steps of earlier files. Otherwise readers would show twice the
+ * steps of a killed process after its last checkpoint.
  *
  * @param wallTime seconds since 1970
  */

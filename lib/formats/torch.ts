@@ -1,7 +1,7 @@
 /**
- * Files that `torch.save` writes: a pickle that says how storages make tensors, and the storages, in a zip archive or,
- * before version 1.6, one after the other. A pickle is a program; here it is read as data by a machine that knows
- * containers, numbers, text and tensors. Any other object is passed over by name, and nothing is ever executed.
+ * Files that `torch.save` writes: a pickle that builds tensors from storages, and the storages, in a zip archive or,
+ * before version 1.6, one after the other. A pickle is a program; an interpreter for containers, numbers, text and
+ * tensors reads it as data. Other objects become placeholders with their names, and nothing is ever executed.
  *
  * @module
  */
@@ -22,7 +22,7 @@ async function kindOf(file: Deno.FsFile): Promise<"archive" | "legacy" | "other"
   return new DataView(start.buffer).getUint32(0, true) === ZIP_START ? "archive" : "other";
 }
 
-/** Whether a file starts as those do that torch has written, now or formerly. @throws {Failure} `missing` */
+/** Whether a file starts like one of torch, of any version. @throws {Failure} `missing` */
 export async function isTorchFile(path: string): Promise<boolean> {
   using file = await openInput(path);
   return await kindOf(file) !== "other";
@@ -30,10 +30,10 @@ export async function isTorchFile(path: string): Promise<boolean> {
 
 /**
  * Reads tensors that `torch.save` has written. Nested dictionaries give dotted names, as `encoder.module.norm.weight`;
- * whatever is no tensor in them is left out. Tensors that `wanted` turns down are not loaded. Tensors that share a
- * storage share memory.
+ * other values in them are left out. Tensors that `wanted` rejects are not loaded. Tensors that share a storage share
+ * memory.
  *
- * @throws {Failure} `missing`: it is not there; `data`: it is damaged, or holds no tensors in dictionaries
+ * @throws {Failure} `missing`: it does not exist; `data`: it is damaged, or holds no tensors in dictionaries
  */
 export async function readTorch(
   path: string,

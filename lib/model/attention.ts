@@ -1,3 +1,4 @@
+/** Multi-head self-attention with its own gradient. */
 import * as tf from "@tensorflow/tfjs";
 
 /** How rows of tokens are arranged into images and heads. */
@@ -8,7 +9,7 @@ export interface AttentionShape {
   readonly tokens: number;
   /** Heads H. */
   readonly heads: number;
-  /** Tokens at the end of each sequence that ask, m; what the others would be told is not needed. @default n */
+  /** Number m of queries: the last m tokens of each sequence. The outputs of the others are not needed. @default n */
   readonly asking?: number | undefined;
 }
 
@@ -42,9 +43,9 @@ function section(matrices: tf.Tensor, index: number): tf.Tensor {
 /**
  * Multi-head self-attention between the two projections: softmax(q kᵀ / √d) v.
  *
- * @param projected rows of queries, keys and values of all heads side by side, [B n, 3D]; where only some tokens ask, their
- *   queries [B m, D], and keys and values of all [B n, 2D]
- * @returns rows [B m, D] of the tokens that ask
+ * @param projected rows of queries, keys and values of all heads side by side, [B n, 3D]; with fewer queries than
+ *   tokens, queries [B m, D], and keys and values [B n, 2D]
+ * @returns rows [B m, D] of the queries
  */
 export function attention(projected: readonly tf.Tensor[], shape: AttentionShape): tf.Tensor {
   const told = { ...shape, tokens: shape.asking ?? shape.tokens };

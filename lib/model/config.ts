@@ -1,3 +1,5 @@
+/** Sizes of encoder and predictor, and what follows from them. */
+
 /** The sizes of an encoder. Axes: D width, H heads. */
 export interface EncoderConfig {
   /** Height and width of the input, pixels; multiples of `patchSize`. */
@@ -13,14 +15,14 @@ export interface EncoderConfig {
   readonly mlpWidth: number;
   /** Learned tokens R that every sequence gets besides its patches, see `registers.ts`; absent: none. */
   readonly registers?: number;
-  /** Epsilon of its LayerNorms; absent: that of training, 1e-6. Encoders from elsewhere may have another. */
+  /** Epsilon of its LayerNorms; absent: that of training, 1e-6. Foreign encoders may have another. */
   readonly layerNormEpsilon?: number;
 }
 
 /** The sizes of a predictor. It shares the grid with its encoder. */
 export interface PredictorConfig {
   readonly width: number;
-  /** Width T of what it predicts: the encoder's, or the values of a patch. */
+  /** Width T of its predictions: the encoder's, or the values of a patch. */
   readonly outputWidth: number;
   readonly depth: number;
   readonly heads: number;

@@ -27,7 +27,7 @@ export function positionRows(table: tf.Tensor): tf.Tensor {
   return tf.reshape(table, [table.shape[1]!, table.shape[2]!]);
 }
 
-/** Patches and their position rows, both already restricted to the tokens that the encoder shall see. */
+/** Patches and their position rows, both already restricted to the visible tokens. */
 export interface EncoderInput {
   /** [B n, 3 p p] */
   readonly patches: tf.Tensor;
@@ -38,8 +38,8 @@ export interface EncoderInput {
 
 /**
  * Encodes patches. Masking happens before: the kept patches are gathered as pixels, which gives the same result as
- * dropping tokens after the embedding, with less work and no gradient of a gather. Registers see them and are seen by
- * them, and are no part of the result.
+ * dropping tokens after the embedding, with less work and no gradient of a gather. Registers attend to them and they to
+ * registers, which are not part of the result.
  *
  * @returns token representations after the final norm, rows [B n, D]
  */

@@ -50,7 +50,7 @@ function program(name: string, config: EncoderConfig, run: Program["run"]): Prog
 }
 
 /**
- * The encoder as other tools know it: `last_hidden_state` [B N D], the tokens after the final norm, and
+ * The encoder with the outputs of Hugging Face: `last_hidden_state` [B N D], the tokens after the final norm, and
  * `pooler_output` [B D], their mean.
  */
 export function encoderProgram(config: EncoderConfig): Program {

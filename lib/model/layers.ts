@@ -1,7 +1,7 @@
 /**
  * The layers of a transformer block, each with its own short gradient. Rows R are tokens of all images of the batch,
- * one after the other. Matrix products avoid what eager TensorFlow.js backends do badly (no gather gradient, no einsum,
- * no comparison on the tape).
+ * one after the other. Avoids what eager TensorFlow.js backends do badly: no gather gradient, no einsum, no comparison
+ * on the tape.
  */
 
 import * as tf from "@tensorflow/tfjs";

@@ -1,4 +1,4 @@
-/** The largest images and grids that are worked on, by training and by finished encoders. */
+/** Limits on images and grids, for training and for finished encoders. */
 
 /** Side of an image, pixels: one of these is 200 MB of float32. */
 export const MOST_SIDE = 4096;

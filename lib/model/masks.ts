@@ -25,7 +25,7 @@ export type {
 /**
  * The masks of one training step. Check the set-up once with `checkMaskGeometry` first.
  *
- * @throws {Failure} `usage`: contexts of this length do not come up
+ * @throws {Failure} `usage`: contexts of this length do not occur
  * @throws {RangeError} a strategy or sampler without a fixed length cannot give more than `minKeep` tokens
  */
 export function sampleMasks(config: MaskConfig, grid: Grid, at: MaskPosition): Masks {

@@ -103,7 +103,7 @@ export function isDecayed(name: string, shape: readonly number[]): boolean {
  * (docs/method.md section 2.6). The official code truncates at 100 standard deviations, which is no truncation. Each
  * tensor has random values of its own, so that adding a layer changes no other.
  *
- * @param network prefix that tells networks of one run apart, `"encoder"` or `"predictor"`
+ * @param network prefix that distinguishes the networks of a run, `"encoder"` or `"predictor"`
  */
 export function initialise(
   shapes: ShapeTable,

@@ -1,4 +1,4 @@
-/** How the tokens of an image become one vector. */
+/** Pooling: how the tokens of an image become vectors. */
 
 import * as tf from "@tensorflow/tfjs";
 import type { Grid } from "./masks/types.ts";
@@ -36,7 +36,7 @@ function regionsOf(length: number, count: number): (readonly [begin: number, end
   ]);
 }
 
-/** For each region what each token counts in its mean, [1 R R, N]. */
+/** Weight of each token in the mean of each region, [1 R R, N]. */
 function regionWeights([rows, columns]: Grid, count: number): tf.Tensor {
   const weights = new Float32Array(count ** 2 * rows * columns);
   const across = regionsOf(columns, count);

@@ -1,4 +1,4 @@
-/** Position tables: how they start, and how they come to fit another grid of patches. */
+/** Position tables: initial values, and resizing for another grid of patches. */
 
 import { type FloatTensor, floatTensor } from "../tensor.ts";
 import { type EncoderConfig, gridOf, type ModelConfig } from "./config.ts";

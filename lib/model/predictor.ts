@@ -7,7 +7,7 @@ import { layerNorm } from "./layers.ts";
 import { PREDICTOR_POSITIONS } from "./positions.ts";
 import { block, layer, linearLayer, type Parameters, project } from "./transformer.ts";
 
-/** Which tokens are given and which are asked for; indices into the patch grid. */
+/** The context tokens and the target tokens, as indices into the patch grid. */
 export interface PredictorTokens {
   /** [B Kc] int32 */
   readonly context: tf.Tensor;
@@ -53,13 +53,13 @@ export function predict(
   };
   let rows = join(embedded, masked);
   for (let i = 0; i < depth; i++) {
-    // Nothing after the last block needs the context tokens: what it would make of them is not computed.
+    // Nothing needs the context tokens after the last block, so its outputs for them are not computed.
     const asking = i === depth - 1 ? asked : undefined;
     const options = {
       name: `predictor_blocks.${i}`,
       shape: { batch: sequences, tokens, heads, asking },
     };
-    // To the first block the context of an image is the same for all that is asked: it is projected once.
+    // In the first block the context of an image is the same for all target blocks: it is projected once.
     const alone = (x: tf.Tensor) => project(x, parameters, options)[0]!;
     const projected = i === 0 && asking === undefined
       ? [join(alone(embedded), alone(masked))]

@@ -1,3 +1,5 @@
+/** The encoder sizes of the paper. */
+
 /** Sizes of a vision transformer, patch size aside. */
 export interface EncoderSize {
   readonly width: number;

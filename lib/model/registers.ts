@@ -1,7 +1,7 @@
 /**
- * Registers: learned tokens without a place that every sequence of an encoder gets in front of its patches, and that are
- * dropped at its end (Darcet et al., 2023, "Vision Transformers Need Registers", arXiv 2309.16588). What an encoder
- * notes about the whole image has a place there, and takes none of a patch.
+ * Registers: learned tokens without a position, put before the patches of every sequence of an encoder and dropped at
+ * its end (Darcet et al., 2023, "Vision Transformers Need Registers", arXiv 2309.16588). They store global information
+ * that would otherwise replace that of patches.
  */
 
 import * as tf from "@tensorflow/tfjs";
@@ -12,7 +12,7 @@ export const REGISTERS = "register_tokens";
 /** @param tokens [B n D] @param registers [1 R D] @returns [B R+n D], registers first */
 export function withRegisters(tokens: tf.Tensor, registers: tf.Tensor): tf.Tensor {
   const [batch, , width] = tokens.shape as [number, number, number];
-  // A sum, whose gradient is a sum over the batch: that of a tile is as many slices as there are images.
+  // A sum, whose gradient is a sum over the batch: that of a tile would be one slice per image.
   const everywhere = tf.add(registers, tf.fill([batch, registers.shape[1]!, width], 0));
   return tf.concat([everywhere, tokens], 1);
 }

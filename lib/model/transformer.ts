@@ -1,3 +1,4 @@
+/** The transformer block that encoder and predictor share. */
 import type * as tf from "@tensorflow/tfjs";
 import * as ops from "@tensorflow/tfjs";
 import { attention, type AttentionShape } from "./attention.ts";
@@ -17,7 +18,7 @@ export function linearLayer(x: tf.Tensor, parameters: Parameters, name: string):
   return linear(x, weight, bias);
 }
 
-/** The rows of the tokens that ask. @param x rows [B n, D] */
+/** The rows of the queries. @param x rows [B n, D] */
 function lastRows(x: tf.Tensor, { batch, tokens, asking }: AttentionShape): tf.Tensor {
   if (asking === undefined) return x;
   const width = x.shape[1]!;
@@ -39,7 +40,7 @@ export interface BlockOptions {
 }
 
 /**
- * What attention compares: queries of the tokens that ask, keys and values of all.
+ * The inputs of attention: queries of the last m tokens, keys and values of all.
  *
  * @param x rows [B n, D]
  * @returns see {@link attention}
@@ -65,11 +66,11 @@ export function project(
 }
 
 /**
- * One pre-norm transformer block: attention, then MLP, each added to its input. Where only some tokens ask (see
- * {@link AttentionShape}), only they go on.
+ * One pre-norm transformer block: attention, then MLP, each added to its input. With fewer queries than tokens (see
+ * {@link AttentionShape}), only their rows remain.
  *
  * @param x rows [B n, D]
- * @param projected what {@link project} makes of them, where it is known
+ * @param projected the result of {@link project}, if already computed
  * @returns rows [B m, D]
  */
 export function block(

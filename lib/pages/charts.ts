@@ -44,7 +44,7 @@ function ticksUpTo(most: number, count: number): number[] {
   return Array.from({ length: Math.ceil(most / step - 1e-9) + 1 }, (_, i) => i * step);
 }
 
-/** Indices of a side that get a number: first, last, and round ones between that do not touch the last. */
+/** Indices of a side that get a number: first, last, and round ones in between, at a distance from the last. */
 function labelled(side: number): number[] {
   const every = Math.max(1, Math.ceil(side / 8));
   const round = Array.from({ length: Math.ceil(side / every) }, (_, i) => i * every);
@@ -99,7 +99,7 @@ function colourBar(
 }
 
 /**
- * A map of a share per patch, empty for 0; each patch tells its number under the pointer.
+ * A map of a share per patch, empty for 0; each patch shows its number as a tooltip.
  *
  * @param shares 0 to 1, raster order, `[N]`
  * @param ink class of the colour: `context` or `target`
@@ -155,7 +155,7 @@ export function patchMap(
 const PLOT_WIDTH = 340, PLOT_HEIGHT = 150;
 const MOST_BARS = 48;
 
-/** Neighbouring numbers in one bar when there are too many to tell apart. */
+/** Merges neighbouring numbers into one bar when there are too many to show. */
 function binned(bars: readonly TokenShare[], [least, most]: readonly [number, number]): {
   readonly width: number;
   readonly bins: readonly TokenShare[];
@@ -172,7 +172,7 @@ function binned(bars: readonly TokenShare[], [least, most]: readonly [number, nu
 /**
  * Shares of steps by number of tokens.
  *
- * @param bounds the numbers that are possible: both ends of the axis
+ * @param bounds the possible range: both ends of the axis
  */
 export function histogram(
   bars: readonly TokenShare[],

@@ -1,5 +1,5 @@
 /**
- * A page about the masks of a configuration: where they fall, how long they are, what they look like.
+ * A page about the masks of a configuration: coverage, lengths and examples.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import {
 } from "../model/masks.ts";
 import { heatMap, histogram, patchMap, percent } from "./charts.ts";
 
-/** What the page is about. */
+/** The content of the page. */
 export interface MaskReport {
   readonly config: MaskConfig;
   readonly grid: Grid;
@@ -66,7 +66,7 @@ function times(rows: number, tokens: number): string {
   return `${rows}&nbsp;x&nbsp;${tokens}`;
 }
 
-/** Numbers of tokens seen and possible; the longest are what memory is planned for. */
+/** Numbers of tokens seen and possible; memory is planned for the longest. */
 function tokenTable({ coverage, bounds, config, batch, grid }: MaskReport): string {
   const row = (name: string, count: "contextTokens" | "targetTokens") => {
     const seen = coverage[count];
@@ -123,7 +123,7 @@ function examples(report: MaskReport): string {
   ).join("\n");
 }
 
-/** One HTML file that needs nothing else: no scripts, no other files, no network. */
+/** One self-contained HTML file: no scripts, no other files, no network. */
 export function masksPage(report: MaskReport): string {
   const { config, grid, batch, seed, coverage, bounds } = report;
   const name = `${config.strategy} masks on ${grid.join(" x ")} patches`;

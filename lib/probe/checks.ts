@@ -1,3 +1,4 @@
+/** Checks that feature files can be probed, and belong together. */
 import { basename } from "node:path";
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
@@ -67,7 +68,7 @@ export function expectUsable({ path, features }: NamedFeatures): void {
         "reduce them first",
     );
   }
-  let place = 0; // A loop: findIndex() takes three times as long, and there are millions of values.
+  let place = 0; // A loop, since findIndex() takes three times as long on millions of values.
   while (place < embeddings.length && Number.isFinite(embeddings[place])) place++;
   if (place === embeddings.length) return;
   const row = Math.floor(place / width);
@@ -81,7 +82,7 @@ export function expectUsable({ path, features }: NamedFeatures): void {
 /** Tar files and their SHA-256, as the features stage records them. */
 const SHARDS = v.record(v.string(), v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "a SHA-256")));
 
-/** SHA-256 of the shards that features were made from; none where another tool made them. */
+/** SHA-256 of the shards that features were made from; empty for features of another tool. */
 function shardHashes({ path, features: { metadata } }: NamedFeatures): Set<string> {
   try {
     return new Set(Object.values(parseJson(metadata["ijepa.shards"] ?? "{}", SHARDS)));
@@ -116,7 +117,7 @@ export function expectDisjoint(train: NamedFeatures, test: NamedFeatures): numbe
   );
 }
 
-/** A warning about rows that have the key of another row of the same file: none where there are none. */
+/** A warning about duplicate keys within a file; empty without any. */
 export function warningsOfRepeats({ path, features: { rows, keys } }: NamedFeatures): string[] {
   const known = new Set<string>();
   const first = keys.find((key) => known.size === known.add(key).size);

@@ -24,7 +24,7 @@ export function choleskyFactor(matrix: Float64Array, width: number): Float64Arra
   return factor;
 }
 
-/** Inner product of two stretches, in four sums that do not wait for each other. */
+/** Inner product of two ranges, in four independent sums. */
 function dot(
   values: Float64Array,
   { at, other, otherAt, count }: {

@@ -1,3 +1,4 @@
+/** Probes of class labels: logistic regression and k nearest neighbours. */
 import type { Runtime } from "../compile/mod.ts";
 import type { Features } from "../formats/arrow.ts";
 import { CompiledRegression } from "./compiled_regression.ts";
@@ -29,7 +30,7 @@ export interface ClassProblem {
 }
 
 const SCORED_ROWS = 4096;
-/** Of the fits that only choose C: scikit-learn's default. The chosen one is fitted more closely. */
+/** Tolerance of the fits that only choose C: scikit-learn's default. The final fit has a smaller one. */
 const GRID_TOLERANCE = 1e-4;
 
 /** Everything that is reported about test scores [R C]. */

@@ -1,3 +1,4 @@
+/** Compares the scores of several probes on the same test samples. */
 import { Failure } from "../failure.ts";
 import type { Method, Task } from "./labels.ts";
 import type { Interval } from "./metrics.ts";
@@ -5,7 +6,7 @@ import type { ProbeMetrics } from "./probe.ts";
 import type { LabelResult, MethodResult } from "./results.ts";
 import { formatInterval, formatScore, type Table } from "./table.ts";
 
-/** The metrics of one probe under the name that the table gives it. Several of one name are runs of the same thing. */
+/** The metrics of one probe with its name in the table. Several of one name are repeated runs. */
 export interface ProbeSource {
   readonly name: string;
   readonly metrics: ProbeMetrics;
@@ -15,7 +16,7 @@ export interface ProbeSource {
 export interface ComparedScore {
   readonly source: string;
   readonly method: Method;
-  /** How many runs the scores are means of. */
+  /** Number of runs that the score is the mean of. */
   readonly runs: number;
   readonly validationScore: number;
   readonly score: number;
@@ -37,14 +38,14 @@ export interface ComparedLabel {
 }
 
 /**
- * Which methods are shown: `best`, the one with the best score on held-out training rows (the test score has no say in
- * it; of several runs the mean), or `all`.
+ * Which methods are shown: `best`, the one with the best score on held-out training rows (never the test score; of
+ * several runs the mean), or `all`.
  */
 export type ShownMethods = "best" | "all";
 
 type Score = Omit<ComparedScore, "source" | "pointsBehindFirst">;
 
-/** Digits that rounding of a difference of scores keeps. */
+/** Removes float noise from a difference of scores. */
 function rounded(points: number): number {
   return Number(points.toFixed(4));
 }
@@ -105,7 +106,7 @@ function expectSameSamples([first, ...others]: readonly ProbeSource[]): void {
   }
 }
 
-/** What a source says about a label of the first one. */
+/** The result of a source for a label of the first one. */
 function resultOf(
   { name, metrics }: ProbeSource,
   { label, task, first }: Pick<LabelResult, "label" | "task"> & { readonly first: string },
@@ -121,8 +122,8 @@ function resultOf(
 }
 
 /**
- * Sets the probes of several sources of features side by side, for every label that the first one has. Sources of one
- * name are runs of the same thing: their scores become a mean and a standard deviation.
+ * Compares the probes of several sources of features, for every label of the first one. Sources of one name are
+ * repeated runs: their scores become a mean and a standard deviation.
  *
  * @throws {Failure} `data`: other test samples, a label that a source lacks, another task, or runs without a method in
  * common
@@ -155,7 +156,7 @@ export function compareProbes(
 /** Sources that fit side by side; more are listed one below the other. */
 const MOST_COLUMNS = 4;
 
-/** A score and how sure it is: its interval, or the deviation of how many runs. */
+/** A score with its interval, or with the deviation and number of its runs. */
 function formatCompared(
   { score, runs, interval, deviation }: ComparedScore,
   metric: LabelResult["metric"],

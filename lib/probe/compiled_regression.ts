@@ -1,3 +1,4 @@
+/** Logistic regression on a runtime, in float32 with float64 sums. */
 import type { Runtime } from "../compile/mod.ts";
 import { floatTensor, type TensorRecord } from "../tensor.ts";
 import type { ClassifiedRows, SummedLoss } from "./logistic.ts";

@@ -1,3 +1,4 @@
+/** Votes and means of nearest neighbours. */
 import type { Neighbours } from "./neighbours.ts";
 
 /** DINO's temperature: a neighbour of cosine similarity s votes with weight exp(s / T). */

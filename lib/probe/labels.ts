@@ -1,3 +1,4 @@
+/** Reads labels from feature files, and chooses task and methods for each. */
 import type { LabelValues } from "../formats/arrow.ts";
 import { Failure } from "../failure.ts";
 import { suggestion } from "../nearest.ts";
@@ -15,7 +16,7 @@ export const METHODS: Readonly<Record<Task, readonly Method[]>> = {
   regress: ["ridge", "knn"],
 };
 
-/** What the user asked for; what is `undefined` is chosen from the data. */
+/** The user's choices; `undefined` ones are made from the data. */
 export interface Wish {
   readonly label: string | undefined;
   readonly task: Task | undefined;
@@ -51,7 +52,7 @@ export interface NumberLabel extends LabelRows {
 
 /** A number label with at most this many different whole numbers holds classes, such as counts. */
 const MOST_COUNTS = 20;
-/** More classes than this in a number label are taken for a mistake. */
+/** More classes than this in a number label are assumed to be a mistake. */
 const MOST_NUMBER_CLASSES = 1000;
 
 /** Squares of larger numbers, summed, are more than a float64 holds; those of closer ones are nothing. */
@@ -81,9 +82,9 @@ function commonLabels(train: NamedFeatures, test: NamedFeatures): string[] {
 }
 
 /**
- * The labels to probe: the asked one, or all that both files have.
+ * The labels to probe: the requested one, or all that both files have.
  *
- * @throws {Failure} `data`: the asked label is not there, or there is none
+ * @throws {Failure} `data`: the requested label does not exist, or there is none
  */
 export function labelsToProbe(
   train: NamedFeatures,
@@ -148,7 +149,7 @@ function rowsWithValue(
   return { rows: Uint32Array.from(rows), values };
 }
 
-/** Fails on numbers that nothing can be computed with: infinities, and what is too large or too close together. */
+/** Fails on numbers that cannot be fitted: infinite, too large, or too close together. */
 function expectComputable(
   label: string,
   { path, features }: NamedFeatures,

@@ -1,7 +1,9 @@
+/** L-BFGS for smooth convex functions. */
+
 /** The value at a point; its gradient is written into `gradient`. */
 export type Objective = (point: Float64Array, gradient: Float64Array) => number | Promise<number>;
 
-/** How hard to try. */
+/** When to stop, and how to search. */
 export interface MinimiseOptions {
   /** Stop when no element of the gradient is larger than this. */
   readonly tolerance: number;
@@ -11,7 +13,7 @@ export interface MinimiseOptions {
   readonly memory?: number;
   /** Multiplies a vector in place by an approximation of the inverse Hessian. @default identity */
   readonly precondition?: (vector: Float64Array) => void;
-  /** How far rounding may put a value off, as a part of one plus the value. */
+  /** Rounding error of a value, relative to one plus the value. */
   readonly noise: number;
 }
 

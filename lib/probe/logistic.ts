@@ -1,3 +1,4 @@
+/** Multinomial logistic regression: loss, preconditioner and fit. */
 import { choleskyFactor, choleskySolve } from "./cholesky.ts";
 import { minimise, type Objective } from "./lbfgs.ts";
 import { gramMatrix, type MatrixProducts, PLAIN_PRODUCTS } from "./products.ts";
@@ -18,7 +19,7 @@ export interface ClassifiedRows {
 export interface SummedLoss {
   /** Value and gradient at weights [C D] followed by biases [C]. */
   readonly evaluate: Objective;
-  /** How far rounding may put a value off, as a part of the number of rows plus the value. */
+  /** Rounding error of a value, relative to the number of rows plus the value. */
   readonly noise: number;
 }
 
@@ -50,7 +51,7 @@ export interface LogisticFit {
 const BLOCK_ROWS = 1024;
 /** Rounding in float64, with room for sums. */
 const PLAIN_NOISE = 4e-15;
-/** A preconditioner need not be exact, so its covariance comes from a sample. */
+/** The preconditioner need not be exact, so its covariance comes from a sample. */
 const COVARIANCE_ROWS = 2048;
 
 /** Half the squared norm of the weights enters with this factor. */

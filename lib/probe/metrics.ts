@@ -1,3 +1,4 @@
+/** Scores of predictions, with bootstrap intervals. */
 import { RandomStream } from "../random/mod.ts";
 
 /** Lower and upper end of an interval. */

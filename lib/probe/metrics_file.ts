@@ -1,3 +1,4 @@
+/** Reads `metrics.json` of a probe. */
 import { join } from "node:path";
 import * as v from "valibot";
 import { readJson } from "../files/mod.ts";
@@ -20,7 +21,7 @@ const INTERVAL = v.pipe(
 const METHOD = v.picklist(["logistic", "knn", "ridge"]);
 const SHA256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "a SHA-256 of 64 hexadecimal digits"));
 
-/** Classes may be called anything, also `constructor`, which a schema of keys would pass over. */
+/** Class names can be anything, even `constructor`, which a schema of keys would skip. */
 function isNumberByName(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value) &&
     Object.values(value).every(Number.isFinite);
@@ -112,8 +113,8 @@ const METRICS = v.object({
 /**
  * Reads the scores of a probe.
  *
- * @param action what needs them, for messages
- * @throws {Failure} `missing` or `data`: not there, or not what a probe writes
+ * @param action what the caller does, for messages
+ * @throws {Failure} `missing`: not found; `data`: not written by a probe
  */
 export async function readProbeMetrics(directory: string, action: string): Promise<ProbeMetrics> {
   const advice = 'make it with "deno task probe"';

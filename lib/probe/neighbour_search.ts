@@ -1,3 +1,4 @@
+/** Neighbour searches of a pair of feature files, shared between labels. */
 import type { Features } from "../formats/arrow.ts";
 import type { Runtime } from "../compile/mod.ts";
 import { KNN_NEIGHBOURS } from "./knn.ts";
@@ -56,7 +57,7 @@ export class NeighbourSearch {
     });
   }
 
-  /** Neighbours among some training rows of other training rows. */
+  /** Neighbours of held-out training rows among other training rows. */
   ofHeldOut(
     { trainRows }: { readonly trainRows: Uint32Array },
     { bank, queries }: {
@@ -72,7 +73,7 @@ export class NeighbourSearch {
     return this.#within(at(bank), at(queries), { count: neighbourCounts(bank.length).at(-1)! });
   }
 
-  /** Neighbours among the training rows of the test rows, of those rows that have the label. */
+  /** Neighbours of test rows among training rows, of the rows that have the label. */
   ofTest(
     { trainRows, testRows }: { readonly trainRows: Uint32Array; readonly testRows: Uint32Array },
   ): Promise<Neighbours> {

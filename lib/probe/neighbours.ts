@@ -1,4 +1,7 @@
-/** Exact nearest neighbours by cosine similarity: a runtime finds the candidates, float64 decides among them. */
+/**
+ * Exact nearest neighbours by cosine similarity: a runtime finds candidates in float32, float64 arithmetic decides
+ * among them.
+ */
 
 import * as tf from "@tensorflow/tfjs";
 import type { Program, Runtime } from "../compile/mod.ts";
@@ -121,8 +124,8 @@ function dot(a: Float32Array, b: Float32Array): number {
 }
 
 /**
- * Exact nearest neighbours by cosine similarity of the rows in float32. No runtime and no number of threads changes a
- * bit of them: what the runtime computes only leaves out what cannot be among them.
+ * Exact nearest neighbours by cosine similarity of the rows in float32. The result is equal to the bit for any runtime
+ * and number of threads: the runtime only excludes rows that cannot be among them.
  *
  * @param count how many; at most the number of bank rows
  * @param onProgress called with the queries done
@@ -141,7 +144,7 @@ export async function nearestNeighbours(
   const positions = new Uint32Array(total * count);
   const similarities = new Float64Array(total * count);
   const features = unitRows(bank, width);
-  // A product of unit vectors sums up to this far from the truth in float32, whatever the order.
+  // Error bound of a product of unit vectors in float32, for any order of summation.
   const slack = 2 * (width + 2) * 2 ** -24;
   const atATime = Math.floor(MOST_SIMILARITIES / bank.rows.length);
   const step = Math.max(QUERY_BLOCK.least, Math.min(QUERY_BLOCK.most, atATime));

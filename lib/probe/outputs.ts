@@ -1,9 +1,10 @@
+/** The output files of a probe: predictions and weights. */
 import { forCsvCell } from "../foreign_text.ts";
 import type { Features } from "../formats/arrow.ts";
 import { type FloatTensor, floatTensor } from "../tensor.ts";
 import type { LabelRun } from "./probe.ts";
 
-/** Lines that are joined before they are handed on. */
+/** Lines joined into one piece. */
 const LINES_PER_PIECE = 4096;
 
 /**
@@ -46,7 +47,7 @@ export function probeWeights(
   labels: readonly LabelRun[],
 ): { tensors: Record<string, FloatTensor>; metadata: Record<string, string> } {
   const tensors: Record<string, FloatTensor> = {};
-  const classes = new Map<string, readonly string[]>(); // A label may be called __proto__.
+  const classes = new Map<string, readonly string[]>(); // A label may have the name __proto__.
   for (const { label, methods } of labels) {
     if (label.task === "classify") {
       classes.set(label.label, label.classes.slice(0, label.classCount));

@@ -1,3 +1,4 @@
+/** Runs every method on every label of a pair of feature files. */
 import { basename } from "node:path";
 import type { Runtime } from "../compile/mod.ts";
 import { Failure } from "../failure.ts";
@@ -27,7 +28,7 @@ import { bestMethod, type LabelResult, type MethodRun } from "./results.ts";
 /** Characters of names that a warning lists. */
 const LONGEST_LIST = 200;
 
-/** A probed label with everything that was found out. */
+/** A probed label with all results. */
 export interface LabelRun {
   readonly label: ClassLabel | NumberLabel;
   readonly result: LabelResult;
@@ -40,7 +41,7 @@ export interface SkippedLabel {
   readonly reason: string;
 }
 
-/** What `metrics.json` holds. No times and no folders: same inputs and seed, same bytes. */
+/** The content of `metrics.json`. No times and no folders: same inputs and seed, same bytes. */
 export interface ProbeMetrics {
   readonly format: "ijepa-probe";
   readonly version: 1;
@@ -71,9 +72,9 @@ export interface ProbeRun {
 export interface ProbeOptions {
   readonly wish: Wish;
   readonly seed: number;
-  /** What computes the logistic regressions. */
+  /** Computes the logistic regressions. */
   readonly runtime: Runtime;
-  /** Told what begins, for example `shape: logistic`. */
+  /** Called when a part begins, for example with `shape: logistic`. */
   readonly onStep?: (text: string) => void;
   readonly onProgress?: (doneQueries: number, totalQueries: number) => void;
 }
@@ -176,7 +177,7 @@ function reasonOf({ message }: Failure, files: readonly NamedFeatures[]): string
   );
 }
 
-/** Reads the labels to probe. Only an asked label must work; others are skipped with the reason. */
+/** Reads the labels to probe. Only a requested label must work; others are skipped with the reason. */
 function readLabels(
   train: NamedFeatures,
   test: NamedFeatures,

@@ -1,6 +1,6 @@
 /**
- * The two matrix products that all probes are made of, behind one small interface, so that a compiled matrix
- * multiplication can take the place of the plain one. Features are float32, everything summed is float64.
+ * The two matrix products of all probes, behind an interface, so that a compiled implementation can replace the plain
+ * one. Features are float32, everything summed is float64.
  */
 
 /** scores [R C] = features [R D] · weights [C D] transposed. */
@@ -29,7 +29,7 @@ export interface Accumulation {
   readonly outputs: number;
 }
 
-/** Who multiplies matrices. */
+/** Multiplies matrices. */
 export interface MatrixProducts {
   project(operands: Projection): void;
   accumulate(operands: Accumulation): void;
@@ -42,7 +42,7 @@ function rowsPerBlock(width: number): number {
   return Math.max(4, 4 * Math.floor(BLOCK_BYTES / (16 * width)));
 }
 
-/** Four outputs of rows `first` to `last`, two rows at a time: eight sums live in registers. */
+/** Four outputs of rows `first` to `last`, two rows at a time: eight sums stay in registers. */
 function projectFour(operands: Projection, first: number, { last, output }: Range): void {
   const { features, weights, scores, width, outputs } = operands;
   const w0 = output * width, w1 = w0 + width, w2 = w1 + width, w3 = w2 + width;

@@ -1,3 +1,4 @@
+/** Probes of number labels: ridge regression and k nearest neighbours. */
 import type { Features } from "../formats/arrow.ts";
 import { knnMeans } from "./knn.ts";
 import type { NumberLabel } from "./labels.ts";
@@ -39,7 +40,7 @@ function validationScoreOf(
   return 1 - error / wanted.length / variance;
 }
 
-/** Everything that is reported about test predictions. */
+/** All reported scores of test predictions. */
 function scoresOf(
   { label, seed }: NumberProblem,
   predicted: Float64Array,

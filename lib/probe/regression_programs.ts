@@ -1,6 +1,5 @@
 /**
- * What softmax regression computes for some rows, for any number R of them. Inputs: `features` [R D], `weights` [C D],
- * `biases` [C].
+ * Programs of softmax regression over any number R of rows. Inputs: `features` [R D], `weights` [C D], `biases` [C].
  */
 
 import * as tf from "@tensorflow/tfjs";

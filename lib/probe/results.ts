@@ -1,11 +1,12 @@
+/** The types of a probe's results. */
 import type { Interval } from "./metrics.ts";
 import type { Method, Task } from "./labels.ts";
 
-/** What is tuned on held-out training rows, under the name that scikit-learn gives it. */
+/** The value that is tuned on held-out training rows, under scikit-learn's name. */
 export interface Strength {
   readonly name: "C" | "k" | "alpha";
   readonly value: number;
-  /** The best value is the first or last of the grid: a better one may lie outside. */
+  /** The best value is the first or last of the grid: a better one may be outside. */
   readonly atGridEdge: boolean;
 }
 
@@ -55,7 +56,7 @@ export interface LabelResult {
   readonly warnings: readonly string[];
 }
 
-/** What one method says about every test row of a label. */
+/** The predictions of one method for every test row of a label. */
 export interface MethodPredictions {
   readonly method: Method;
   /** Class place, or number. */

@@ -1,7 +1,8 @@
+/** Ridge regression in closed form. */
 import { choleskyFactor, choleskySolve } from "./cholesky.ts";
 import { gramMatrix, type MatrixProducts, PLAIN_PRODUCTS } from "./products.ts";
 
-/** All that ridge regression needs to know of a set of rows; sums of two sets are those of their union. */
+/** Sufficient statistics of a set of rows for ridge regression; those of two sets add up to those of their union. */
 export interface RidgeSums {
   readonly rows: number;
   /** features transposed · features, [D D] */

@@ -1,12 +1,13 @@
+/** Runs a program over rows on all threads. */
 import type { Executable, Program, Runtime } from "../compile/mod.ts";
 import { type FloatTensor, floatTensor, type TensorRecord } from "../tensor.ts";
 
-/** Rows that one run takes: enough that the call costs little, few enough that all lanes have work. */
+/** Rows of one run: enough to amortise the call, few enough to give work to all threads. */
 const BLOCK_ROWS = 4096;
 
 /**
- * A program over rows of features (its input `features` [rows D]), run block by block. Every thread of the runtime has an
- * executable of its own and takes blocks; the results are in order, however many threads there are.
+ * A program over rows of features (its input `features` [rows D]), run block by block. Every thread of the runtime has
+ * an executable of its own and takes blocks; the results are in order, for any number of threads.
  */
 export class RowProgram implements Disposable {
   readonly #lanes: readonly Executable[];

@@ -1,3 +1,4 @@
+/** Held-out splits of training rows, stratified by group. */
 import { RandomStream } from "../random/mod.ts";
 
 /** Positions to fit on, and positions held out to choose a strength by; both ascending. */

@@ -1,3 +1,5 @@
+/** Standardisation of features, and how to fold it into a linear map. */
+
 /** Mean and standard deviation of every feature, in float64. */
 export interface Moments {
   /** [D] */

@@ -1,3 +1,4 @@
+/** Text tables of scores, for terminals and Markdown. */
 import { forMarkdown, forTerminal, shorten } from "../foreign_text.ts";
 import type { Interval } from "./metrics.ts";
 import type { ProbeMetrics } from "./probe.ts";
@@ -6,10 +7,10 @@ import type { LabelResult, Strength } from "./results.ts";
 /** A table of text: the first row is its head. */
 export type Table = readonly (readonly string[])[];
 
-/** Names of labels and probes can be any text; nobody reads more of one in a table. */
+/** Names of labels and probes can be any text, and are cut to this. */
 const LONGEST_CELL = 100;
 
-/** Signs that take two columns, or none. */
+/** Characters that take two columns, or none. */
 const WIDE =
   /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]/u;
 const COMBINING = /[\p{Mn}\p{Me}]/u;
@@ -21,7 +22,7 @@ function displayWidth(text: string): number {
   return width;
 }
 
-/** How far a number stands from the left edge of a column is the reader's business: pad with spaces. */
+/** Pads the cells of each column to one width. */
 function padded(table: Table): { rows: string[][]; widths: number[] } {
   const widths = table[0]!.map((_, column) =>
     Math.max(...table.map((row) => displayWidth(row[column]!)))

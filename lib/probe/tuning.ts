@@ -1,7 +1,9 @@
+/** Grid search over the strength of a regularisation. */
+
 /** One tried strength. */
 export interface Trial<Fit> {
   readonly strength: number;
-  /** Decides which strength is best. */
+  /** The score that chooses the strength. */
   readonly validationScore: number;
   readonly fit: Fit;
 }
@@ -19,8 +21,8 @@ export function halfDecades(from: number, to: number): number[] {
 }
 
 /**
- * Tries all strengths in order and keeps the best, the first of equals. Never ends early: what a weak encoder knows may
- * only show at one end of the grid, behind a flat middle. Gives the event loop a turn after every strength.
+ * Tries all strengths in order and keeps the best, the first of equals. Never stops early: with a weak encoder the best
+ * strength may be at one end of the grid, beyond a plateau. Yields to the event loop after every strength.
  *
  * @param attempt fits with a strength; gets the trial before, to start from
  */

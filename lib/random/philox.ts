@@ -1,3 +1,5 @@
+/** The Philox4x32-10 generator. */
+
 /** High 32 bits of the 64-bit product of two unsigned 32-bit integers. */
 function multiplyHigh(a: number, b: number): number {
   const aLow = a & 0xffff, aHigh = a >>> 16;

@@ -1,6 +1,7 @@
+/** Random numbers by key: the generator of everything but the `reference` masks. */
 import { philox4x32 } from "./philox.ts";
 
-/** Where in a run a random value is needed. Values of different keys are independent. */
+/** The use of a random value within a run. Values of different keys are independent. */
 export interface Key {
   /** The run's seed, an integer from 0 to 2^32 - 1. */
   readonly seed: number;

@@ -1,3 +1,4 @@
+/** Removes old and unfinished checkpoints. */
 import { join } from "node:path";
 import { messageOf } from "../failure.ts";
 import { systemCode, systemReason } from "../files/mod.ts";
@@ -11,7 +12,7 @@ import {
   STATE_FILE,
 } from "./checkpoints.ts";
 
-/** Which checkpoints stay when a new one is there. */
+/** Which checkpoints are kept after a new one. */
 export interface Retention {
   /** Newest checkpoints to keep, the last one included. */
   readonly keepLast: number;
@@ -21,10 +22,10 @@ export interface Retention {
   readonly checkpointSteps: number;
 }
 
-/** Takes the path of what cannot be removed, and why. Nothing depends on it, so the run goes on. */
+/** Receives the path of what cannot be removed, and why. The run goes on, since nothing depends on it. */
 export type OnStuck = (path: string, reason: string) => void;
 
-/** Names of checkpoints that are half written or half removed. */
+/** Names of partly written or partly removed checkpoints. */
 export const LEFTOVER = /^\.step-\d{8,}\.(?:tmp|old)(?:-\d+)?$/;
 
 const FILES = [STATE_FILE, RECORD_FILE];
@@ -34,7 +35,7 @@ function othersIn(names: readonly string[]): string | undefined {
   return others.length === 0 ? undefined : `it holds "${others.join('", "')}" too`;
 }
 
-/** The directory of a checkpoint without its own files, if nothing else is in it. Links are not followed. */
+/** Removes the files of a checkpoint, and its directory if that is empty then. Links are not followed. */
 async function removeOwnFiles(path: string): Promise<void> {
   for (const name of FILES) {
     await Deno.remove(join(path, name)).catch((error) => {
@@ -44,7 +45,7 @@ async function removeOwnFiles(path: string): Promise<void> {
   await Deno.remove(path);
 }
 
-/** Does something to a checkpoint's directory; what is in the way is said. */
+/** Runs an action on a checkpoint's directory; reports what prevents it. */
 async function attempt(
   path: string,
   onStuck: OnStuck,
@@ -59,7 +60,7 @@ async function attempt(
   }
 }
 
-/** Removes what a killed process has left half-written or half-removed. Only under the run's lock. */
+/** Removes partly written or removed checkpoints of a killed process. Only under the run's lock. */
 export async function removeLeftovers(run: string, onStuck: OnStuck): Promise<void> {
   const directory = checkpointsPath(run);
   for (const name of (await namesIn(directory)).filter((name) => LEFTOVER.test(name))) {
@@ -79,8 +80,8 @@ export function stepsToKeep(steps: readonly number[], retention: Retention): Set
 }
 
 /**
- * Takes the name from a checkpoint, after which it is a leftover: a process killed while its files go must not leave
- * something that looks like a damaged checkpoint. One with other files in it keeps everything.
+ * Renames a checkpoint before its removal: a process killed in between must not leave what looks like a damaged
+ * checkpoint. One with foreign files is kept whole.
  */
 async function condemn({ path, step }: Checkpoint, onStuck: OnStuck): Promise<void> {
   const others = othersIn(await namesIn(path));
@@ -89,8 +90,8 @@ async function condemn({ path, step }: Checkpoint, onStuck: OnStuck): Promise<vo
 }
 
 /**
- * Removes checkpoints that are no longer kept. One that a stop signal has left between the regular steps goes as soon
- * as a newer one is there, so that a stopped run ends with the same files as one that was never stopped.
+ * Removes checkpoints that are no longer kept. One between the regular steps, written at a stop signal, is removed
+ * after a newer one, so that a stopped run ends with the same files as an uninterrupted one.
  */
 export async function removeOldCheckpoints(
   run: string,

@@ -1,3 +1,4 @@
+/** Writes checkpoints atomically, and verifies what was written. */
 import { join } from "node:path";
 import type * as v from "valibot";
 import { Failure } from "../failure.ts";
@@ -15,7 +16,7 @@ import {
   type STATE_RECORD,
 } from "./checkpoints.ts";
 
-/** Renames a damaged checkpoint, so that its step can be written anew and a person can look at it. */
+/** Renames a damaged checkpoint, so that its step can be written anew and the user can inspect it. */
 export async function setAside({ path, step }: Checkpoint): Promise<string> {
   const name = join(path, "..", DAMAGED + checkpointName(step));
   for (let number = 1;; number++) {
@@ -26,7 +27,7 @@ export async function setAside({ path, step }: Checkpoint): Promise<string> {
   }
 }
 
-/** A new directory to write a checkpoint in. What another user's process has left may be in the way for good. */
+/** A new directory to write a checkpoint in. Leftovers of another user's process may never be removable. */
 async function makeTemporary(directory: string, step: number): Promise<string> {
   for (let number = 1;; number++) {
     const suffix = number === 1 ? "" : `-${number}`;
@@ -40,12 +41,12 @@ async function makeTemporary(directory: string, step: number): Promise<string> {
   }
 }
 
-/** What a checkpoint holds. */
+/** The content of a checkpoint. */
 export interface CheckpointContent {
   /** Steps done. */
   readonly step: number;
   readonly tensors: TensorRecord;
-  /** What makes the run what it is, by name: see `decisiveValues()`. */
+  /** The values that identify the run, by name: see `decisiveValues()`. */
   readonly values?: ReadonlyMap<string, string>;
 }
 
@@ -75,10 +76,9 @@ async function writeFiles(
 }
 
 /**
- * Writes a checkpoint so that it is there whole or not at all: to a temporary sibling, forced to the disk, read back,
- * then renamed.
+ * Writes a checkpoint atomically: to a temporary sibling, forced to the disk, read back, then renamed.
  *
- * @throws {Failure} `output`: disk full, not writable, or the disk gives back other bytes
+ * @throws {Failure} `output`: disk full, not writable, or the disk returns other bytes
  */
 export async function writeCheckpoint(
   run: string,
@@ -100,7 +100,7 @@ export async function writeCheckpoint(
 }
 
 /**
- * Finds out before the work whether a checkpoint can be written in the end.
+ * Checks before the work that checkpoints can be written.
  *
  * @throws {Failure} `output`: not writable, disk full, a name too long
  */

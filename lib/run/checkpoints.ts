@@ -1,3 +1,4 @@
+/** Finds, verifies and reads the checkpoints of a run. */
 import { join } from "node:path";
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
@@ -19,7 +20,7 @@ export interface Checkpoint {
 /** Shapes by tensor name. */
 export type ShapeRecord = Readonly<Record<string, readonly number[]>>;
 
-/** What `state.json` says about the `state.safetensors` beside it. */
+/** The content of `state.json`, which describes the `state.safetensors` beside it. */
 export const STATE_RECORD = v.looseObject({
   format: v.literal("ijepa-checkpoint"),
   version: v.literal(1),
@@ -27,7 +28,7 @@ export const STATE_RECORD = v.looseObject({
   tensors: COUNT,
   bytes: COUNT,
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits")),
-  /** What made the run what it was, by name; older versions did not note it. */
+  /** The values that identified the run, by name; older versions did not record them. */
   values: v.exactOptional(v.record(v.string(), v.string())),
 });
 
@@ -35,13 +36,13 @@ export const STATE_RECORD = v.looseObject({
 export const CHECKPOINTS_FOLDER = "checkpoints";
 /** The files of a checkpoint. */
 export const STATE_FILE = "state.safetensors", RECORD_FILE = "state.json";
-/** Before the name of one that was set aside. */
+/** Prefix of the name of a damaged one. */
 export const DAMAGED = "damaged-";
 const NAME = /^step-(\d{8,})$/;
-/** A record of more bytes is none. */
+/** Larger files are no records. */
 const LARGEST_RECORD_BYTES = 1e6;
 
-/** Where the checkpoints of a run lie. */
+/** Path of the checkpoints of a run. */
 export function checkpointsPath(run: string): string {
   return join(run, CHECKPOINTS_FOLDER);
 }
@@ -52,7 +53,7 @@ export function checkpointName(step: number): string {
 }
 
 /**
- * The names in a directory, sorted; none where it is not there.
+ * The names in a directory, sorted; none if it does not exist.
  *
  * @throws {Failure} `missing`: it cannot be read, or is no directory
  */
@@ -95,13 +96,13 @@ function invalid(path: string, what: string): Failure {
   return new Failure("data", `Cannot use the checkpoint "${path}": ${what}`);
 }
 
-/** Reading fails so where a file is missing or its place on the disk is broken. Other reasons say nothing about it. */
+/** Error codes of missing files and broken disks. Others do not mean damage. */
 const DAMAGE_CODES = ["ENOENT", "ENOTDIR", "EISDIR", "EFTYPE", "EIO"];
 
 /**
- * What reading a file of a checkpoint gives.
+ * Reads a file of a checkpoint.
  *
- * @throws {Failure} `data`: it is damaged; `missing`: it cannot be read now, by this user or on this machine
+ * @throws {Failure} `data`: it is damaged; `missing`: it cannot be read at present, by this user or on this machine
  */
 async function readPart<T>(path: string, name: string, read: (file: string) => Promise<T>) {
   const file = join(path, name);
@@ -145,7 +146,7 @@ async function readRecord({ step, path }: Checkpoint): Promise<v.InferOutput<typ
   return record;
 }
 
-/** The values that the run had at a checkpoint; `undefined` where its record is damaged, or does not have them. */
+/** The values that the run had at a checkpoint; `undefined` if its record is damaged or lacks them. */
 export async function savedValues(
   checkpoint: Checkpoint,
 ): Promise<ReadonlyMap<string, string> | undefined> {
@@ -156,7 +157,7 @@ export async function savedValues(
 /**
  * Compares a checkpoint with what was recorded when it was written.
  *
- * @throws {Failure} `data`: a file is missing, cut short or changed; `missing`: a file cannot be read now
+ * @throws {Failure} `data`: a file is missing, cut short or changed; `missing`: a file cannot be read at present
  */
 export async function verifyCheckpoint(checkpoint: Checkpoint): Promise<void> {
   const { path, step } = checkpoint;
@@ -176,7 +177,7 @@ export async function verifyCheckpoint(checkpoint: Checkpoint): Promise<void> {
   }
 }
 
-/** Fails unless the tensors are those wanted, each in its shape. */
+/** Fails unless the tensors have exactly the expected names and shapes. */
 function expectShapes(path: string, tensors: TensorRecord, shapes: ShapeRecord): void {
   for (const [name, shape] of Object.entries(shapes)) {
     const tensor = Object.hasOwn(tensors, name) ? tensors[name] : undefined;
@@ -214,7 +215,7 @@ export async function readCheckpoint(
 /**
  * The checkpoint of one step, verified.
  *
- * @throws {Failure} `missing`: no such step, with those that are there; `data`: it is damaged
+ * @throws {Failure} `missing`: no such step, with the existing ones; `data`: it is damaged
  */
 export async function checkpointAt(run: string, step: number): Promise<Checkpoint> {
   const all = await listCheckpoints(run);
@@ -234,7 +235,7 @@ export async function checkpointAt(run: string, step: number): Promise<Checkpoin
  * The newest valid checkpoint; damaged ones on the way to it are reported.
  *
  * @returns `undefined` when the run has no checkpoint at all
- * @throws {Failure} `data`: there are checkpoints, but none is valid
+ * @throws {Failure} `data`: none of the checkpoints is valid
  */
 export async function latestCheckpoint(
   run: string,

@@ -1,3 +1,4 @@
+/** The run directory while a process trains in it. */
 import { join } from "node:path";
 import { Failure } from "../failure.ts";
 import {
@@ -37,11 +38,11 @@ export interface RunOptions {
   readonly retention: Retention;
   /** Length of the run. */
   readonly steps: number;
-  /** Takes sentences for a person: a damaged checkpoint, missing metrics, something that cannot be removed. */
+  /** Receives sentences for the user: a damaged checkpoint, missing metrics, something that cannot be removed. */
   say(text: string): void;
 }
 
-/** Why no directory can be made where something else is. */
+/** Why a path cannot become a directory. */
 async function inTheWay(path: string): Promise<Failure | undefined> {
   const info = await Deno.lstat(path).catch(() => undefined);
   if (info === undefined) return undefined;
@@ -49,7 +50,7 @@ async function inTheWay(path: string): Promise<Failure | undefined> {
   return new Failure("output", `Cannot write the run "${path}": it is ${what}, give another --out`);
 }
 
-/** Makes the directory, or finds a run or a place for one. Nothing in it is changed. */
+/** Creates the directory, or checks that it is a run or may become one. Changes nothing in it. */
 async function prepare(path: string): Promise<void> {
   try {
     await Deno.mkdir(path, { recursive: true });
@@ -64,10 +65,10 @@ async function prepare(path: string): Promise<void> {
   }
 }
 
-/** Codes of a place that may be read only. */
+/** Error codes of read-only paths. */
 const READ_ONLY_CODES = ["EACCES", "EPERM", "EROFS"];
 
-/** Takes the lock of a run; an unfinished one that is read-only is worth a sentence of its own. */
+/** Takes the lock of a run; an unfinished read-only run gets a message of its own. */
 async function lockRun(
   path: string,
   say: (text: string) => void,
@@ -94,7 +95,7 @@ async function lockRun(
   }
 }
 
-/** A run directory that this process trains in; nobody else can, until it is disposed. */
+/** A run directory that this process trains in, exclusively until it is disposed. */
 export class RunDirectory implements AsyncDisposable {
   readonly path: string;
   /** The newest valid checkpoint when the directory was opened; none: the run starts at step 0. */
@@ -128,11 +129,11 @@ export class RunDirectory implements AsyncDisposable {
   }
 
   /**
-   * Opens or makes a run directory and finds the place to go on from. Damaged checkpoints newer than that are named
-   * and set aside; metrics of steps that will be done again are cut off.
+   * Opens or creates a run directory and finds the checkpoint to resume from. Newer damaged checkpoints are reported
+   * and renamed; metrics of steps that will be repeated are removed.
    *
-   * @throws {Failure} `output`: locked, not writable, not a run, or a run of another configuration; `data`: it has
-   * checkpoints, but none is valid
+   * @throws {Failure} `output`: locked, not writable, not a run, or a run of another configuration; `data`: none of its
+   * checkpoints is valid
    */
   static async open(path: string, options: RunOptions): Promise<RunDirectory> {
     await prepare(path);
@@ -149,7 +150,7 @@ export class RunDirectory implements AsyncDisposable {
     path: string,
     { record, retention, steps, say, lock }: RunOptions & { readonly lock: AsyncDisposable },
   ): Promise<RunDirectory> {
-    await hasReceipt(path, steps); // Before the work: that of something else is refused.
+    await hasReceipt(path, steps); // Before the work, since a foreign receipt is refused.
     await settleRecord(path, record, say);
     const onStuck = sayingOnce(say);
     const checkpoint = await latestCheckpoint(path, async (damaged, failure) => {
@@ -164,7 +165,7 @@ export class RunDirectory implements AsyncDisposable {
           `wanted at most step ${steps}, move it away`,
       );
     }
-    // What a process killed behind its last checkpoint had still to remove.
+    // Removals that a process killed after its last checkpoint had left.
     await removeOldCheckpoints(path, retention, onStuck);
     if (firstStep < steps) await tryToWrite(path);
     const metrics = await MetricsFile.open(join(path, METRICS_FILE), firstStep);
@@ -188,8 +189,8 @@ export class RunDirectory implements AsyncDisposable {
   }
 
   /**
-   * Writes a checkpoint, after the metrics of its steps are safe, and removes those that are no longer kept. One that
-   * cannot be removed is said once, and tried again with the next checkpoint.
+   * Writes a checkpoint, after syncing the metrics of its steps, and removes those that are no longer kept. One that
+   * cannot be removed is reported once, and tried again at the next checkpoint.
    *
    * @param state `step`: steps done
    * @throws {Failure} `output`: disk full or not writable; the checkpoints before it are untouched
@@ -216,8 +217,8 @@ export class RunDirectory implements AsyncDisposable {
 }
 
 /**
- * Clears up in a finished run after a process that was killed, or could not remove something, when all but that was
- * done. What cannot be removed stays: nothing depends on it.
+ * Removes leftovers from a finished run whose process was killed, or could not remove them. What cannot be removed
+ * stays: nothing depends on it.
  */
 export async function clearUpRun(path: string): Promise<void> {
   const isLocked = await Deno.lstat(join(path, LOCK_FILE)).then(() => true, () => false);
@@ -232,7 +233,7 @@ export async function clearUpRun(path: string): Promise<void> {
   }
 }
 
-/** Says of each path once what is in the way of removing it. */
+/** Reports once for each path why it cannot be removed. */
 function sayingOnce(say: (text: string) => void): OnStuck {
   const said = new Set<string>();
   return (path, reason) => {
@@ -245,8 +246,8 @@ function sayingOnce(say: (text: string) => void): OnStuck {
 }
 
 /**
- * Compares the run with what it was begun with, or writes that down. What the run was started on stays; what may change,
- * such as how many checkpoints are kept, is written anew.
+ * Compares the configuration with the run's record, or writes the record. The runtime in it stays; settings that may
+ * change, such as how many checkpoints are kept, are updated.
  */
 async function settleRecord(
   path: string,
@@ -266,7 +267,7 @@ async function settleRecord(
   await writeFileAtomically(join(path, CONFIG_FILE), JSON.stringify(merged, null, 2) + "\n");
 }
 
-/** Says what differs from the start of the run without being a reason to refuse. */
+/** Reports differences from the start of the run that are allowed. */
 function reportChanges(
   { record: former, filled }: ReadRun,
   record: RunRecord,

@@ -1,4 +1,4 @@
-/** What a run directory consists of. Everything else in it is somebody else's: no reason to refuse, and never touched. */
+/** The entries of a run directory. All others are foreign: allowed, and never touched. */
 import { join } from "node:path";
 import { Failure } from "../failure.ts";
 import { LEFTOVER } from "./checkpoint_removal.ts";
@@ -23,7 +23,7 @@ const ENTRIES: Readonly<Record<string, Kind>> = {
   [RECEIPT_FILE]: "file",
 };
 
-/** What is at a path itself, whatever a link leads to. */
+/** The kind of a path, without following a link. */
 async function kindAt(path: string): Promise<Kind | "link" | "other" | undefined> {
   try {
     const { isSymlink, isDirectory, isFile } = await Deno.lstat(path);
@@ -49,7 +49,7 @@ async function expectKind(run: string, path: string, wanted: Kind): Promise<void
 }
 
 /**
- * Fails unless everything that a run has under its names is what it should be: nothing is ever written, cut or removed
+ * Fails unless all entries under a run's names have the expected kind: nothing is ever written, truncated or removed
  * through a link.
  *
  * @throws {Failure} `output`
@@ -68,7 +68,7 @@ async function isEmpty(path: string): Promise<boolean> {
   return isDirectory ? (await namesIn(path)).length === 0 : size === 0;
 }
 
-/** Files by which other directories are known, and what they are. */
+/** Files that identify other kinds of directories. */
 const OTHERS: Readonly<Record<string, string>> = {
   "manifest.json": "shards",
   "metrics.json": "a probe",
@@ -76,10 +76,10 @@ const OTHERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Fails unless a directory is a run or may become one. Under names that are not a run's there may be anything: the log of
- * a job, a file that keeps an empty folder in a repository.
+ * Fails unless a directory is a run or may become one. Entries under other names are allowed, such as the log of a job
+ * or a `.gitkeep`.
  *
- * @throws {Failure} `output`: it is something else, or what a run has left that lost its configuration
+ * @throws {Failure} `output`: it is something else, or a run without its configuration
  */
 export async function expectRunOrNone(run: string): Promise<void> {
   const names = await namesIn(run);
@@ -98,9 +98,9 @@ export async function expectRunOrNone(run: string): Promise<void> {
 }
 
 /**
- * Removes what a process that was killed while it replaced a file has left. Only under the run's lock.
+ * Removes temporaries of a process that was killed while it replaced a file. Only under the run's lock.
  *
- * @param signature what that process wrote into the lock, which names it: other files of such names are somebody's
+ * @param signature what that process wrote into the lock, which identifies its files: similar names are foreign
  */
 export async function removeTemporaries(run: string, signature: string): Promise<void> {
   const [, process] = /^process (\d+)\b/.exec(signature) ?? [];
@@ -108,7 +108,7 @@ export async function removeTemporaries(run: string, signature: string): Promise
   const files = Object.keys(ENTRIES).filter((name) => ENTRIES[name] === "file");
   for (const name of files.map((file) => `${file}.tmp-${process}`)) {
     const path = join(run, name);
-    // One that may not be removed is in nobody's way.
+    // One that may not be removed does no harm.
     if (await kindAt(path) === "file") await Deno.remove(path).catch(() => {});
   }
 }

@@ -1,3 +1,4 @@
+/** The TensorBoard files of a run. */
 import { join } from "node:path";
 import { syncFile } from "../files/mod.ts";
 import {
@@ -12,7 +13,7 @@ import type { MetricsLine } from "./metrics.ts";
 /** Name of the folder for TensorBoard inside a run directory. */
 export const EVENTS_FOLDER = "tensorboard";
 
-/** What TensorBoard shows of a step, in groups. */
+/** The values that TensorBoard shows of a step, in groups. */
 export const TAGS: readonly (readonly [tag: string, column: keyof MetricsLine])[] = [
   ["train/loss", "loss"],
   ["train/regularizer", "regularizer"],
@@ -29,13 +30,13 @@ export const TAGS: readonly (readonly [tag: string, column: keyof MetricsLine])[
   ["speed/data_wait_fraction", "data_wait_fraction"],
 ];
 
-/** Stands where others have the name of the machine, which a stage has no permission to ask for. */
+/** In place of the host name, which a stage has no permission to read. */
 const HOST = "ijepa";
 
-/** Names have ten digits; a number beyond is none of a clock. */
+/** Names have ten digits; larger numbers come from no clock. */
 const LAST_SECONDS = 9_999_999_998;
 
-/** Later than those of all files that are there, so that the names sort in the order of writing. */
+/** Later than those of all existing files, so that the names sort in the order of writing. */
 function nextSeconds(folder: string): number {
   const taken = [...Deno.readDirSync(folder)].map(({ name }) => secondsOfEventsFile(name) ?? 0);
   return taken.filter((seconds) => seconds <= LAST_SECONDS)
@@ -43,8 +44,8 @@ function nextSeconds(folder: string): number {
 }
 
 /**
- * The metrics of a run for TensorBoard, while they are written. Each process makes a file of its own, with its first
- * step; one that finds nothing left to train makes none.
+ * Writes the metrics of a run for TensorBoard. Each process creates a file of its own at its first step, so one without
+ * steps creates none.
  */
 export class EventsFile implements Disposable {
   /** The folder of the files. */
@@ -66,7 +67,7 @@ export class EventsFile implements Disposable {
     return this.#file;
   }
 
-  /** Adds one step. It reaches the operating system at once, so that TensorBoard sees it while the run goes on. */
+  /** Adds one step. It is written at once, so that TensorBoard shows it during the run. */
   append(line: MetricsLine): void {
     const values = Object.fromEntries(
       TAGS.flatMap(([tag, column]) => line[column] === undefined ? [] : [[tag, line[column]]]),

@@ -1,3 +1,4 @@
+/** Finished runs: their receipt, and how one is recognised. */
 import { join, relative } from "node:path";
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
@@ -30,7 +31,7 @@ import {
   type RunRecord,
 } from "./record.ts";
 
-/** What a finished run comes to. */
+/** The result of a finished run. */
 export interface RunSummary {
   readonly steps: number;
   /** Loss of the last step; `null` when its metrics were lost. */
@@ -51,7 +52,7 @@ function lastCheckpoint(run: string, steps: number): Checkpoint {
   return { step: steps, path: join(checkpointsPath(run), checkpointName(steps)) };
 }
 
-/** What a receipt says about the values of its run. */
+/** The values of a run in its receipt. */
 const FINISHED = v.looseObject({
   stage: v.literal("pretrain"),
   config: v.record(v.string(), v.record(v.string(), v.unknown())),
@@ -72,11 +73,11 @@ async function finishedValues(run: string, record: RunRecord): Promise<DecisiveV
 }
 
 /**
- * Reads what a run is. Settings that the version which began it did not know yet have their defaults. The values must be
- * those of its newest checkpoint, and of its receipt if it is finished; without them there is nothing to compare with.
+ * Reads the record of a run. Settings newer than the version that began it have their defaults. The values must agree
+ * with those of its newest checkpoint and, if it is finished, of its receipt, where these have any.
  *
- * @throws {Failure} `missing`: no run there; `data`: the record is damaged or was changed, or has a value or setting that
- * this version does not take
+ * @throws {Failure} `missing`: no run; `data`: the record is damaged or was changed, or has a value or setting that
+ * this version does not accept
  */
 export async function readRun(run: string): Promise<RunRecord> {
   const { record } = await readWithDefaults(run);
@@ -93,9 +94,9 @@ export async function readRun(run: string): Promise<RunRecord> {
 }
 
 /**
- * Whether the receipt of the finished run is there. One that is no JSON, such as a full disk leaves it, counts as missing.
+ * Whether the receipt of the finished run exists. One that is not JSON, as after a full disk, counts as missing.
  *
- * @throws {Failure} `output`: there is the receipt of something else
+ * @throws {Failure} `output`: the receipt is of something else
  */
 export async function hasReceipt(run: string, steps: number): Promise<boolean> {
   const path = join(run, RECEIPT_FILE);
@@ -127,8 +128,8 @@ export async function hasReceipt(run: string, steps: number): Promise<boolean> {
 }
 
 /**
- * The summary of a run that is finished and whole; `undefined` when anything is left to do. Nothing is written, no lock
- * is taken: an archived run may be read-only.
+ * The summary of a finished and complete run; otherwise `undefined`. Writes nothing and takes no lock: an archived run
+ * may be read-only.
  *
  * @throws {Failure} `output`: it is a run of another configuration; `data`: its record is damaged
  */
@@ -137,7 +138,7 @@ export async function finishedRun(
   { identity, steps }: { readonly identity: RunIdentity; readonly steps: number },
 ): Promise<RunSummary | undefined> {
   const known = await Deno.stat(join(run, CONFIG_FILE)).then(() => true, () => false);
-  if (!known) return undefined; // Who opens the run says what else is wrong with the place.
+  if (!known) return undefined; // Opening the run reports what else is wrong.
   expectSameRun(run, (await readWithDefaults(run)).record, identity);
   if (!await hasReceipt(run, steps)) return undefined;
   if ((await listCheckpoints(run)).at(-1)?.step !== steps) return undefined;
@@ -151,11 +152,11 @@ export async function finishedRun(
 }
 
 /**
- * Leaves `receipt.json`, the sign that the run is finished. One that is there stays untouched, so that nothing that
- * depends on it looks stale.
+ * Writes `receipt.json`, which marks the run as finished. An existing one stays untouched, so that what depends on it
+ * stays up to date.
  *
  * @param run the run directory
- * @param options `shards`: where the images were; `steps`: the length of the run, whose last checkpoint is there
+ * @param options `shards`: where the images were; `steps`: the length of the run, whose last checkpoint exists
  */
 export async function finishRun(
   run: string,

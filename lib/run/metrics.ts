@@ -1,15 +1,16 @@
+/** `metrics.jsonl`: its columns and its writer. */
 import { readFully, syncFile, writeFileAtomically } from "../files/mod.ts";
 import type { StepReport } from "../training/loop.ts";
 import { longestRise, metricsEntries, type MetricsEntry } from "./metrics_lines.ts";
 
-/** What is recorded about one step. Names are those in the file. */
+/** The record of one step, with the names in the file. */
 export interface MetricsLine {
   /** Counted from 0. */
   readonly step: number;
   readonly loss: number;
-  /** The regularizer's term, without its weight; absent where there is none. */
+  /** The regularizer's term, without its weight; absent without one. */
   readonly regularizer?: number;
-  /** L2 norm of all gradients together before they were clipped; absent where they are not. */
+  /** L2 norm of all gradients together before clipping; absent without it. */
   readonly gradient_norm?: number;
   readonly lr: number;
   readonly weight_decay: number;
@@ -31,7 +32,7 @@ export interface MetricsLine {
   readonly data_wait_fraction: number;
 }
 
-/** What is recorded of a step. @param batch images per step */
+/** The record of a step. @param batch images per step */
 export function metricsLineOf(report: StepReport, batch: number): MetricsLine {
   const { step, hyper, seconds, waitSeconds } = report;
   return {
@@ -72,7 +73,7 @@ async function usableEntries(file: Deno.FsFile, endStep: number): Promise<Metric
   return longestRise(entries);
 }
 
-/** What the lines are as a file of their own. */
+/** The text of the lines alone. */
 async function textOf(
   file: Deno.FsFile,
   { entries, bytes }: { readonly entries: readonly MetricsEntry[]; readonly bytes: number },
@@ -87,11 +88,10 @@ async function textOf(
 }
 
 /**
- * Leaves the usable lines of steps before `endStep` in a file and nothing else. What follows after them is cut off; where
- * something is wrong between them, or the file has a second name (a snapshot made of hard links), a new file takes its
- * place.
+ * Keeps only the usable lines of steps before `endStep`. Truncates what follows them; a file with bad lines between
+ * them, or with a second hard link (a snapshot), is replaced by a new one.
  *
- * @returns how many lines stay
+ * @returns how many lines are kept
  */
 async function keepLines(path: string, endStep: number): Promise<number> {
   using file = await Deno.open(path, { read: true, write: true, create: true });
@@ -104,14 +104,14 @@ async function keepLines(path: string, endStep: number): Promise<number> {
   if (!isGapless || bytes > size || (nlink ?? 1) > 1) {
     const wanted = entries.reduce((sum, { start, end }) => sum + end - start + 1, 0);
     await writeFileAtomically(path, await textOf(file, { entries, bytes: wanted }));
-  } else if (bytes < size) await file.truncate(bytes); // Else the time of the file stays.
+  } else if (bytes < size) await file.truncate(bytes); // Otherwise keeps the file's time.
   return entries.length;
 }
 
-/** The metrics of a run while it is written. */
+/** Writes the metrics of a run. */
 export class MetricsFile implements Disposable {
   readonly #file: Deno.FsFile;
-  /** Lines that an earlier part of the run has left. */
+  /** Lines of earlier parts of the run. */
   readonly kept: number;
 
   private constructor(file: Deno.FsFile, kept: number) {
@@ -120,15 +120,15 @@ export class MetricsFile implements Disposable {
   }
 
   /**
-   * Opens the file for the steps from `firstStep` on. Lines of later steps, which a killed process wrote after its last
-   * checkpoint, and whatever is no line of metrics are taken out; all others stay, byte for byte.
+   * Opens the file for the steps from `firstStep` on. Removes lines of later steps, which a killed process wrote after
+   * its last checkpoint, and invalid lines; all others stay, byte for byte.
    */
   static async open(path: string, firstStep: number): Promise<MetricsFile> {
     const kept = await keepLines(path, firstStep);
     return new MetricsFile(await Deno.open(path, { append: true }), kept);
   }
 
-  /** Adds one line. It reaches the operating system at once, so a killed process has lost none. */
+  /** Adds one line. It is written at once, so a killed process loses none. */
   append(line: MetricsLine): void {
     let rest: Uint8Array = new TextEncoder().encode(JSON.stringify(line) + "\n");
     while (rest.length > 0) rest = rest.subarray(this.#file.writeSync(rest));

@@ -1,10 +1,11 @@
+/** Reads `metrics.jsonl`, and tolerates damaged lines. */
 import * as v from "valibot";
 import { openInput } from "../files/mod.ts";
 import { parseJson } from "../json.ts";
 
 const COLUMN = v.nullish(v.number());
 
-/** A line must have its step and loss. Other columns are numbers where they are there: an earlier version had fewer. */
+/** A line must have its step and loss. Other columns are optional numbers: earlier versions had fewer. */
 const LINE = v.looseObject({
   step: v.pipe(v.number(), v.safeInteger("a whole number"), v.minValue(0)),
   loss: v.number(),
@@ -23,12 +24,12 @@ const LINE = v.looseObject({
   data_wait_fraction: COLUMN,
 });
 
-/** Longer lines are none of ours. */
+/** Longer lines are invalid. */
 const LONGEST_LINE_BYTES = 2 ** 16;
 const PIECE_BYTES = 2 ** 20;
 const NEWLINE = 10;
 
-/** A usable line of a file of metrics, and where it lies. */
+/** A usable line of a file of metrics, with its position. */
 export interface MetricsEntry {
   readonly step: number;
   readonly loss: number;
@@ -37,7 +38,7 @@ export interface MetricsEntry {
   readonly end: number;
 }
 
-/** The lines of a file from a byte on, read in pieces. Of a line that is far too long only the beginning is given. */
+/** The lines of a file from a byte on, read in pieces. Of an overlong line only the beginning. */
 async function* linesOf(
   file: Deno.FsFile,
   from: number,
@@ -64,7 +65,9 @@ async function* linesOf(
   if (length > 0) yield { start, bytes: line.subarray(0, length) };
 }
 
-/** The usable lines of a file from a byte on. Others are passed over: cut or changed ones, zeros after a power cut. */
+/**
+ * The usable lines of a file from a byte on. Others are skipped: truncated or changed ones, zeros after a power cut.
+ */
 export async function* metricsEntries(file: Deno.FsFile, from = 0): AsyncGenerator<MetricsEntry> {
   const decoder = new TextDecoder();
   for await (const { start, bytes } of linesOf(file, from)) {
@@ -73,12 +76,12 @@ export async function* metricsEntries(file: Deno.FsFile, from = 0): AsyncGenerat
       const { step, loss } = parseJson(decoder.decode(bytes), LINE);
       yield { step, loss, start, end: start + bytes.length };
     } catch {
-      // It costs this line, no other.
+      // Skips this line only.
     }
   }
 }
 
-/** The most lines whose steps rise: a step that was garbled costs its own line, however large the number became. */
+/** The longest subsequence with rising steps: a garbled step loses its own line only, however large the number. */
 export function longestRise(entries: readonly MetricsEntry[]): MetricsEntry[] {
   // `ends[n]` is the entry with which a rise of n + 1 entries ends at the lowest step so far.
   const ends: number[] = [], before: number[] = [];
@@ -100,7 +103,7 @@ export function longestRise(entries: readonly MetricsEntry[]): MetricsEntry[] {
 }
 
 /**
- * The loss that a file has for a step near its end; `undefined` when there is no such line, or no file.
+ * The loss that a file has for a step near its end; `undefined` without such a line or file.
  *
  * @throws {Failure} `missing`: it cannot be read
  */

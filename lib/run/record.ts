@@ -1,3 +1,4 @@
+/** `config.json` of a run: what identifies the run, and its comparison with the present configuration. */
 import { join } from "node:path";
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
@@ -7,14 +8,14 @@ import { FIELDS } from "../training/fields.ts";
 
 /** Weights that a run started from. */
 export interface WeightsOrigin {
-  /** As it was given: a file, an encoder's directory or a run. */
+  /** As the user gave it: a file, an encoder's directory or a run. */
   readonly path: string;
   /** The file that held the weights, and its hash. */
   readonly file: string;
   readonly sha256: string;
 }
 
-/** What `config.json` of a run holds: all that decides the outcome, and where each value came from. */
+/** The content of a run's `config.json`: all that decides the outcome, and the origin of each value. */
 export interface RunRecord {
   readonly format: "ijepa-run";
   readonly version: 1;
@@ -31,7 +32,7 @@ export interface RunRecord {
   };
   /** Where the weights of the first step came from; absent: they were random. */
   readonly initFrom?: WeightsOrigin;
-  /** What the run was started on. A run may go on elsewhere; equal bytes are promised on the same only. */
+  /** The runtime at the start. A run may resume on another; results are equal to the bit on the same only. */
   readonly runtime: { readonly name: string; readonly description: string };
 }
 
@@ -40,15 +41,15 @@ export const CONFIG_FILE = "config.json";
 
 const HASH = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits"));
 
-/** Values that decide when files are written, not what training does: they may change from start to start. */
+/** Values that affect when files are written, not training: they may change when a run resumes. */
 const FREE_KEYS = ["run.checkpointSteps", "run.keepLast", "run.keepEvery"];
 
 const KEYS_SHOWN = 3;
 
-/** What makes a run another one. */
+/** What identifies a run. */
 export type RunIdentity = Pick<RunRecord, "config" | "shards" | "initFrom">;
 
-/** What makes a run another one, by name, as text: settings as `group.key`, and the hashes of what it is made from. */
+/** What identifies a run, by name, as text: settings as `group.key`, and the hashes of its inputs. */
 export type DecisiveValues = ReadonlyMap<string, string>;
 
 export function decisiveValues({ config, shards, initFrom }: RunIdentity): DecisiveValues {
@@ -62,21 +63,23 @@ export function decisiveValues({ config, shards, initFrom }: RunIdentity): Decis
     ["shards", shards.manifestSha256.slice(0, 12)],
     ["split", shards.split],
     ["images", String(shards.images)],
-    // By content: the same weights may lie elsewhere by now.
+    // By content: the same weights may have moved.
     ...initFrom === undefined ? [] : [["--init-from", initFrom.sha256.slice(0, 12)] as const],
   ]);
 }
 
-/** Whether contexts were as long as each batch allowed, as in earlier versions, whose masks this one cannot draw. */
+/**
+ * Whether contexts had the length that each batch allowed, as in earlier versions, whose masks this one cannot draw.
+ */
 function followsTheBatch({ config: { masks } }: RunIdentity): boolean {
   return masks.strategy === "multiblock" && masks.sampler === "full" &&
     masks.contextKeepFraction === 1;
 }
 
 /**
- * Refuses to go on with a run under another configuration or on other images.
+ * Refuses to resume a run under another configuration or on other images.
  *
- * @throws {Failure} `output`: names the first values that differ, as they are there and here
+ * @throws {Failure} `output`: names the first values that differ, on both sides
  */
 export function expectSameRun(directory: string, there: RunIdentity, here: RunIdentity): void {
   const [old, wanted] = [decisiveValues(there), decisiveValues(here)];
@@ -107,7 +110,7 @@ export function expectSameRun(directory: string, there: RunIdentity, here: RunId
 }
 
 /**
- * Refuses a record with other values than the run had. Values that either does not know are passed over.
+ * Refuses a record with other values than the run had. Compares only values that both have.
  *
  * @param then the values that it had; `when`, for the message
  * @throws {Failure} `data`: names the first values that differ
@@ -130,7 +133,7 @@ export function expectValues(
   );
 }
 
-/** What a file of another kind, or a damaged one, is refused with. Values of the settings are held against their own table. */
+/** Schema to refuse damaged files and those of another kind. Values of settings are checked by their own table. */
 const SCHEMA = v.looseObject({
   format: v.literal("ijepa-run"),
   version: v.literal(1),
@@ -150,7 +153,7 @@ type WrittenRecord = v.InferOutput<typeof SCHEMA>;
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** The groups of settings as they were written; what is no object is left to {@link resolveRecorded}. */
+/** The groups of settings as written; {@link resolveRecorded} reports those that are not objects. */
 function groupsOf({ config }: WrittenRecord): Readonly<Record<string, Values>> {
   const isObject = (value: unknown): value is Values => typeof value === "object" && value !== null;
   const groups = isObject(config) ? Object.entries(config) : [];
@@ -159,7 +162,7 @@ function groupsOf({ config }: WrittenRecord): Readonly<Record<string, Values>> {
   );
 }
 
-/** A setting of a later version is named, with the version that knows it. */
+/** Refuses a setting of a later version, and names that version. */
 function expectKnown(refuse: (what: string) => never, written: WrittenRecord): void {
   for (const [group, values] of Object.entries(groupsOf(written))) {
     const fields = Object.hasOwn(FIELDS, group) ? FIELDS[group as keyof typeof FIELDS] : {};
@@ -175,15 +178,15 @@ function expectKnown(refuse: (what: string) => never, written: WrittenRecord): v
 /** A run as it is read. */
 export interface ReadRun {
   readonly record: RunRecord;
-  /** Settings that the version which began the run did not know, `group.key`; they have their defaults. */
+  /** Settings newer than the version that began the run, `group.key`; they have their defaults. */
   readonly filled: readonly string[];
 }
 
 /**
- * Reads what a run is, and which of its settings are newer than the run.
+ * Reads the record of a run, and which settings are newer than the run.
  *
- * @throws {Failure} `missing`: no run there; `data`: the record is damaged, or has a value or setting that this version
- * does not take
+ * @throws {Failure} `missing`: no run; `data`: the record is damaged, or has a value or setting that this version does
+ * not accept
  */
 export async function readWithDefaults(directory: string): Promise<ReadRun> {
   const path = join(directory, CONFIG_FILE), action = `open the run "${directory}"`;

@@ -1,11 +1,13 @@
-/** Where a container's limit stands, under cgroups of version 2 and 1. */
+/** Memory that this process can still allocate. */
+
+/** Files with a container's limit, under cgroups of version 2 and 1. */
 const LIMIT_FILES = [
   "/sys/fs/cgroup/memory.max",
   "/sys/fs/cgroup/memory/memory.limit_in_bytes",
 ] as const;
 
 /**
- * The smallest of what the machine has and what its limits allow.
+ * The smaller of the machine's memory and its limits.
  *
  * @param machine bytes
  * @param limits texts of limit files: a number of bytes, or `max`
@@ -20,10 +22,10 @@ export function leastMemory(
 }
 
 /**
- * Memory that this process can still take. Deno tells the machine's under `--allow-sys=systemMemoryInfo`, a container's
- * limit under `--allow-all` only.
+ * Memory that this process can still take. Deno gives that of the machine under `--allow-sys=systemMemoryInfo`, a
+ * container's limit under `--allow-all` only.
  *
- * @returns bytes; `undefined` when the process may not ask
+ * @returns bytes; `undefined` without the permission
  */
 export async function availableMemory(): Promise<number | undefined> {
   const { state } = await Deno.permissions.query({ name: "sys", kind: "systemMemoryInfo" });

@@ -16,7 +16,7 @@ import { checkStored, checkWritten, expectSet, type NameOf } from "./store.ts";
 /**
  * A runtime on a registered TensorFlow.js backend.
  *
- * @param backend the name under which TensorFlow.js knows it
+ * @param backend its name in TensorFlow.js
  */
 export async function createEagerRuntime(
   backend: string,
@@ -47,7 +47,7 @@ function toTensor({ data, shape, dtype }: HostTensor): tf.Tensor {
   if (dtype !== "float32" && dtype !== "int32") {
     throw new TypeError(`Cannot run on TensorFlow.js: ${dtype} tensors are not supported`);
   }
-  // A backend may keep the array it is given, so it gets one of its own.
+  // A backend may keep the array, so it gets a copy.
   return tf.tensor(data.slice(), [...shape], dtype);
 }
 
@@ -76,7 +76,7 @@ class EagerStore implements Store {
     return this.#tensors.get(name);
   }
 
-  /** Puts a tensor in the place of the one before it. */
+  /** Replaces a tensor and disposes the former one. */
   replace(name: string, tensor: tf.Tensor): void {
     const former = this.#tensors.get(name);
     if (former !== tensor) former?.dispose();
@@ -126,7 +126,7 @@ class EagerExecutable implements Executable {
     this.#ownsStore = ownsStore;
   }
 
-  /** Nothing can be made ready, and nothing is known. */
+  /** Nothing can be reserved, and the need is unknown. */
   reserve(): undefined {}
 
   async run(feeds: TensorRecord): Promise<TensorRecord> {

@@ -1,8 +1,9 @@
+/** Checks of the tensors that a program receives; all runtimes share them. */
 import { type Program, residentNames } from "../compile/mod.ts";
 import { sizeOf, type TensorRecord } from "../tensor.ts";
 
 /**
- * Checks what a program is fed and finds the values of its named lengths.
+ * Checks the feeds of a program and finds the values of its named lengths.
  *
  * @returns the value of each named length
  * @throws {RangeError} a missing, extra or misshapen tensor, named

@@ -1,5 +1,5 @@
 /**
- * Runtimes: things that run programs. The only folder that knows native packages.
+ * Runtimes, which run programs. The only folder that imports native packages.
  *
  * @module
  */
@@ -16,9 +16,9 @@ export interface RuntimeOptions {
   readonly threads?: number;
   /** Keep freed memory between runs: a quarter faster, 10 to 20 % more of it. @default true */
   readonly arena?: boolean;
-  /** The C compiler of `native`, as the system finds it. @default "cc" */
+  /** The C compiler of `native`, a command that the system finds. @default "cc" */
   readonly compiler?: string;
-  /** What `native` compiles for: to try the vectors of other processors. @default "native", this machine */
+  /** Target of `native`: other ones test the vectors of other processors. @default "native", this machine */
   readonly target?: TargetName;
 }
 
@@ -104,7 +104,7 @@ function expectOptions(name: string, { options: names }: Entry, options: Runtime
 /** Names that `--runtime` takes, the default first. */
 export const RUNTIME_NAMES: readonly string[] = Object.keys(RUNTIMES);
 
-/** More than any machine has processors that one process profits from; each thread takes memory. */
+/** More than one process can use on any machine; each thread takes memory. */
 const MOST_THREADS = 1024;
 
 /** The command-line flags that choose a runtime, for the flag table of any stage that computes. */

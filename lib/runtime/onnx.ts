@@ -34,7 +34,7 @@ export interface OnnxRuntimeOptions extends SessionSettings {
 // Measured, see docs/performance.md. Freed memory is kept in pieces for the next value that fits. When lengths change not
 // all fit, so up to 1.45 times what is alive at once is held, mostly less than 1.2 times.
 const ARENA_FACTOR = 1.25;
-/** What an operation takes, here and in the library. */
+/** Memory of an operation, here and in the library, bytes. */
 const NODE_BYTES = 35e3;
 
 type Pointer = Deno.PointerValue;
@@ -87,7 +87,7 @@ interface Buffer {
 }
 
 /**
- * A tensor that stays in the runtime. A carried one that cannot be updated in place has two buffers that take turns as
+ * A tensor that stays in the runtime. A carried one that cannot be updated in place has two buffers that alternate as
  * input and output.
  */
 class Resident {
@@ -113,7 +113,7 @@ class Resident {
     this.#next ??= this.#reserve();
   }
 
-  /** The values as they are now. */
+  /** The current values. */
   get data(): Float32Array<ArrayBuffer> {
     return this.#now.data;
   }
@@ -126,7 +126,7 @@ class Resident {
     return (this.#next ?? this.#now).value;
   }
 
-  /** What was written becomes what is there. */
+  /** Swaps the buffers: the output becomes the value. */
   turn(): void {
     if (this.#next !== undefined) [this.#now, this.#next] = [this.#next, this.#now];
   }
@@ -153,7 +153,7 @@ class OnnxExecutable implements Executable {
   readonly #outputNames: BigUint64Array;
   // The library reads these while it runs.
   readonly #pinned: Uint8Array[] = [];
-  /** What the library reads at the moment: nothing else may hold it, and it must not be collected. */
+  /** Inputs that the library reads at present, which must not be collected. */
   #running: TensorRecord | undefined;
 
   constructor(
@@ -198,7 +198,9 @@ class OnnxExecutable implements Executable {
     });
   }
 
-  /** The library makes nothing ready; it is known what is alive at once. Every session has a program of its own. */
+  /**
+   * The library cannot reserve; the need follows from what is alive at once. Every session has a program of its own.
+   */
   reserve(lengths: Bindings): Need {
     return {
       programBytes: NODE_BYTES * this.#graph.nodes.length,

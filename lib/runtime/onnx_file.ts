@@ -1,10 +1,11 @@
+/** Runs an ONNX file from disk once. */
 import { type HostTensor, sizeOf, type TensorRecord } from "../tensor.ts";
 import { OnnxRuntimeLibrary, type SessionSettings } from "./onnxruntime.ts";
 
-/** What a model file is run with. */
+/** Inputs and outputs of a run of a model file. */
 export interface OnnxFileRun {
   readonly feeds: TensorRecord;
-  /** Shapes of the float32 results that are wanted, by name. */
+  /** Shapes of the requested float32 results, by name. */
   readonly results: Readonly<Record<string, readonly number[]>>;
   readonly settings: SessionSettings;
 }

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { Failure, messageOf } from "../failure.ts";
 import type { Dtype } from "../tensor.ts";
 
-/** The API version asked for: high enough for all functions below, low enough for older libraries. */
+/** The requested API version: high enough for all functions below, low enough for older libraries. */
 const API_VERSION = 17;
 
 const p = "pointer", b = "buffer", i = "i32", z = "usize";
@@ -94,12 +94,12 @@ export class OnnxRuntimeLibrary {
   readonly #memoryInfo: Pointer;
   // Buffers that the library may read at any time must not be collected.
   readonly #pinned: Uint8Array[] = [];
-  // As long as a run is under way, its tables of pointers must not be collected either.
+  // Nor may the tables of pointers of a run in progress.
   readonly #tables = new Set<readonly BigUint64Array[]>();
 
   /**
    * @param path a libonnxruntime of release 1.17 or later
-   * @throws {Failure} `unavailable` when it does not load, or its telemetry may not be turned off
+   * @throws {Failure} `unavailable` when it does not load, or its telemetry cannot be turned off
    */
   constructor(path: string = bundledLibrary()) {
     const library = openLibrary(path);
@@ -171,7 +171,7 @@ export class OnnxRuntimeLibrary {
     if (!settings.arena) this.#check(this.call("disableCpuMemArena", options));
     // Planning memory ahead costs 10 % of speed and 40 % of memory when mask sizes change (docs/performance.md).
     this.#check(this.call("disableMemPattern", options));
-    // Two settings stay away: with them, results depend on which thread does which part, and exact resume ends.
+    // Two settings are avoided: with them results depend on which thread does which part, so resuming is not exact.
     // session.dynamic_block_base moves the borders of parts; session.set_denormal_as_zero changes the mode of this
     // thread and of those it starts later, but run() may get a thread from before.
     if (settings.profile) {
@@ -211,7 +211,7 @@ export class OnnxRuntimeLibrary {
     );
   }
 
-  /** Runs a session on a thread of its own; the event loop goes on meanwhile. */
+  /** Runs a session on another thread, without blocking the event loop. */
   async run(
     session: Pointer,
     { inputNames, inputs, outputNames, outputs }: {
@@ -242,14 +242,14 @@ export class OnnxRuntimeLibrary {
   }
 }
 
-/** Read by the library while it is loaded. */
+/** Read by the library when it is loaded. */
 const NO_TELEMETRY = "ORT_DISABLE_TELEMETRY";
 
 /**
- * The library that ships in the package reads the machine's id, queues events below the home folder and sends them, from
- * a process without the network permission too. It is not loaded unless it is kept from that.
+ * The library in the package reads the machine's id, queues events below the home folder and sends them, even without
+ * Deno's network permission. It is loaded only with telemetry turned off.
  *
- * @throws {Failure} `unavailable` when the variable may not be set
+ * @throws {Failure} `unavailable` without the permission to set the variable
  */
 function forbidTelemetry(path: string): void {
   try {

@@ -1,3 +1,4 @@
+/** The runtime on native TensorFlow. */
 import util from "node:util";
 import type { Runtime } from "../compile/mod.ts";
 import { Failure, messageOf } from "../failure.ts";
@@ -9,7 +10,7 @@ const VERSION = "4.22.0";
 
 /**
  * TensorFlow's own library through its Node addon. The packages are optional: their install script fetches the library,
- * so they are loaded when asked for and never with the rest.
+ * so they are loaded only when this runtime is requested.
  *
  * @throws {Failure} `unavailable`: neither package is installed, or its addon does not load
  */
@@ -21,7 +22,7 @@ export async function createTensorFlowRuntime(): Promise<Runtime> {
   const failures: string[] = [];
   for (const name of PACKAGES) {
     try {
-      // Under its bare name: with a version, Deno would fetch a package that is not installed, unasked.
+      // By its bare name: with a version, Deno would download a package that is not installed.
       await import(name);
       return await createEagerRuntime("tensorflow", {
         name: "tensorflow",

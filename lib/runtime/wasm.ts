@@ -1,3 +1,4 @@
+/** The runtime on TensorFlow.js's WebAssembly backend. */
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
 import type { Runtime } from "../compile/mod.ts";

@@ -1,17 +1,18 @@
+/** The runtime on TensorFlow.js's WebGPU backend. */
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-webgpu";
 import type { Runtime } from "../compile/mod.ts";
 import { Failure } from "../failure.ts";
 import { createEagerRuntime } from "./eager.ts";
 
-/** Drivers that compute on the CPU and call themselves a GPU. */
+/** Drivers that compute on the CPU. */
 const SOFTWARE = /llvmpipe|lavapipe|softpipe|swiftshader|software|basic render/i;
 
 /**
  * TensorFlow.js on WebGPU.
  *
  * @param allowSoftware take an adapter that computes on the CPU too
- * @throws {Failure} `unavailable`: no adapter, or a software one that was not asked for
+ * @throws {Failure} `unavailable`: no adapter, or a software one without `allowSoftware`
  */
 export async function createWebGpuRuntime(
   { allowSoftware }: { readonly allowSoftware: boolean },

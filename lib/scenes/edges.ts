@@ -1,3 +1,5 @@
+/** Geometry of line segments. */
+
 /** A place in the plane; y grows downwards. */
 export type Point = readonly [x: number, y: number];
 

@@ -1,3 +1,4 @@
+/** JPEG files of rendered pictures. */
 import sharp from "sharp";
 
 sharp.concurrency(1);

@@ -1,4 +1,4 @@
-/** Capital letters as strokes of a pen: no font of the machine is needed. */
+/** Capital letters as strokes of a pen, independent of installed fonts. */
 import { type Point, squaredDistanceToEdge } from "./edges.ts";
 
 /** Twenty capital letters; I, J, O, Q, V and W are left out, which are little or much like others. */
@@ -53,7 +53,7 @@ const STROKES: Readonly<Record<Letter, readonly Stroke[]>> = {
   R: [STEM, BOWL, [[0.3, 0.54], [0.64, 1]]],
   S: [[
     ...arc([0.32, 0.25], [0.3, 0.25], [-30, -270]),
-    ...arc([0.32, 0.75], [0.32, 0.25], [-90, 150]).slice(1), // It begins where the other ends.
+    ...arc([0.32, 0.75], [0.32, 0.25], [-90, 150]).slice(1), // Its first point is the last of the other arc.
   ]],
   T: [[[0, 0], [0.7, 0]], [[0.35, 0], [0.35, 1]]],
   U: [[[0, 0], ...arc([0.33, 0.66], [0.33, 0.34], [180, 0]), [0.66, 0]]],

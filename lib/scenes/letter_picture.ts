@@ -1,3 +1,4 @@
+/** Letters over coloured noise: drawing the parameters, and rendering. */
 import { RandomStream } from "../random/mod.ts";
 import { distanceToLetter, type Letter, LETTERS, strokesOf } from "./glyphs.ts";
 import { latticeValue, smoothNoise } from "./noise.ts";
@@ -59,7 +60,7 @@ function drawNoise(random: RandomStream): ColoredNoise {
   };
 }
 
-/** A colour that the noise does not come near. */
+/** A colour far from those of the noise. */
 function drawOther(random: RandomStream, { color: background }: ColoredNoise): Color {
   for (;;) {
     const color = drawColor(random);
@@ -70,7 +71,7 @@ function drawOther(random: RandomStream, { color: background }: ColoredNoise): C
 
 type Pen = Pick<LetterPicture, "letter" | "height" | "thickness" | "turn">;
 
-/** How far a letter reaches from its centre, across and up, as fractions of the frame. */
+/** Extent of a letter from its centre, across and up, as fractions of the frame. */
 function reachOf({ letter, height, thickness, turn }: Pen): readonly [number, number] {
   const cos = Math.cos(turn), sin = Math.sin(turn);
   let across = 0, up = 0;
@@ -113,7 +114,7 @@ function paintNoise(
       const x = (column + 0.5) / size / period, y = (row + 0.5) / size / period;
       for (const channel of CHANNELS) {
         const seed = seeds[channel];
-        // The seed turned round makes grain of its own.
+        // The inverted seed makes the grain independent.
         const smooth = 2 * smoothNoise(x, y, seed) - 1,
           fine = 2 * latticeValue(column, row, ~seed) - 1;
         pixels[place++] = color[channel] + contrast * smooth + grain * fine;

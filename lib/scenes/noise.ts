@@ -1,3 +1,5 @@
+/** Smooth value noise. */
+
 /** A value in [0, 1] at each corner of a grid, the same on every machine. */
 export function latticeValue(x: number, y: number, seed: number): number {
   let hash = Math.imul(x, 0x9e3779b1) ^ Math.imul(y, 0x85ebca77) ^ seed;
@@ -6,7 +8,7 @@ export function latticeValue(x: number, y: number, seed: number): number {
   return ((hash ^ (hash >>> 15)) >>> 0) / 0xffffffff;
 }
 
-/** Smooth noise in [0, 1]: values at the corners of a grid of side 1, eased between them. */
+/** Smooth noise in [0, 1]: values at the corners of a grid of side 1, with smooth interpolation. */
 export function smoothNoise(x: number, y: number, seed: number): number {
   const column = Math.floor(x), row = Math.floor(y);
   const ease = (t: number) => t * t * (3 - 2 * t);

@@ -1,3 +1,4 @@
+/** Renders scenes to pixels. */
 import { smoothNoise } from "./noise.ts";
 import type { Background, Color, Scene, SceneObject } from "./scene.ts";
 import { FARTHEST_DISTANCE, objectFrame } from "./scene.ts";

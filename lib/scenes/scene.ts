@@ -1,3 +1,4 @@
+/** Draws the contents of scenes: objects, colours and walls. */
 import { RandomStream } from "../random/mod.ts";
 import { boundingRadius, contains, type Shape, SHAPES } from "./shapes.ts";
 
@@ -38,7 +39,7 @@ export interface Scene {
   readonly background: Background;
 }
 
-/** How the wall may look. */
+/** Patterns of the wall. */
 export const PATTERNS = ["gradient", "stripes", "checks", "dots", "noise"] as const;
 
 /** Most objects in a scene. */
@@ -49,7 +50,7 @@ export const FARTHEST_DISTANCE = 3;
 
 const NEAREST_DISTANCE = [1, 2] as const;
 const DISTANCE_GAP = 0.25;
-/** Of an object at distance 1. Smaller ones would fill too few patches for what is hidden to be worth predicting. */
+/** Of an object at distance 1. Smaller ones would cover too few patches to make prediction worthwhile. */
 const DIAMETER_AT_ONE = 0.75;
 const SIZE_SPREAD = 0.05;
 /** Objects stay whole, unless their tips reach further than this from their centre. */
@@ -59,7 +60,7 @@ const LARGEST_TURN = 0.26;
 const LEAST_VISIBLE = 0.6;
 const PROBES_PER_SIDE = 12;
 const TRIES = 100;
-/** Of red, green and blue. Objects and walls draw from the same range, so that hue does not tell them apart. */
+/** Of red, green and blue. Objects and walls draw from the same range, so that hue does not separate them. */
 const CHANNEL_RANGE = [30, 225] as const;
 /** Between the tones of a wall, in each channel. */
 const WALL_CONTRAST = [15, 60] as const;
@@ -79,7 +80,7 @@ export function objectFrame(
   };
 }
 
-/** A test whether a point of the frame lies on an object. */
+/** A test whether a point of the frame is on an object. */
 function coverOf(object: Place): (x: number, y: number) => boolean {
   const toObject = objectFrame(object);
   return (x, y) => contains(object.shape, toObject(x, y));
@@ -124,7 +125,7 @@ function placeObject(random: RandomStream, distance: number): Place {
   };
 }
 
-/** Places the nearest object and others behind it; starts again when there is no room for all to be visible enough. */
+/** Places the nearest object and others behind it; starts again if some are not visible enough. */
 function placeObjects(
   random: RandomStream,
   { count, nearest }: { readonly count: number; readonly nearest: number },
@@ -168,7 +169,7 @@ function drawBackground(random: RandomStream): Background {
   };
 }
 
-/** A colour that none of the others can be taken for. */
+/** A colour that is distinct from all others. */
 function drawOtherColor(random: RandomStream, others: readonly Color[]): Color {
   for (;;) {
     const color = drawColor(random);
@@ -198,7 +199,7 @@ export function drawScene(
   return { objects, background };
 }
 
-/** What is known about a scene. */
+/** Labels of a scene. */
 export interface SceneLabels {
   /** Shape of the nearest object. */
   readonly shape: Shape;

@@ -1,7 +1,7 @@
 /** Flat shapes as outlines around the origin, all of the area of a disc of diameter 1. */
 import { type Point, squaredDistanceToEdge } from "./edges.ts";
 
-/** What a scene is made of. */
+/** Shapes of objects. */
 export const SHAPES = ["circle", "cross", "hexagon", "square", "star", "triangle"] as const;
 
 /** Name of a shape. */
@@ -65,7 +65,7 @@ export function boundingRadius(shape: Shape): number {
   return shape === "circle" ? DISC_RADIUS : OUTLINES[shape].radius;
 }
 
-/** Whether a point lies in a shape: a ray to the right leaves it once more often than it enters it. */
+/** Whether a point is inside a shape: a ray to the right leaves it once more often than it enters it. */
 export function contains(shape: Shape, [x, y]: Point): boolean {
   if (shape === "circle") return x * x + y * y < DISC_RADIUS ** 2;
   const { points, radius } = OUTLINES[shape];

@@ -1,19 +1,20 @@
+/** Draws initial weights on several threads. */
 import { expectRoomForThreads } from "../files/mod.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { type Initialisation, isDecayed, type ShapeTable } from "../model/parameters.ts";
 import { type FloatTensor, sizeOf, type TensorRecord } from "../tensor.ts";
 import { initialState, randomShapes, stateWith } from "../training/state.ts";
 
-/** What a thread is asked for, by network. */
+/** The tensors that a thread is to draw, by network. */
 export interface DrawRequest {
   readonly initialisation: Initialisation;
   readonly shapes: Readonly<Record<string, ShapeTable>>;
 }
 
-/** The tensors that it answers with. */
+/** The drawn tensors. */
 export type DrawAnswer = Readonly<Record<string, Readonly<Record<string, FloatTensor>>>>;
 
-/** Random values that a thread must have to be worth its start. */
+/** Random values per thread that make its start worthwhile. */
 const LEAST_PER_THREAD = 2 ** 20;
 
 /** A tensor of a network, and how many random values it takes. */
@@ -24,7 +25,7 @@ interface Share {
   readonly values: number;
 }
 
-/** Shares tensors out so that all have about the same to draw: the largest first, each to who has least. */
+/** Distributes tensors evenly over threads: the largest first, each to the thread with the least. */
 function sharesOf(
   networks: Readonly<Record<string, ShapeTable>>,
   threads: number,
@@ -63,8 +64,8 @@ function draw(request: DrawRequest): Promise<DrawAnswer> {
 }
 
 /**
- * The same as `initialState`, drawn on threads beside this one: 24 million values of ViT-S take seconds, and this thread
- * has a program to trace meanwhile. Small models are not worth it.
+ * The same as `initialState`, drawn on other threads, unless the model is small: 24 million values of ViT-S take
+ * seconds, in which this thread traces the program.
  *
  * @param threads at most
  * @throws {Failure} `unavailable`: the system lets the process open too few files for them
@@ -83,7 +84,7 @@ export async function drawInitialState(
   const answers = await Promise.all(
     sharesOf(networks, worthwhile).map((shapes) => draw({ initialisation, shapes })),
   );
-  // In the order of the tables, whoever has drawn a tensor.
+  // In the order of the tables, whichever thread has drawn a tensor.
   const drawn = Object.entries(networks).map(([network, shapes]) => {
     const tensors = Object.assign({}, ...answers.map((answer) => answer[network]));
     return [network, Object.fromEntries(Object.keys(shapes).map((name) => [name, tensors[name]]))];

@@ -1,4 +1,4 @@
-/** Which tensor of other people's weights becomes which tensor of a run (docs/method.md section 8.2). */
+/** Maps the tensors of foreign weights to those of a run (docs/method.md section 8.2). */
 
 import { Failure } from "../failure.ts";
 import { fromHuggingFace, huggingFaceNames, huggingFaceShapes } from "../formats/huggingface.ts";
@@ -18,7 +18,7 @@ import {
 } from "./names.ts";
 import { fitTable, TABLE_NAMES, toFloat32 } from "./tables.ts";
 
-/** Weights under the names that a run has for them, and what to tell a person about them. */
+/** Weights under the names of a run, and notes for the user. */
 export interface MappedWeights {
   /** `encoder.*`, `target_encoder.*` and, if there is one, `predictor.*` */
   readonly tensors: TensorRecord;
@@ -36,11 +36,11 @@ export function isWeight(name: string): boolean {
   return !/^(moment1|moment2|opt|scaler)\./.test(name);
 }
 
-/** What does not fit, one phrase each. */
+/** Tensors that do not fit, one phrase each. */
 interface Complaints {
   /** Missing, misshapen, or not finite. */
   readonly lacking: string[];
-  /** Without a place. */
+  /** Not a tensor of the run. */
   readonly unplaced: string[];
 }
 
@@ -81,7 +81,7 @@ function isRegisters(name: string): boolean {
   return name === REGISTERS || name === REGISTERS_THERE;
 }
 
-/** What is wanted of an encoder. Registers may be lacking where no network of the file has them. */
+/** The expected tensors of an encoder. Registers are optional if no network of the file has them. */
 function wantedOf(config: EncoderConfig, networks: readonly Found[]): ShapeTable {
   const there = networks.some((found) => [...found.keys()].some(isRegisters));
   const { registers: _, ...without } = config;
@@ -96,7 +96,7 @@ function isHuggingFace(found: Found): boolean {
   return [...found.keys()].some((name) => /^(embeddings|layernorm|encoder\.layer)\./.test(name));
 }
 
-/** The tensors of a network that fits, under the official names; shapes say which names the file has. */
+/** The tensors of a network that fits, under the official names; `shapes` has the names in the file. */
 function take(found: Found, shapes: ShapeTable, official: ShapeTable): TensorRecord {
   const tensors = Object.fromEntries(
     Object.keys(shapes).map((name) => [name, toFloat32(found.get(name)!.tensor)]),
@@ -112,7 +112,7 @@ function refuse(path: string, what: string): Failure {
   );
 }
 
-/** Some of each kind, so that what is missing does not hide what is there instead. */
+/** Some of each kind, so that missing tensors do not hide unexpected ones. */
 function summaryOf({ lacking, unplaced }: Complaints): string {
   return [lacking, unplaced].filter((kind) => kind.length > 0).map((kind) => {
     const more = kind.length - COMPLAINTS_SHOWN;
@@ -126,12 +126,12 @@ function countOf(tensors: TensorRecord): string {
 }
 
 /**
- * Maps official, timm and Hugging Face names, with whatever in front, to the names of a run. A file with one encoder
- * gives it to both networks; a predictor is taken if there is one. Every tensor must have a place and fit it; position
- * tables are resized. A network without a table keeps the sine-cosine one, an encoder without registers has new ones.
+ * Maps official, timm and Hugging Face names, with any prefix, to the names of a run. A file with one encoder gives it
+ * to both networks; a predictor is taken if there is one. Every tensor must have a place and fit it; position tables
+ * are resized. A network without a table keeps the sine-cosine one, an encoder without registers has new ones.
  *
  * @param tensors weights, see {@link isWeight}
- * @param options `grid`: the grid of patches that the weights were trained on, where their source says it
+ * @param options `grid`: the grid of patches that the weights were trained on, if their source states it
  * @throws {Failure} `data`: names and shapes that do not fit
  */
 export function mapWeights(

@@ -1,6 +1,6 @@
 /**
- * What a run starts from: random weights, or others that are found, read, mapped to this model, and recorded by their
- * hash.
+ * What a run starts from: random weights, or given ones, which are found, read, mapped to this model, and recorded by
+ * their hash.
  *
  * @module
  */
@@ -19,13 +19,13 @@ export { startingState } from "./starting_state.ts";
 /** What a run starts from. */
 export interface Start {
   readonly origin: WeightsOrigin;
-  /** `encoder.*` and so on; absent when the run is under way and needs them no more. */
+  /** `encoder.*` and so on; absent when the run resumes from a checkpoint. */
   readonly weights?: TensorRecord;
 }
 
 /**
- * Where the weights came from, for a run that is under way. The file that was used then is looked up again, not the
- * path: a run that serves as source may have newer checkpoints by now. One that is gone is taken as recorded.
+ * The origin of the weights of a run that resumes. Hashes the recorded file, not the path: a source run may have newer
+ * checkpoints by now. A file that is gone is assumed unchanged.
  */
 async function originAgain(
   path: string,
@@ -40,11 +40,11 @@ async function originAgain(
 }
 
 /**
- * Prepares `--init-from`. Only a run without checkpoints gets weights; in one that is under way they are its own.
+ * Prepares `--init-from`. Only a run without checkpoints gets weights.
  *
  * @param path a file of weights, an encoder's directory or a run
- * @param options `run`: the run that starts, there or not; `say` takes sentences for a person
- * @throws {Failure} `missing`: nothing there; `data`: damaged, or weights that do not fit the model
+ * @param options `run`: the run that starts, existing or not; `say` receives sentences for the user
+ * @throws {Failure} `missing`: nothing found; `data`: damaged, or weights that do not fit the model
  */
 export async function startFrom(
   path: string,
@@ -54,7 +54,7 @@ export async function startFrom(
     say(text: string): void;
   },
 ): Promise<Start> {
-  // What is wrong with the run itself is told by whoever opens it.
+  // Problems of the run itself are reported when it is opened.
   const known = await listCheckpoints(run).catch(() => []);
   if (known.length > 0) return { origin: await originAgain(path, { run, say }) };
   const { file, config, heads, grid, layerNormEpsilon } = await findWeights(path, say);

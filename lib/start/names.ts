@@ -1,30 +1,30 @@
-/** Whose tensors the names of a file mean: where in them the networks begin, and what other programs put in front. */
+/** Finds the networks in the tensor names of a file, whatever prefixes other programs have added. */
 import type { TensorRecord } from "../tensor.ts";
 import type { FoundTensor } from "./tables.ts";
 
 /** The networks of a run. */
 export type Network = "encoder" | "target_encoder" | "predictor";
 
-/** Tensors of one network, by the name in it; with the names they have in the file for messages. */
+/** Tensors of one network, by their name in it; with their names in the file for messages. */
 export type Found = ReadonlyMap<string, FoundTensor>;
 
 /** The tensors of a file, sorted. */
 export interface SortedTensors {
   readonly networks: Readonly<Record<Network, Found>>;
-  /** What was taken from the names, such as `module.`. */
+  /** Parts removed from the names, such as `module.`. */
   readonly stripped: readonly string[];
   /** Names outside of all networks, such as those of a classifier. */
   readonly outside: readonly string[];
-  /** Networks that are there more than once, with where. */
+  /** Networks that occur more than once, with their prefixes. */
   readonly ambiguous: readonly string[];
 }
 
-/** Parts of names that training programs put in, wherever they stand. */
+/** Parts of names that training programs insert, at any position. */
 const WRAPPERS = ["module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"];
 
 const NETWORKS: readonly string[] = ["encoder", "target_encoder", "predictor"] satisfies Network[];
 
-/** Tensors that every encoder and every predictor has: what is in front of one is in front of all. */
+/** Tensors that every encoder and every predictor has: their prefix is that of the network. */
 const ENCODER_ANCHORS = [
   "patch_embed.proj.weight",
   "blocks.0.norm1.weight",
@@ -37,7 +37,7 @@ const PREDICTOR_NAME = /^(predictor_|mask_token$)/;
 /** The tensor that messages name when there is no encoder. */
 export const WANTED_NAME = ENCODER_ANCHORS[0]!;
 
-/** Where a network begins in the names of a file. */
+/** The prefix of a network in the names of a file. */
 interface Root {
   readonly prefix: string;
   readonly network: Network;
@@ -47,7 +47,7 @@ function withoutWrappers(name: string): string {
   return name.split(".").filter((part) => !WRAPPERS.includes(part)).join(".");
 }
 
-/** What is in front of any of the anchors at the end of a name. */
+/** The prefix of a name that ends with one of the anchors. */
 function prefixBefore(anchors: readonly string[], name: string): string | undefined {
   const anchor = anchors.find((anchor) => name === anchor || name.endsWith(`.${anchor}`));
   return anchor === undefined ? undefined : name.slice(0, name.length - anchor.length);
@@ -71,7 +71,7 @@ function rootsOf(names: readonly string[]): Root[] {
   return [...roots.values()].sort((a, b) => b.prefix.length - a.prefix.length);
 }
 
-/** The root of a name. An encoder and a predictor may have the same prefix, none above all. */
+/** The root of a name. An encoder and a predictor may have the same prefix, often an empty one. */
 function rootOf(roots: readonly Root[], name: string): Root | undefined {
   const prefix = roots.find((root) => name.startsWith(root.prefix))?.prefix;
   if (prefix === undefined) return undefined;
@@ -80,7 +80,7 @@ function rootOf(roots: readonly Root[], name: string): Root | undefined {
   return those.find(({ network }) => (network === "predictor") === isPredictor) ?? those[0];
 }
 
-/** Whether a name claims to be of a network of a run. */
+/** Whether a name contains that of a network of a run. */
 function namesNetwork(name: string): boolean {
   return name.split(".").some((part) => NETWORKS.includes(part));
 }
@@ -95,8 +95,8 @@ function ambiguitiesOf(roots: readonly Root[]): string[] {
 }
 
 /**
- * Sorts tensors by network. What all names of a network have in front is stripped, whatever it is; `encoder`,
- * `target_encoder` or `predictor` in it says which network that is, and nothing says an encoder.
+ * Sorts tensors by network. The common prefix of a network's names is stripped; `encoder`, `target_encoder` or
+ * `predictor` in it identifies the network, which is an encoder otherwise.
  */
 export function sortByNetwork(tensors: TensorRecord): SortedTensors {
   const networks = {
@@ -116,7 +116,7 @@ export function sortByNetwork(tensors: TensorRecord): SortedTensors {
     }
     const network = networks[root?.network ?? networkOf(name)];
     const rest = root === undefined ? shown : name.slice(root.prefix.length);
-    // Two tensors for one place: the second one finds none under its whole name.
+    // Two tensors of one name: the second keeps its full name, which fits nothing.
     network.set(network.has(rest) ? shown : rest, { tensor, shown });
     for (const part of shown.split(".")) if (WRAPPERS.includes(part)) stripped.add(`${part}.`);
     const around = (root?.prefix ?? "").split(".").filter((part) => !NETWORKS.includes(part));
@@ -133,7 +133,7 @@ export function someOf(names: readonly string[]): string {
   return names.slice(0, NAMES_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
-/** What the names of a file look like. */
+/** A summary of the names of a file. */
 export function describeNames(names: readonly string[]): string {
   if (names.length === 0) return "it holds no weights";
   const [first, ...others] = names.map((name) => name.split("."));

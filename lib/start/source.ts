@@ -1,3 +1,4 @@
+/** Finds and reads the weights that `--init-from` names. */
 import { join } from "node:path";
 import { type FileRecord, hashInput } from "../artifact/mod.ts";
 import { Failure } from "../failure.ts";
@@ -15,16 +16,16 @@ import { latestCheckpoint, readRun, stateFile } from "../run/mod.ts";
 import type { TensorRecord } from "../tensor.ts";
 import { imageSizeOf, type PretrainConfig } from "../training/config.ts";
 
-/** Where weights are, once the path that a person gave is understood. */
+/** The weights that a path of the user means. */
 export interface WeightsSource {
   readonly file: string;
-  /** The configuration beside it, if its values were read. */
+  /** The configuration beside it, if it was read. */
   readonly config?: string;
-  /** Heads of attention where the source says them: no shape does. */
+  /** Heads of attention if the source states them: shapes do not. */
   readonly heads?: number;
-  /** Grid of patches where the source says it: a table of positions has only their number. */
+  /** Grid of patches if the source states it: a table of positions has only their number. */
   readonly grid?: Grid;
-  /** Epsilon of its LayerNorms where it is not that of training. */
+  /** Epsilon of its LayerNorms if it is not that of training. */
   readonly layerNormEpsilon?: number;
 }
 
@@ -45,7 +46,7 @@ function gridOfRun({ data, model: { patchSize } }: PretrainConfig): Grid {
   return [height / patchSize, width / patchSize];
 }
 
-/** An encoder's directory or a run: both have a `config.json`, with different things in it. */
+/** An encoder's directory or a run: both have a `config.json`, with different content. */
 async function findInDirectory(
   path: string,
   say: (text: string) => void,
@@ -77,7 +78,7 @@ async function findInDirectory(
  * Finds the file of weights that a path means: itself, the one in an encoder's directory, or the newest valid
  * checkpoint of a run.
  *
- * @throws {Failure} `missing`: there is nothing; `data`: a directory of another kind
+ * @throws {Failure} `missing`: not found; `data`: a directory of another kind
  */
 export async function findWeights(
   path: string,
@@ -93,7 +94,7 @@ export async function findWeights(
   return info.isDirectory ? await findInDirectory(path, say) : { file: path };
 }
 
-/** The tensors of a file, or of all that an index names, whichever of the two formats it has. */
+/** The tensors of a file, or of all parts of an index, in either format. */
 export async function readWeights(
   file: string,
   wanted: (name: string) => boolean,
@@ -103,7 +104,7 @@ export async function readWeights(
 }
 
 /**
- * The hash of weights; each of their files is held against its receipt, where there is one.
+ * The hash of weights; each of their files is compared with its receipt, if there is one.
  *
  * @throws {Failure} `missing`: a file is not readable; `data`: changed since it was made
  */
@@ -113,7 +114,7 @@ export async function hashWeights(file: string, action: string): Promise<string>
   return sha256OfWeights(files);
 }
 
-/** The hash of weights; `undefined` when they, or a part of them, are no longer there. */
+/** The hash of weights; `undefined` when any of their files is gone. */
 export async function hashIfThere(file: string): Promise<string | undefined> {
   const files: FileRecord[] = [];
   try {

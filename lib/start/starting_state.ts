@@ -1,3 +1,4 @@
+/** The state that training starts or resumes from. */
 import { readCheckpoint, type RunDirectory } from "../run/mod.ts";
 import type { TensorRecord } from "../tensor.ts";
 import { modelConfigOf, type PretrainConfig } from "../training/config.ts";
@@ -5,9 +6,9 @@ import { stateShapes } from "../training/state.ts";
 import { drawInitialState } from "./initial_state.ts";
 
 /**
- * The state that a run goes on with: that of its newest checkpoint, or one to begin with.
+ * The state that a run continues with: that of its newest checkpoint, or an initial one.
  *
- * @param options `weights`: what replaces random weights at the beginning, if anything does; `threads` that draw them
+ * @param options `weights`: replaces random weights at the beginning; `threads` that draw them
  */
 export async function startingState(
   run: RunDirectory,
@@ -21,7 +22,7 @@ export async function startingState(
   const state = await drawInitialState(model, { seed: config.run.seed, ...config.model }, threads);
   if (weights === undefined) return state;
   const started = { ...state, ...weights };
-  // Kept at once: however early the run is stopped, it never needs the other weights again.
+  // Saved at once, so that a run stopped early never needs the other weights again.
   await run.writeCheckpoint({ step: 0, tensors: started });
   return started;
 }

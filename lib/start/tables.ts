@@ -1,4 +1,4 @@
-/** Position tables of other people's weights: resized where they are for another grid of patches. */
+/** Position tables of foreign weights, resized if they are for another grid of patches. */
 
 import { huggingFaceNames, withoutRegisterRows } from "../formats/huggingface.ts";
 import type { Grid } from "../model/masks.ts";
@@ -18,7 +18,7 @@ export interface FoundTensor {
   readonly shown: string;
 }
 
-/** A table that fits, and a sentence when it had to be made to; or why it cannot. */
+/** A table that fits, with a sentence if it was resized; or why it cannot be. */
 export type FittedTable =
   | { readonly table: FloatTensor; readonly told?: string }
   | { readonly complaint: string };
@@ -43,11 +43,11 @@ function gridOfTable(
 }
 
 /**
- * Makes a position table fit.
+ * Fits a position table to a network.
  *
- * @param found what stands in the file
- * @param wanted `width` of the network, `own` grid of the run, grid of the `source` where it says one; rows for
- * `registers` that the table has in front
+ * @param found the tensor in the file
+ * @param wanted `width` of the network, `own` grid of the run, grid of the `source` if it states one; number of
+ * `registers`, whose rows the table begins with
  */
 export function fitTable(
   { tensor, shown }: FoundTensor,

@@ -1,3 +1,4 @@
+/** AdamW. */
 import * as tf from "@tensorflow/tfjs";
 
 /** Settings of AdamW that do not change during a run. */
@@ -7,7 +8,7 @@ export interface AdamWConfig {
   readonly epsilon: number;
 }
 
-/** What AdamW needs in a step, as scalars: computed in double precision outside the step. */
+/** The scalars of an AdamW step, computed in double precision outside of it. */
 export interface AdamWScalars<T> {
   /** `lr sqrt(1 - beta2^t) / (1 - beta1^t)` */
   readonly stepSize: T;

@@ -1,3 +1,4 @@
+/** Advice against collapse: which value of the configuration is the likely cause. */
 import { REGULARIZER_WEIGHTS } from "./regularizer.ts";
 import {
   initialDeviations,
@@ -6,15 +7,15 @@ import {
   type RunPlan,
 } from "./settings.ts";
 
-/** What is known of a run that learns nothing. */
+/** The facts about a run that learns nothing. */
 export interface Circumstances {
   readonly config: PretrainConfig;
   readonly plan: RunPlan;
-  /** The weights were drawn; else they were read, and nothing can be said about how they began. */
+  /** The weights were drawn; otherwise they were read, and their initialisation is unknown. */
   readonly drawn: boolean;
 }
 
-/** A value that is known to let targets collapse. */
+/** A value that can let targets collapse. */
 interface Cause {
   readonly key: string;
   readonly value: number;
@@ -23,20 +24,20 @@ interface Cause {
   readonly instead: number;
 }
 
-/** A value below this part of the usual is small. The paper's ViT-B with a deviation of 0.02 is not. */
+/** A value below this fraction of the usual is small. The paper's ViT-B with a deviation of 0.02 is not. */
 const SMALL = 0.75;
 /** A learning rate above so many times the usual is high. */
 const HIGH = 1.25;
-/** A target encoder that follows so many times faster than usual is fast. */
+/** A target encoder that follows more times faster than usual is fast. */
 const FAST = 3;
-/** One that needs more than this part of the run is slow. */
+/** One that needs more than this fraction of the run is slow. */
 const SLOW = 1 / 8;
 
 function isSmall({ value, instead }: Cause): boolean {
   return value < SMALL * instead;
 }
 
-/** Of two digits, as people write such values. */
+/** Two digits, as such values are usually written. */
 function rounded(value: number): number {
   return Number(value.toPrecision(2));
 }
@@ -95,7 +96,7 @@ function oddMomentum({ config, plan: { steps } }: Circumstances): Cause[] {
   return length > Math.max(usual, SLOW * steps) ? [{ ...cause, what: `high for ${run}` }] : [];
 }
 
-/** Where no value is odd: what has helped most often. */
+/** If no value is unusual: what has helped most often. */
 function lowerLearningRate({ config: { schedule: { learningRate } } }: Circumstances): Cause {
   return {
     key: "schedule.learningRate",
@@ -106,8 +107,8 @@ function lowerLearningRate({ config: { schedule: { learningRate } } }: Circumsta
 }
 
 /**
- * What to try against targets that collapse: of the values that are known to be a cause, the first that this run has, in
- * the order of what was seen to matter most; and a term against collapse, where there is none.
+ * What to try against targets that collapse: the first known cause that this run has, in order of observed importance;
+ * and a term against collapse, if there is none.
  *
  * @returns two clauses of a sentence, which name the value and what to try
  */

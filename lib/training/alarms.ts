@@ -1,7 +1,8 @@
+/** Detects collapse and other signs that a run learns nothing. */
 import { adviceAgainstCollapse, type Circumstances } from "./advice.ts";
 import { RANK_ROWS } from "./effective_rank.ts";
 
-/** What a step tells about the health of a run. */
+/** Values of a step that show the health of a run. */
 export interface StepSigns {
   /** Counted from 0. */
   readonly step: number;
@@ -9,25 +10,29 @@ export interface StepSigns {
   /** Deviation of the pooled targets over the batch, and their mean cosine. */
   readonly targetStd: number;
   readonly targetCosine: number;
-  /** The regularizer's term, without its weight, where there is one. */
+  /** The regularizer's term, without its weight, if there is one. */
   readonly regularizer?: number;
-  /** L2 norm of all gradients together before they were clipped, where they are. */
+  /** L2 norm of all gradients together before clipping, if they are clipped. */
   readonly gradientNorm?: number;
-  /** Their effective rank, in steps that looked at it. */
+  /** Their effective rank, in steps that measure it. */
   readonly targetRank?: number;
 }
 
-/** Steps that a value is averaged over before it counts. */
+/** Steps that a value is averaged over. */
 const WINDOW = 10;
-/** Looks at the rank that it is averaged over. */
+/** Measurements that the rank is averaged over. */
 const RANK_WINDOW = 3;
 /** Predicting nothing gives 0.42 (docs/method.md section 4.2); good runs stay above this for most of their length. */
 const LOSS_NEAR_ZERO = 0.01;
-/** A low loss counts as early in this part of a run. A longer warm-up excuses no collapse after it. */
+/**
+ * A low loss counts as early within this fraction of a run. A collapse after it counts even during a longer warm-up.
+ */
 const EARLY_FRACTION = 0.25;
-/** Pooled targets that differ less than this over a batch say nothing about the images. */
+/** Pooled targets that differ less than this over a batch carry no information about the images. */
 const STD_NEAR_ZERO = 0.01;
-/** Pooled targets of two images that are alike up to this say next to nothing. Plain pictures reach 0.9 without harm. */
+/**
+ * Pooled targets of two images as similar as this carry next to no information. Plain pictures reach 0.9 without harm.
+ */
 const COSINE_NEAR_ONE = 0.98;
 /**
  * A rank is near 1 below this, of batches of 28 images and more. A run that ended below its random start in probes, with
@@ -37,7 +42,7 @@ const RANK_NEAR_ONE = 2.75;
 /** Of n images a rank is near 1 below 1 + n / 16: two may be alike by chance. */
 const RANK_SHARE = 1 / 16;
 
-/** A collapse that has held for a tenth of a run, within these bounds of steps, hardly passes; shorter ones were seen to. */
+/** A collapse that has held for a tenth of a run, within these bounds of steps, rarely ends; shorter ones did. */
 const LASTING_FRACTION = 0.1;
 const LASTING_STEPS = [50, 1000] as const;
 
@@ -57,18 +62,18 @@ class Window {
     if (this.#values.length > this.#length) this.#values.shift();
   }
 
-  /** Not before the window is full. */
+  /** `undefined` until the window is full. */
   get mean(): number | undefined {
     if (this.#values.length < this.#length) return undefined;
     return this.#values.reduce((sum, each) => sum + each, 0) / this.#length;
   }
 }
 
-/** Looks for early signs of a run that learns nothing. Each is told once. */
+/** Detects early signs of a run that learns nothing, and reports each once. */
 export class AlarmWatch {
   readonly #run: Circumstances;
   readonly #earlySteps: number;
-  /** What the rank could be. */
+  /** The largest possible rank. */
   readonly #mostRank: number;
   readonly #warmupSteps: number;
   readonly #loss = new Window(WINDOW);
@@ -76,7 +81,7 @@ export class AlarmWatch {
   readonly #cosine = new Window(WINDOW);
   readonly #rank = new Window(RANK_WINDOW);
   readonly #told = new Set<string>();
-  /** The first step of the collapse that goes on. */
+  /** The first step of the present collapse. */
   #collapsedSince: number | undefined;
   #values = "";
 
@@ -85,14 +90,14 @@ export class AlarmWatch {
     this.#run = run;
     this.#mostRank = Math.min(config.run.batch, config.model.width, RANK_ROWS);
     this.#earlySteps = EARLY_FRACTION * steps;
-    // Random networks make targets that are much alike of pictures that are; what they become shows after the warm-up.
+    // Random networks give similar targets for similar pictures; only after the warm-up does this mean collapse.
     this.#warmupSteps = Math.min(warmupSteps, this.#earlySteps);
   }
 
-  /** Sentences for a person about what is wrong since this step. */
+  /** Messages about what is wrong since this step. */
   check(signs: StepSigns): string[] {
     const { objective, run } = this.#run.config;
-    if (objective.targets === "pixels") return []; // They are what they are.
+    if (objective.targets === "pixels") return []; // Pixels cannot collapse.
     return [...this.#checkLoss(signs), ...run.batch > 1 ? this.#checkTargets(signs) : []];
   }
 
@@ -133,7 +138,7 @@ export class AlarmWatch {
   }
 
   /**
-   * What to say of a collapse that lasts, until it is over.
+   * The message about a lasting collapse, until it is over.
    *
    * @param step the last one checked
    */

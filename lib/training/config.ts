@@ -34,7 +34,7 @@ export interface ConfigFlags {
   readonly checkpointSteps?: number | undefined;
 }
 
-/** A configuration file, as text or parsed: groups of `PretrainConfig`, only what differs. Messages name the path. */
+/** A configuration file, as text or parsed: a partial `PretrainConfig`. Messages name the path. */
 export type ConfigFile =
   | { readonly path: string; readonly text: string }
   | { readonly path: string; readonly values: unknown };
@@ -55,14 +55,14 @@ export interface ResolvedConfig {
   readonly origins: Readonly<Record<string, string>>;
 }
 
-/** Whether a value of this origin was stated for this run, and is not what a default or preset has. */
+/** Whether a value of this origin was stated for this run, not by a default or preset. */
 export function isStated(origin: string): boolean {
   return origin !== "default" && !origin.startsWith("preset ");
 }
 
 type Values = Record<string, Record<string, unknown>>;
 
-/** Values of which exactly one is given; stating one in a later layer takes the other away. */
+/** Values of which exactly one is given; one in a later layer replaces the other. */
 const EITHER = [["steps", "epochs"], ["warmupSteps", "warmupEpochs"]] as const;
 
 const GROUPS = Object.keys(FIELDS);
@@ -78,7 +78,7 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A value as a person wrote it. */
+/** A value as the user wrote it. */
 function show(value: unknown): string {
   return typeof value === "number" ? String(value) : describeValue(value);
 }
@@ -125,7 +125,7 @@ function checkLayer({ origin, values }: Layer): void {
 function parseText(text: string, path: string): unknown {
   let value: unknown;
   try {
-    value = JSON.parse(text.replace(/^\ufeff/, "")); // PowerShell puts a byte order mark in front.
+    value = JSON.parse(text.replace(/^\ufeff/, "")); // PowerShell writes a leading byte order mark.
   } catch (error) {
     const reason = messageOf(error).replace(/\s+/g, " ");
     throw new Failure(
@@ -163,7 +163,7 @@ function fileLayer(file: ConfigFile): Layer {
 /** A number as JSON has it, and `.5`, `5.` and `+5`; not hexadecimal, not of another script. */
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
-/** `12`, `1e-3` are numbers, `true` and `false` are themselves, `[a,b]` is a list of those, the rest is text. */
+/** `12`, `1e-3` are numbers, `true` and `false` are booleans, `[a,b]` is a list of these, the rest is text. */
 function parseValue(text: string): unknown {
   const list = /^\s*\[(.*)\]\s*$/s.exec(text);
   return list === null ? parseSingle(text) : list[1]!.split(",").map(parseSingle);
@@ -221,7 +221,7 @@ function merge(layers: readonly Layer[]): ResolvedConfig {
       }
     }
   }
-  // In the order of KEYS, whatever was stated where: equal configurations print as equal JSON.
+  // In the order of KEYS, so that equal configurations print as equal JSON.
   const config: Values = Object.fromEntries(GROUPS.map((group) => [group, {}]));
   const origins: Record<string, string> = {};
   for (const name of KEYS) {
@@ -235,8 +235,8 @@ function merge(layers: readonly Layer[]): ResolvedConfig {
 }
 
 /**
- * The configuration of a run that is there already. Its masks may be those of an earlier version, and matter only if it
- * goes on, so whether they can be drawn is not looked at.
+ * The configuration of an existing run. Its masks may be those of an earlier version and matter only if the run
+ * resumes, so whether they can be drawn is not checked.
  *
  * @throws {Failure} `usage`: as {@link resolveConfig}, masks aside
  */

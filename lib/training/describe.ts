@@ -1,3 +1,4 @@
+/** The text of a run's plan and of its steps. */
 import { gridOf } from "../model/config.ts";
 import { maskTokenBounds } from "../model/masks.ts";
 import { sizeOf } from "../tensor.ts";
@@ -25,7 +26,7 @@ function range([least, most]: readonly [number, number]): string {
   return least === most ? String(least) : `${least} to ${most}`;
 }
 
-/** Values that neither a default nor the preset has set, as `group.key=value (origin)`. */
+/** Values set by neither a default nor the preset, as `group.key=value (origin)`. */
 function statedValues({ config, origins }: ResolvedConfig): string[] {
   return Object.entries(origins)
     .filter(([, origin]) => isStated(origin))
@@ -41,7 +42,7 @@ function perStep({ batch, accumulate }: PretrainConfig["run"]): string {
   return `${batch} per step${parts}`;
 }
 
-/** `loss 0.1234`, and what else is known: the term beside it, the norm of the gradient, the rank of the targets. */
+/** `loss 0.1234`, and if known the regularizer's term, the norm of the gradient, the rank of the targets. */
 export function describeStep(
   { loss, regularizer, gradientNorm, targetRank }:
     & Pick<StepSigns, "loss" | "regularizer" | "gradientNorm">
@@ -57,7 +58,7 @@ export function describeStep(
   return parts.join(", ");
 }
 
-/** What a run is going to do, in lines for a person: lengths, geometry, sizes, settings, oddities. */
+/** The plan of a run in lines of text: lengths, geometry, sizes, settings, oddities. */
 export function describePlan(
   resolved: ResolvedConfig,
   { plan, images }: { readonly plan: RunPlan; readonly images: number },

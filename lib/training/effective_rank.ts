@@ -1,6 +1,7 @@
+/** Effective rank of representations (RankMe). */
 import { symmetricEigenvalues } from "./eigenvalues.ts";
 
-/** Rows that are looked at. With more the number grows slowly, and the time with its cube. */
+/** Rows used at most. With more the rank grows slowly, and the time with the cube. */
 export const RANK_ROWS = 128;
 
 /** X Xᵀ or Xᵀ X, the smaller of the two: both have the squares of the singular values for eigenvalues. [n n] */
@@ -28,8 +29,9 @@ function gram(
  * values over their sum, without that paper's epsilon. 1 when all rows are parallel, at most the number of rows or
  * columns: comparable only between batches of one size.
  *
- * Rows are not centred: that is the paper's definition, and shows a collapse to one point, around which noise may point
- * anywhere. In a run that lost what its random start had in probes it fell from 4.7 to 2.4 (of 32), centred from 6.2 to 5.0.
+ * Rows are not centred: that is the paper's definition, and shows a collapse to one point, around which noise may have
+ * any direction. In a run whose probes fell below those of its random start it dropped from 4.7 to 2.4 (of 32), centred
+ * from 6.2 to 5.0.
  *
  * In float64; squares of singular values lose nothing of rows in float32, whose own rounding is larger.
  *

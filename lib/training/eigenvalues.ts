@@ -1,4 +1,6 @@
-/** Householder's reflections leave a matrix with the same eigenvalues and only these two lines in it. */
+/** Eigenvalues of symmetric matrices. */
+
+/** A tridiagonal matrix with the same eigenvalues, from Householder reflections. */
 interface Tridiagonal {
   /** [n] */
   readonly diagonal: Float64Array;
@@ -6,10 +8,10 @@ interface Tridiagonal {
   readonly beside: Float64Array;
 }
 
-/** Beside numbers around 1, what is shorter than the root of this is nothing. */
+/** For entries around 1, columns with a smaller squared norm count as zero. */
 const NO_SQUARE = 1e-40;
 
-/** Golub and Van Loan, Matrix Computations, 8.3.1. The matrix [n n], its largest number 1, is used up. */
+/** Golub and Van Loan, Matrix Computations, 8.3.1. Overwrites the matrix [n n], whose largest entry is 1. */
 function tridiagonal(matrix: Float64Array, n: number): Tridiagonal {
   const diagonal = new Float64Array(n), beside = new Float64Array(n);
   const mirror = new Float64Array(n), change = new Float64Array(n);

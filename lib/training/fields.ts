@@ -1,8 +1,9 @@
+/** The type and bounds of every configuration value. */
 import { MOST_PATCHES, MOST_REGISTERS, MOST_SIDE } from "../model/limits.ts";
 import { MOST } from "./limits.ts";
 import type { PretrainConfig } from "./settings.ts";
 
-/** What a configuration value must be. */
+/** Type and bounds of a configuration value. */
 export interface Field {
   /** Completes "wanted …". */
   readonly wanted: string;
@@ -91,11 +92,11 @@ const FRACTION = { above: 0, most: 1 };
 const ASPECT = { least: 0.01, most: 100 };
 /** Standard deviations of initial weights: 10 is 500 times the usual. */
 const INITIAL_STD = number({ least: 0, most: 10 });
-/** Learning rates and weight decays of at most 100: beyond all that trains. */
+/** Learning rates and weight decays of at most 100: larger ones do not train. */
 const RATE = number({ least: 0, most: 100 });
 const MOMENTUM = number({ least: 0, most: 1 });
 
-/** Every value of a configuration and what it must be, in the order of `PretrainConfig`. */
+/** Type and bounds of every value of a configuration, in the order of `PretrainConfig`. */
 export const FIELDS: {
   readonly [G in keyof PretrainConfig]: {
     readonly [K in keyof Required<PretrainConfig[G]>]: Field;

@@ -1,3 +1,4 @@
+/** The command-line flags that set configuration values. */
 import { MOST } from "./limits.ts";
 import { DEFAULT_PRESET, PRESET_NAMES } from "./presets.ts";
 
@@ -19,7 +20,7 @@ export const CONFIG_FLAGS = {
   seed: { type: "integer", placeholder: "N", min: 0, max: MOST.seed, help: "decides all chance" },
 } as const;
 
-/** Flags of the stage that trains: how long, in which parts, and when it saves. */
+/** Flags of the training stage: length, accumulation and checkpoints. */
 export const LENGTH_FLAGS = {
   accumulate: {
     type: "integer",

@@ -1,3 +1,4 @@
+/** Checks that the sizes of a configuration fit each other. */
 import { Failure } from "../failure.ts";
 import { batchBytes, MOST_BATCH_BYTES, MOST_PATCHES } from "../model/limits.ts";
 import { valuesIn } from "../model/parameters.ts";

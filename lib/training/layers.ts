@@ -1,4 +1,4 @@
-/** Layers of a configuration: a preset, and values that other values bring with them. */
+/** Layers of a configuration: a preset, and values that follow from other values. */
 import { STRATEGY_SETTINGS } from "../model/masks.ts";
 import { presetOf } from "./presets.ts";
 import { REGULARIZER_WEIGHTS } from "./regularizer.ts";
@@ -14,7 +14,7 @@ export function presetLayer(name: string): Layer {
   return { origin: `preset ${name}`, values: presetOf(name).values as Layer["values"] };
 }
 
-/** The value that the last layer which has it gives. */
+/** The value of the last layer that has it. */
 function statedIn(layers: readonly Layer[], group: string, key: string): unknown {
   return layers.map(({ values }) => values[group]?.[key]).findLast((value) => value !== undefined);
 }
@@ -28,7 +28,7 @@ export function followingLayer({ model, schedule: { steps } }: PretrainConfig): 
   return { origin: "default", values: { model: { ...initialDeviations(model) }, schedule } };
 }
 
-/** A mask strategy brings its own values, in the place of a preset's. Values stated beside it win. */
+/** A mask strategy sets its own values, in place of a preset's. Values stated beside it win. */
 export function strategyLayer(layers: readonly Layer[]): Layer {
   const stated = statedIn(layers, "masks", "strategy") ?? DEFAULTS.masks.strategy;
   const strategy = stated as keyof typeof STRATEGY_SETTINGS;
@@ -36,7 +36,7 @@ export function strategyLayer(layers: readonly Layer[]): Layer {
   return { origin: `strategy ${strategy}`, values: { masks: values } };
 }
 
-/** A regularizer brings its weight. Weights stated beside it win. */
+/** A regularizer sets its weight. A weight stated beside it wins. */
 export function regularizerLayer(layers: readonly Layer[]): Layer {
   const name = statedIn(layers, "objective", "regularizer") as keyof typeof REGULARIZER_WEIGHTS;
   const weight = REGULARIZER_WEIGHTS[name];

@@ -1,6 +1,8 @@
+/** Upper bounds of configuration values. */
+
 /**
- * The largest values of a configuration. Beyond what anybody trains, and still small enough that a mistyped or hostile
- * value becomes a sentence and not memory or time without end.
+ * The largest values of a configuration: beyond any realistic training, yet small enough that a mistyped or hostile
+ * value fails with a message instead of taking unbounded memory or time.
  */
 export const MOST = {
   patchSize: 1024,

@@ -1,6 +1,6 @@
 /**
- * The training loop: batches, masks and schedule values in, metrics and checkpoints out. Files, images and the
- * runtime are handed in, so the loop itself is a pure function of them.
+ * The training loop: batches, masks and schedule values in, metrics and checkpoints out. Files, images and the runtime
+ * are arguments, so the loop itself is a pure function of them.
  *
  * @module
  */
@@ -17,18 +17,18 @@ import type { StepConfig } from "./step.ts";
 import { unlessAborted, yieldToEvents } from "./stopping.ts";
 import type { Trainer } from "./trainer.ts";
 
-/** What happened in one step. */
+/** Results of one step. */
 export interface StepReport extends StepSigns {
   readonly hyper: StepHyper;
   /** Tokens Kc of each context and Kt of each target block. */
   readonly contextTokens: number;
   readonly targetTokens: number;
-  /** Wall clock of the step, and how much of it went by waiting for images. */
+  /** Wall clock of the step, and the part of it spent waiting for images. */
   readonly seconds: number;
   readonly waitSeconds: number;
 }
 
-/** What the loop works on and whom it tells. */
+/** Inputs and callbacks of the loop. */
 export interface LoopParts {
   readonly config: PretrainConfig;
   readonly plan: RunPlan;
@@ -44,14 +44,17 @@ export interface LoopParts {
   onStep(report: StepReport): void;
   /** Saves the state after `step` steps. */
   onCheckpoint(step: number, state: TensorRecord): Promise<void>;
-  /** Takes sentences for a person. */
+  /** Receives messages for the user. */
   warn(text: string): void;
   /**
-   * Aborted: the step under way is finished, or dropped where it waits for images or has parts left, and the last whole
+   * Aborted: the current step is finished, or dropped if it waits for images or has parts left, and the last complete
    * step is saved. Then the loop ends.
    */
   readonly signal: AbortSignal;
-  /** The weights at step 0 were drawn and not read: advice against a collapse may be about how. @default true */
+  /**
+   * The weights at step 0 were drawn and not read: advice against a collapse may concern their initialisation. @default
+   * true
+   */
   readonly drawn?: boolean;
   /** A collapse that lasts ends the run, see {@link AlarmWatch}. @default false */
   readonly stopOnCollapse?: boolean;
@@ -65,7 +68,7 @@ export interface LoopEnd {
   readonly loss: number | undefined;
 }
 
-/** What fixes the shape of a step of this configuration. */
+/** The parameters that fix the shape of a step of this configuration. */
 export function stepConfigOf(config: PretrainConfig): StepConfig {
   return {
     model: modelConfigOf(config),
@@ -121,7 +124,7 @@ async function runStep(
   const { images, waitSeconds } = await unlessAborted(parts.nextBatch(step), signal);
   const hyper = hyperOf(config, { plan, step });
   const running = trainer.step({ images, masks, hyper, step, signal });
-  // The runtime works on other threads where it can: the time is used for the masks of the next step.
+  // The runtime works on other threads where it can: meanwhile this one draws the masks of the next step.
   const nextMasks = masksOf(parts, step + 1);
   const result = await running;
   const report: StepReport = {
@@ -144,7 +147,7 @@ function ignoreReasonOf(signal: AbortSignal): (error: unknown) => undefined {
 
 /**
  * Trains from `firstStep` to the end of the plan, or until the signal; saves every `run.checkpointSteps` steps and at
- * either end.
+ * the end in either case.
  *
  * @throws {Failure} `collapsed`: loss or state is no longer finite, and nothing is saved; or, with `stopOnCollapse`, a
  * collapse that lasts, after the state was saved

@@ -1,3 +1,4 @@
+/** Losses between predictions and targets, each with its own gradient. */
 import * as tf from "@tensorflow/tfjs";
 
 /** A mean over every element of a function of the difference, and the function's slope. */

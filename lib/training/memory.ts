@@ -1,6 +1,6 @@
 /**
- * How much memory a run is going to take, told before its first step where the runtime knows. Masks differ from step to
- * step, so the longest decide.
+ * The memory that a run needs, reported before its first step if the runtime knows it. Masks differ from step to step,
+ * so the longest decide.
  */
 
 import { gridOf } from "../model/config.ts";
@@ -12,10 +12,10 @@ import type { PretrainConfig } from "./settings.ts";
 import { stateShapes, trainedShapes } from "./state.ts";
 import type { Trainer } from "./trainer.ts";
 
-/** Deno, the libraries, the threads that make batches. */
+/** Deno, the libraries and the loader threads. */
 const PROCESS_BYTES = 200e6;
 
-/** Bytes that a run needs at most, decoded images that are kept for the next epoch aside. */
+/** Bytes that a run needs at most, without the cache of decoded images. */
 export interface MemoryPlan {
   /** Images B per step. */
   readonly batch: number;
@@ -31,7 +31,7 @@ export interface MemoryPlan {
   readonly stepBytes: number;
 }
 
-/** Makes a trainer ready for the longest masks of its configuration. @returns undefined where the runtime cannot tell */
+/** Reserves for the longest masks of a configuration. @returns undefined if the runtime does not know */
 export function planMemory(
   config: PretrainConfig,
   trainer: Pick<Trainer, "lanes" | "reserve">,
@@ -54,7 +54,7 @@ export function planMemory(
 }
 
 /**
- * Refuses a model whose weights and moments alone are more than there is, before anything is built.
+ * Refuses a model whose weights and moments alone exceed the available memory, before anything is built.
  *
  * @param available bytes that this process can still take, where known
  * @throws {Failure} `usage`
@@ -81,7 +81,7 @@ function adviceFor({ batch, programBytes, stateBytes, stepBytes }: MemoryPlan, a
 }
 
 /**
- * What the plan means, in lines for a person: the need and, when that is more than there is, what to change.
+ * The plan in lines of text: the need and, if it exceeds the available memory, what to change.
  *
  * @param available bytes that this process can still take, where known
  */

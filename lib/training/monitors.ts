@@ -1,11 +1,12 @@
+/** Collapse monitors on the targets of a batch. */
 import * as tf from "@tensorflow/tfjs";
 
 /**
  * Signs of collapse in the targets of one batch.
  *
  * @param pooled normalised target representations, pooled per image, [B T]; B at least 2
- * @returns scalars: `std`, the deviation over the batch averaged over features (towards 0 when all images look alike),
- *   and `cosine`, the mean cosine between two different images (towards 1 then)
+ * @returns scalars: `std`, the deviation over the batch averaged over features (towards 0 in a collapse), and `cosine`,
+ *   the mean cosine between two different images (towards 1 in a collapse)
  */
 export function targetMonitors(
   pooled: tf.Tensor,

@@ -1,4 +1,4 @@
-/** What is learned: the targets of a batch, the predictions, and the loss between them (docs/method.md section 4). */
+/** The objective: the targets of a batch, the predictions, and the loss between them (docs/method.md section 4). */
 
 import * as tf from "@tensorflow/tfjs";
 import { type EncoderConfig, gridOf, type ModelConfig } from "../model/config.ts";
@@ -12,24 +12,24 @@ import { meanSquare, smoothL1 } from "./loss.ts";
 /** Epsilon of the affine-free LayerNorm on the targets (docs/method.md section 4.1). */
 const TARGET_NORM_EPSILON = 1e-5;
 
-/** Epsilon of the normalisation of a patch that is itself the target; masked autoencoders use it. */
+/** Epsilon of the normalisation of patches as targets, that of masked autoencoders. */
 const PATCH_NORM_EPSILON = 1e-6;
 
-/** What is predicted, and how far off counts as what (the paper's ablations, docs/method.md section 4.3). */
+/** Targets and loss (the paper's ablations, docs/method.md section 4.3). */
 export interface ObjectiveConfig {
   /**
-   * - `representations` what the target encoder makes of the hidden patches: the method itself
+   * - `representations` the target encoder's output for the hidden patches: the method itself
    * - `pixels` the hidden patches, each with mean 0 and deviation 1: the paper's comparison. The target encoder still
-   *   follows the encoder, and is what gets exported
+   *   follows the encoder, and is exported
    *
    * @default "representations"
    */
   readonly targets: "representations" | "pixels";
   /**
-   * Where the target encoder's view is cut to a block:
+   * Where targets are cut to a block:
    *
-   * - `output` it sees the whole image, the block is taken from what it makes of it: the method itself
-   * - `input` it sees nothing but the block, each block on its own: the paper's comparison
+   * - `output` the target encoder sees the whole image, and the block is cut from its output: the method itself
+   * - `input` it sees only the block, each block on its own: the paper's comparison
    *
    * @default "output"
    */
@@ -64,11 +64,11 @@ export interface Networks {
   readonly targetEncoder: Parameters;
 }
 
-/** What the predictions of a batch are compared with. T is the width D of the encoder, or the values of a patch. */
+/** The targets of a batch's predictions. T is the width D of the encoder, or the values of a patch. */
 export interface Targets {
   /** Rows of the target blocks, block-major, [M B Kt, T]. */
   readonly rows: tf.Tensor;
-  /** Their mean over all that the target encoder sees of an image, [B T]; for {@link targetMonitors}. */
+  /** Their mean over all patches that the target encoder sees of an image, [B T]; for {@link targetMonitors}. */
   readonly pooled: tf.Tensor;
 }
 
@@ -138,7 +138,7 @@ export function targetsOf(
   return { rows, pooled };
 }
 
-/** What the encoder makes of the visible patches, rows [B Kc, D]. */
+/** The encoder's output for the visible patches, rows [B Kc, D]. */
 export function encodeContext(
   { images, contextTokens }: Pick<StepBatch, "images" | "contextTokens">,
   parameters: Parameters,

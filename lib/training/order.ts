@@ -1,7 +1,8 @@
+/** The order of images in every epoch. */
 import { Failure } from "../failure.ts";
 import { RandomStream } from "../random/mod.ts";
 
-/** Which images a run goes through, and in what portions. */
+/** The images of a run and the size of its batches. */
 export interface ImageOrder {
   /** The run's seed. */
   readonly seed: number;
@@ -12,7 +13,7 @@ export interface ImageOrder {
 }
 
 /**
- * Full batches in an epoch; the images left over wait for the next epoch's order.
+ * Full batches in an epoch; the remaining images are left out of the epoch.
  *
  * @throws {Failure} `usage`: fewer images than one batch
  */
@@ -29,7 +30,7 @@ export function stepsPerEpochOf({ images, batch }: Omit<ImageOrder, "seed">): nu
   return steps;
 }
 
-/** The order of the epoch asked for last: consecutive steps share it, and it is a pure function of its key. */
+/** The most recent epoch's order: consecutive steps share it, and it is a pure function of its key. */
 let latest: { readonly key: string; readonly order: Uint32Array } | undefined;
 
 function orderOfEpoch({ seed, images }: ImageOrder, epoch: number): Uint32Array {
@@ -47,7 +48,7 @@ export function epochOfStep(order: Omit<ImageOrder, "seed">, step: number): numb
 }
 
 /**
- * The images that make up a step: every epoch goes through a fresh order of all images, without repetition.
+ * The images that make up a step: every epoch has a new order of all images, without repetition.
  *
  * @param step counted from 0
  * @returns B image numbers in [0, images)

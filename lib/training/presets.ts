@@ -1,13 +1,14 @@
+/** The named configurations, with their reasons. */
 import { Failure } from "../failure.ts";
 import { ENCODER_SIZES } from "../model/presets.ts";
 import { suggestion } from "../nearest.ts";
 import type { ConfigPatch } from "./settings.ts";
 
-/** A named configuration: only what differs from `DEFAULTS`, and what it is for. */
+/** A named configuration: its differences from `DEFAULTS`, and its purpose. */
 export interface Preset {
   readonly values: ConfigPatch;
   /**
-   * Proposed to whoever names no preset, for images near its size and at least so many of them.
+   * Proposed when no preset is given, for images near its size and at least so many of them.
    *
    * @default never proposed
    */
@@ -29,8 +30,8 @@ const SCENES: ConfigPatch = {
     width: 128,
     depth: 5,
     heads: 4,
-    // 0.02 suits a width of 1280. At 128 it leaves the blocks almost silent: targets are then patch and position only,
-    // and drift to position alone.
+    // 0.02 suits a width of 1280. At 128 the blocks contribute almost nothing: targets are then patch and position
+    // only, and drift to position alone.
     initStd: 0.06,
     // With 48 inputs per patch, 0.02 makes targets that are nearly functions of position alone.
     patchEmbedStd: 0.1,
@@ -72,8 +73,8 @@ const SMOKE: ConfigPatch = {
 };
 
 /**
- * Small pictures on one machine: one recipe, found in docs/recipes.md, for inputs of several sizes. What each has reached
- * on Fashion-MNIST is there too; `deno task reference --recipe "--preset NAME"` measures it.
+ * Small pictures on one machine: one recipe, found in docs/recipes.md, for inputs of several sizes. Their results on
+ * Fashion-MNIST are there too; `deno task reference --recipe "--preset NAME"` measures it.
  */
 function extraSmall(image: { readonly pixels: number; readonly patch: number }): ConfigPatch {
   return {
@@ -178,7 +179,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
 /** Names of all presets, small ones first. */
 export const PRESET_NAMES: readonly string[] = Object.keys(PRESETS);
 
-/** What a run is that names no preset. */
+/** The preset of a run that names none. */
 export const DEFAULT_PRESET = "vits16";
 
 /** @throws {Failure} `usage`: unknown name, with the nearest known one */

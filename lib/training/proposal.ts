@@ -1,12 +1,13 @@
+/** Suggests a preset for the size and number of images. */
 import { isStated, type ResolvedConfig } from "./config.ts";
 import { DEFAULT_PRESET, type Preset, presetOf, PRESETS } from "./presets.ts";
 import { DEFAULTS, imageSizeOf } from "./settings.ts";
 
-/** What is known about the images of a run that names no preset. */
+/** The images of a run that names no preset. */
 export interface ImagesSeen {
   /** Median of their shorter sides. */
   readonly pixels: number;
-  /** How many there are. */
+  /** Their number. */
   readonly images: number;
 }
 
@@ -16,8 +17,8 @@ function sideOf({ values }: Preset): number {
 }
 
 /**
- * The preset that fits images: of those that want no more images than there are, the nearest in size (by ratio), and of
- * several of one size the one that wants most.
+ * The preset that fits images: of those whose `fromImages` is reached, the nearest in size (by ratio), and of several
+ * of one size that with the largest `fromImages`.
  */
 export function proposePreset({ pixels, images }: ImagesSeen, presets = PRESETS): string {
   const candidates = Object.entries(presets).flatMap(([name, preset]) => {
@@ -35,7 +36,7 @@ function describePreset(name: string): string {
   return `${name} (${sideOf(preset)} px, ${width} wide)`;
 }
 
-/** A sentence for who has named no preset: which one this run has, and which fits the images. */
+/** A message when no preset was named: which one this run has, and which fits the images. */
 export function describeProposal(seen: ImagesSeen): string {
   const fit = proposePreset(seen);
   const here = `the ${seen.images} images have about ${seen.pixels} px`;

@@ -1,6 +1,6 @@
 /**
- * Terms against collapse: what the context encoder makes of a batch is to vary, and in every direction. Each gives its
- * value over all samples of a batch, and its slope for every sample.
+ * Terms against collapse: the context encoder's outputs for a batch should vary, in every direction. Each has its value
+ * over all samples of a batch, and its gradient for every sample.
  */
 
 import * as tf from "@tensorflow/tfjs";
@@ -11,8 +11,8 @@ import { type FloatTensor, floatTensor } from "../tensor.ts";
 export interface RegularizerSettings {
   /**
    * - `none` no term: the method itself, which relies on the target encoder's momentum
-   * - `vicreg` deviations below 1 cost, and so do covariances of features: see {@link vicreg}
-   * - `sigreg` samples are to look like standard normal ones in random directions: see {@link sigreg}
+   * - `vicreg` penalises deviations below 1 and covariances of features: see {@link vicreg}
+   * - `sigreg` penalises samples that are not standard normal in random directions: see {@link sigreg}
    *
    * With one of them, training goes without momentum too (`schedule.emaStart` and `schedule.emaEnd` 0).
    *
@@ -20,7 +20,7 @@ export interface RegularizerSettings {
    */
   readonly regularizer: "none" | keyof typeof TERMS;
   /**
-   * What a sample is, of the context encoder's output after its final norm:
+   * The samples, of the context encoder's output after its final norm:
    *
    * - `pooled` the mean over an image's context tokens
    * - `tokens` each context token
@@ -28,7 +28,7 @@ export interface RegularizerSettings {
    * @default "tokens"
    */
   readonly regularizerOn: "pooled" | "tokens";
-  /** What the term counts beside a loss that counts 1. @default 1 with `vicreg`, 0.05 with `sigreg` */
+  /** Weight of the term beside the loss. @default 1 with `vicreg`, 0.05 with `sigreg` */
   readonly regularizerWeight: number;
 }
 
@@ -41,7 +41,7 @@ export interface Regularizer {
   readonly seed: number;
 }
 
-/** The term that settings ask for. */
+/** The term of these settings. */
 export function regularizerOf(
   { regularizer, regularizerOn, regularizerWeight }: RegularizerSettings,
   seed: number,
@@ -50,20 +50,20 @@ export function regularizerOf(
   return { term: regularizer, on: regularizerOn, weight: regularizerWeight, seed };
 }
 
-/** Values that come with a term unless they are stated. */
+/** Default weights of the terms. */
 export const REGULARIZER_WEIGHTS: Readonly<Record<RegularizerSettings["regularizer"], number>> = {
   none: 0,
   vicreg: 1,
   sigreg: 0.05,
 };
 
-/** A term over samples, scalar, and what it changes by with every value of them, [n D]. */
+/** A term over samples, scalar, and its gradient for every value of them, [n D]. */
 export interface TermAndSlope {
   readonly value: tf.Tensor;
   readonly slope: tf.Tensor;
 }
 
-/** Added to variances before their root is taken. */
+/** Added to variances before the square root. */
 const VARIANCE_EPSILON = 1e-4;
 /** The paper's share of covariances: 1 beside 25 of variances. */
 const COVARIANCE_SHARE = 1 / 25;
@@ -166,7 +166,7 @@ export function termOf(
   return TERMS[term](samples, directions!);
 }
 
-/** What `sigreg` projects on in a step: random directions of length 1, [R D]. */
+/** The directions that `sigreg` projects on in a step: random, of length 1, [R D]. */
 export function directionsOf(
   { seed, step, width }: { readonly seed: number; readonly step: number; readonly width: number },
 ): FloatTensor {
@@ -190,8 +190,8 @@ export function samplesOf(
 }
 
 /**
- * The loss with the gradient of the loss plus the sum of samples times slope: what a part of a batch adds to the
- * gradient of a term that depends on all of the batch (gradient caching, Gao et al., arXiv 2101.06983).
+ * The loss with the gradient of the loss plus the sum of samples times slope: the contribution of a part to the
+ * gradient of a term over the whole batch (gradient caching, Gao et al., arXiv 2101.06983).
  */
 export function withSlope(loss: tf.Scalar, samples: tf.Tensor, slope: tf.Tensor): tf.Scalar {
   const apply = tf.customGrad((...args) => {

@@ -1,7 +1,7 @@
 /**
- * A term over a whole batch whose gradient is taken part by part (gradient caching, Gao et al., arXiv 2101.06983): lanes
- * encode the contexts of their parts and keep nothing but samples; one program has the term and its slope for every
- * sample; the gradient of a part takes its rows of that slope.
+ * A term over a whole batch whose gradient is taken part by part (gradient caching, Gao et al., arXiv 2101.06983):
+ * lanes encode the contexts of their parts and keep only the samples; one program computes the term and its slope for
+ * every sample; the gradient of a part takes its rows of that slope.
  */
 
 import * as tf from "@tensorflow/tfjs";
@@ -58,7 +58,7 @@ function termProgram(config: RegularizedStep): Program {
   };
 }
 
-/** What a term is in a batch. */
+/** The term of a batch. */
 export interface BatchTerm {
   /** Without its weight. */
   readonly value: number;
@@ -107,14 +107,14 @@ export class Regularizing implements Disposable {
     return new Regularizing(whole, { lanes, term: await runtime.prepare(termProgram(whole)) });
   }
 
-  /** Makes ready for contexts of up to so many tokens. @returns what that needs, of each program */
+  /** Reserves for contexts of up to so many tokens. @returns the need of each program */
   reserve(context: number): readonly (Need | undefined)[] {
     const byTokens = this.#config.regularizer.on === "tokens" ? { context } : {};
     return [...this.#lanes.map((lane) => lane.reserve({ context })), this.#term.reserve(byTokens)];
   }
 
   /**
-   * The term of a batch, under the weights as they are.
+   * The term of a batch, under the current weights.
    *
    * @param feedsOf images and masks of a part, see `batchFeeds`
    * @throws the signal's reason when it came between two parts

@@ -1,3 +1,4 @@
+/** Learning rate, weight decay and EMA momentum by step. */
 import { planRun, type PretrainConfig, type RunPlan, type ScheduleConfig } from "./settings.ts";
 
 /** The values of one step that change over a run. */

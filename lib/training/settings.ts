@@ -1,3 +1,4 @@
+/** The configuration of pretraining: its types, defaults and derived values. */
 import { Failure } from "../failure.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { ENCODER_SIZES } from "../model/presets.ts";
@@ -56,10 +57,10 @@ export interface ModelSettings {
   readonly predictorHeads: number;
 }
 
-/** What is predicted, how far off counts as what, and a term against collapse. */
+/** Targets, loss, and a term against collapse. */
 export interface ObjectiveSettings extends ObjectiveConfig, RegularizerSettings {}
 
-/** Length of the run and what changes over it (docs/method.md section 5.5). */
+/** Length of the run and the schedules over it (docs/method.md section 5.5). */
 export interface ScheduleConfig {
   /** Length of the run; exactly one of `steps` and `epochs` is given. */
   readonly steps?: number;
@@ -79,9 +80,9 @@ export interface ScheduleConfig {
    * @default see {@link initialMomentum}; 0.996 for lengths in epochs
    */
   readonly emaStart: number;
-  /** Momentum towards which it grows linearly. */
+  /** Momentum at the end; it grows linearly. */
   readonly emaEnd: number;
-  /** Stretches all curves beyond the end of the run; the run stops early on them. */
+  /** Stretches all schedules beyond the end of the run, which stops before their end. */
   readonly ipeScale: number;
 }
 
@@ -90,8 +91,8 @@ export interface RunConfig {
   /** Images B per step. */
   readonly batch: number;
   /**
-   * Parts that a batch is worked through in, one after the other (gradient accumulation): the same update in less
-   * memory. Divides `batch`.
+   * Parts of a batch that are computed one after the other (gradient accumulation): the same update in less memory.
+   * Divides `batch`.
    *
    * @default 1
    */
@@ -116,18 +117,18 @@ export interface PretrainConfig {
   readonly run: RunConfig;
 }
 
-/** A configuration that states only what differs from what lies below it. */
+/** A partial configuration, applied over another. */
 export type ConfigPatch = { readonly [G in keyof PretrainConfig]?: Partial<PretrainConfig[G]> };
 
-/** Three significant digits: what a person would write. */
+/** Three significant digits. */
 function rounded(value: number): number {
   return Number(value.toPrecision(3));
 }
 
 /**
- * Initial deviations that treat signals as 0.02 does where it was chosen, in the official ViT-H with patches of 16: a
- * linear layer multiplies the variance of D inputs by D std². With 0.02 at a width of 192 the blocks add a third of
- * that to their input, and the targets stay patch and position.
+ * Initial deviations that scale signals like 0.02 in the official ViT-H with patches of 16: a linear layer multiplies
+ * the variance of D inputs by D std². With 0.02 at a width of 192 the blocks add a third of that to their input, and
+ * the targets stay patch and position.
  */
 export function initialDeviations(
   { width, patchSize }: Pick<ModelSettings, "width" | "patchSize">,
@@ -149,7 +150,7 @@ export function initialMomentum(steps: number): number {
 /** Sizes of a ViT-S/16. */
 const SMALL_16 = { patchSize: 16, ...ENCODER_SIZES.small };
 
-/** What all official configurations share, around a ViT-S/16 at 224 px and a batch for one machine. */
+/** The values that all official configurations share, with a ViT-S/16 at 224 px and a batch for one machine. */
 export const DEFAULTS: PretrainConfig = {
   data: {
     imageSize: 224,
@@ -263,7 +264,7 @@ export function planRun({ schedule }: PretrainConfig, stepsPerEpoch: number): Ru
   };
 }
 
-/** What is odd, though possible, about a run's lengths: sentences for a person. */
+/** Messages about unusual, though possible, lengths of a run. */
 export function planNotices({ steps, warmupSteps }: RunPlan): readonly string[] {
   if (warmupSteps < steps) return [];
   return [

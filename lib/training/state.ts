@@ -1,4 +1,4 @@
-/** What a run carries from step to step: three networks and the optimizer's moments, under the official names. */
+/** The state of a run between steps: three networks and the optimizer's moments, under the official names. */
 
 import type { ModelConfig } from "../model/config.ts";
 import {
@@ -18,7 +18,7 @@ import {
 } from "../model/positions.ts";
 import { floatTensor, prefixed, type TensorRecord } from "../tensor.ts";
 
-/** Shapes of the tensors that gradients are for, `encoder.*` and `predictor.*`. */
+/** Shapes of the trained tensors, `encoder.*` and `predictor.*`. */
 export function trainedShapes(model: ModelConfig): ShapeTable {
   return {
     ...prefixed("encoder.", encoderShapes(model.encoder)),
@@ -39,7 +39,7 @@ export function tableShapes(model: ModelConfig): ShapeTable {
   };
 }
 
-/** Shapes of what a step changes: trained tensors, target encoder, moments. */
+/** Shapes of the tensors that a step changes: trained tensors, target encoder, moments. */
 export function updatedShapes(model: ModelConfig): ShapeTable {
   const trained = trainedShapes(model);
   return {

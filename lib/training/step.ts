@@ -29,7 +29,7 @@ import {
   updateAll,
 } from "./update.ts";
 
-/** What fixes the shape of a step. */
+/** The parameters that fix the shape of a step. */
 export interface StepConfig {
   readonly model: ModelConfig;
   readonly objective: ObjectiveConfig;
@@ -37,22 +37,22 @@ export interface StepConfig {
   readonly regularizer?: Regularizer | undefined;
   /** Images per step, B. */
   readonly batch: number;
-  /** Parts of equal size that a batch is worked through in, one after the other; divides `batch`. */
+  /** Parts of equal size of a batch, computed one after the other; divides `batch`. */
   readonly accumulate: number;
   /** Target blocks per image, M. */
   readonly targetBlocks: number;
   readonly optimizer: OptimizerConfig;
 }
 
-/** A step whose parts are shared out. */
+/** A step whose parts are split into lanes. */
 export interface LanedStep extends StepConfig {
-  /** Shares of equal size that a part is worked through in at the same time; divides it. */
+  /** Shares of equal size of a part, computed at the same time; divides its size. */
   readonly lanes: number;
 }
 
 const SCALAR: TensorSpec = { dtype: "float32", shape: [] };
 
-/** Schedule values that an update takes. */
+/** Schedule values that are inputs of an update. */
 const HYPER: Readonly<Record<string, TensorSpec>> = {
   step_size: SCALAR,
   adam_epsilon: SCALAR,
@@ -67,7 +67,7 @@ export function specsOf(shapes: ShapeTable): Record<string, TensorSpec> {
   );
 }
 
-/** What {@link batchFeeds} gives. */
+/** Specs of the result of {@link batchFeeds}. */
 export function batchSpecs({ model, targetBlocks }: StepConfig, images: number) {
   const [height, width] = model.encoder.imageSize;
   return {
@@ -85,7 +85,7 @@ function batchOf(inputs: Tensors): StepBatch {
   };
 }
 
-/** The loss of a batch, its gradient for every trained tensor, and what the monitors look at. */
+/** The loss of a batch, its gradient for every trained tensor, and the input of the monitors. */
 export interface LossAndGradients {
   readonly loss: tf.Scalar;
   /** `encoder.*` and `predictor.*` */
@@ -155,16 +155,16 @@ export function gradientShapes(model: ModelConfig): ShapeTable {
   return prefixed(GRADIENT, trainedShapes(model));
 }
 
-/** Under which name the update finds what the gradient program of a lane calls `name`. */
+/** Maps a gradient's name in a lane's program to its name in the update. */
 export function nameInLane(lane: number): (name: string) => string {
   return (name) =>
     name.startsWith(GRADIENT) ? `${GRADIENT}${lane}.${name.slice(GRADIENT.length)}` : name;
 }
 
 /**
- * Gradients of one part of a batch. Lanes run this program at the same time, each with gradients of its own. Where a lane
- * goes through several parts one after the other, it adds them up: `carry` is 0 for the first part and 1
- * for the others. Results besides the gradients: `loss` of the part, and `pooled_targets` [b T] for the update.
+ * Gradients of one part of a batch. Lanes run this program at the same time, each with gradients of its own. A lane
+ * with several parts adds up their gradients: `carry` is 0 for the first part and 1 for the others. Results besides the
+ * gradients: `loss` of the part, and `pooled_targets` [b T] for the update.
  */
 export function gradientProgram(config: LanedStep): Program {
   const { model, regularizer, batch, accumulate, lanes } = config;
@@ -208,7 +208,7 @@ export function updateProgram(config: LanedStep): Program {
     const shapes = Object.entries(gradientShapes(model));
     return Object.fromEntries(shapes.map(([name, shape]) => [nameOf(name), shape]));
   });
-  // It has no use for position tables; with them, it holds the whole state.
+  // The update does not use position tables; with them, it holds the whole state.
   const shapes: ShapeTable = Object.assign({}, tableShapes(model), ...sums);
   return {
     name: "update",
@@ -226,7 +226,7 @@ export function updateProgram(config: LanedStep): Program {
         const sum = sums.map((_, lane) => inputs[nameInLane(lane)(`${GRADIENT}${name}`)]!)
           .reduce((a, b) => tf.add(a, b));
         if (clipNorm === 0) return [name, parts > 1 ? tf.mul(sum, 1 / parts) : sum];
-        // Here, and the mean later: so sums are made twice, for the norm and for the update, and none is kept.
+        // The mean follows later, so that sums are computed twice, for the norm and for the update, and none is kept.
         squares.push(squaredNorm(sum));
         return [name, sum];
       });

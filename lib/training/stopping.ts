@@ -1,16 +1,17 @@
+/** Stops work at a signal, between steps or before the first one. */
 import { Failure } from "../failure.ts";
 
 /**
- * Lets timers, signals and messages of other threads in; a runtime may have kept the thread for a whole step. The first
- * immediate may come before the events of this turn of the event loop, the second comes after them. A timer would do as
- * well, but takes at least a millisecond.
+ * Lets timers, signals and messages of other threads run; a runtime may have blocked the thread for a whole step. The
+ * first immediate may come before the events of this turn of the event loop, the second comes after them. A timer would
+ * do as well, but takes at least a millisecond.
  */
 export async function yieldToEvents(): Promise<void> {
   for (let turn = 0; turn < 2; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
 /**
- * What a promise gives, unless the signal comes first; what it stands for is left to itself then.
+ * The result of a promise, unless the signal comes first; its work is then abandoned.
  *
  * @throws the signal's reason
  */
@@ -26,7 +27,7 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal)
   }
 }
 
-/** Lets events in between two parts of a work. @throws the signal's reason once it is aborted */
+/** Lets events run between two parts of a task. @throws the signal's reason once it is aborted */
 export async function throwIfStopped(signal: AbortSignal | undefined): Promise<void> {
   if (signal === undefined) return;
   await yieldToEvents();
@@ -34,8 +35,8 @@ export async function throwIfStopped(signal: AbortSignal | undefined): Promise<v
 }
 
 /**
- * What is done before the first step: reading, compiling, drawing weights. All of it may be left at any instant, as a
- * killed process leaves it, and a job manager does not wait for long.
+ * For work before the first step: reading, compiling, drawing weights. All of it can be abandoned at any instant, as by
+ * a kill, and a job manager does not wait for long.
  *
  * @throws {Failure} `stopped` as soon as the signal comes
  */

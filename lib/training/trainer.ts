@@ -1,3 +1,4 @@
+/** Runs training steps on a runtime, with a batch split into parts and lanes. */
 import {
   type Executable,
   type Need,
@@ -23,7 +24,7 @@ import {
 } from "./step.ts";
 import { throwIfStopped } from "./stopping.ts";
 
-/** What a step works on. */
+/** Inputs of a step. */
 export interface StepInput {
   /** Normalised, [B 3 H W] */
   readonly images: Float32Array<ArrayBuffer>;
@@ -35,34 +36,34 @@ export interface StepInput {
   readonly signal?: AbortSignal;
 }
 
-/** What a step tells. */
+/** Results of a step. */
 export interface StepResult {
   readonly loss: number;
   /** See `targetMonitors`. */
   readonly targetStd: number;
   readonly targetCosine: number;
-  /** The regularizer's term, without its weight, where there is one. */
+  /** The regularizer's term, without its weight, if there is one. */
   readonly regularizer?: number;
-  /** L2 norm of all gradients together before they were clipped, where they are. */
+  /** L2 norm of all gradients together before clipping, if they are clipped. */
   readonly gradientNorm?: number;
   /** {@link effectiveRank} of the pooled targets, in every tenth step. */
   readonly targetRank?: number;
 }
 
 /**
- * Steps between two looks at the rank. It changes over hundreds of steps. A look takes 0.1 ms for 32 images 128 wide and
- * 4 ms for 128 that are 192 wide: of every tenth step that is less than a hundredth of its time.
+ * Steps between two measurements of the rank, which changes over hundreds of steps. One takes 0.1 ms for 32 images of
+ * width 128 and 4 ms for 128 of width 192: less than a hundredth of the time of a step.
  */
 const RANK_STEPS = 10;
 
-/** What a part of a batch tells. */
+/** Results of a part of a batch. */
 interface PartResult {
   readonly loss: number;
   /** [b T] */
   readonly pooled: Float32Array;
 }
 
-/** A part of a batch: which one after the other, and which at the same time. */
+/** A part of a batch: its place in the sequence of rounds, and its lane. */
 interface Part {
   readonly round: number;
   readonly lane: number;
@@ -86,8 +87,8 @@ function scalar(value: number): TensorRecord[string] {
 }
 
 /**
- * How many lanes work on a batch at the same time: one per thread, if its images can be shared out equally. Two sessions
- * of one thread each are faster than one of two, whose threads wait for each other after every operation.
+ * How many lanes work on a batch at the same time: one per thread, if its images can be divided equally. Two sessions
+ * of one thread each are faster than one of two, whose threads synchronise after every operation.
  */
 export function lanesOf(threads: number, images: number): number {
   for (let lanes = Math.min(threads, images); lanes > 1; lanes--) {
@@ -135,20 +136,20 @@ export class Trainer implements Disposable {
     return new Trainer(whole, { lanes: executables, regularizing, update, store });
   }
 
-  /** How many parts of a batch are worked through at the same time. */
+  /** How many parts of a batch are computed at the same time. */
   get lanes(): number {
     return this.#lanes.length;
   }
 
   /**
-   * Makes ready for steps with masks of up to so many tokens.
+   * Reserves for steps with masks of up to so many tokens.
    *
-   * @returns what they need besides state and gradients, where the runtime can tell
+   * @returns their need besides state and gradients, if the runtime knows it
    */
   reserve(longest: { readonly context: number; readonly targets: number }): Need | undefined {
     const update = this.#update.reserve({});
     if (update === undefined) return undefined;
-    // The update works on one tensor after the other: next to nothing beside the lanes.
+    // The update works on one tensor after the other: negligible beside the lanes.
     let { programBytes } = update, workBytes = 0;
     const others = this.#regularizing?.reserve(longest.context) ?? [];
     for (const need of [...this.#lanes.map((lane) => lane.reserve(longest)), ...others]) {
@@ -164,8 +165,8 @@ export class Trainer implements Disposable {
   }
 
   /**
-   * One update. A part of the batch changes nothing but gradients, which the next step begins anew: a step that is dropped
-   * between two parts has not happened. After any other error the state is undefined.
+   * One update. A part of the batch changes only gradients, which the next step resets: a step that is dropped between
+   * two parts has no effect. After any other error the state is undefined.
    *
    * @throws the signal's reason when the step was dropped
    */
@@ -208,7 +209,7 @@ export class Trainer implements Disposable {
     };
   }
 
-  /** Which images of a batch a part has. */
+  /** The images of a part. */
   #imagesOf({ round, lane }: Part): { readonly first: number; readonly count: number } {
     const { batch, accumulate, lanes } = this.#config;
     const count = batch / accumulate / lanes;

@@ -1,4 +1,4 @@
-/** The update of everything that a step changes, from the gradients of its batch. */
+/** The update of all tensors that a step changes, from the gradients of its batch. */
 
 import * as tf from "@tensorflow/tfjs";
 import type { Tensors } from "../compile/program.ts";
@@ -8,8 +8,8 @@ import { adamw, type AdamWConfig } from "./adamw.ts";
 /** AdamW, and how long a gradient may be. */
 export interface OptimizerConfig extends AdamWConfig {
   /**
-   * Largest L2 norm of all gradients together: longer ones are shortened to it before AdamW sees them. 0 leaves them as
-   * they are.
+   * Largest L2 norm of all gradients together: larger ones are scaled down to it before AdamW. 0 leaves them as they
+   * are.
    *
    * @default 0
    */
@@ -39,8 +39,8 @@ export function clippingFactor(norm: tf.Tensor, limit: number): tf.Tensor {
  * AdamW for all that is trained, then the target encoder follows.
  *
  * @param inputs state and schedule values, see `updateProgram`
- * @param gradients of the batch, by the name of what they are for
- * @param options `factor`: what gradients are multiplied by before; nothing by default
+ * @param gradients of the batch, by the name of their tensor
+ * @param options `factor`: multiplies the gradients first; none by default
  * @returns the updated tensors by name
  */
 export function updateAll(

@@ -1,3 +1,4 @@
+/** The graph that every pass and every target works on: typed values, nodes and constants, immutable. */
 import type { HostTensor } from "../../tensor.ts";
 import { type Bindings, evaluate, type Length } from "./length.ts";
 import { type Attributes, is, type Op, type OpThat, type ValueType } from "./operations.ts";

@@ -1,3 +1,4 @@
+/** Validation of graphs: operand counts, order of definitions, and shapes by the rules of the operations. */
 import { attributesAt, type Graph, type Value } from "./graph.ts";
 import { type Bindings, evaluate, type Length, samplePoints } from "./length.ts";
 import { printNode } from "./print.ts";

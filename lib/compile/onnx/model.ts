@@ -1,3 +1,4 @@
+/** Lowers a graph to an ONNX model: the builder of its nodes, and how named lengths are computed in it. */
 import type {
   OnnxAttribute,
   OnnxModel,

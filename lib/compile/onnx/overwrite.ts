@@ -1,3 +1,4 @@
+/** Which carried values an ONNX model may update in place, whatever order its nodes run in. */
 import { type Graph, makersOf, type Node } from "../graph/graph.ts";
 import type { Op } from "../graph/operations.ts";
 

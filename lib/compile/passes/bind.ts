@@ -1,3 +1,4 @@
+/** Turns inputs with fixed values into constants. */
 import type { FloatTensor } from "../../tensor.ts";
 import type { Constant, Graph } from "../graph/graph.ts";
 

@@ -1,3 +1,4 @@
+/** Merges recordings at several sizes into one graph with symbolic lengths. */
 import { sizeOf } from "../../tensor.ts";
 import type { Constant, Graph, Node, Value } from "../graph/graph.ts";
 import { type Bindings, fitLength, type Length, samplePoints } from "../graph/length.ts";

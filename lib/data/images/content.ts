@@ -1,4 +1,4 @@
-/** Whether images are the same as before: by their times, which costs nothing, else by what is in them. */
+/** Whether images are the same as before: by their times, which costs nothing, else by their contents. */
 import { join } from "node:path";
 import { forEachConcurrently, sha256, sha256File, sha256Lines } from "../../files/mod.ts";
 import { DECODE_BYTES } from "../decode_budget.ts";
@@ -27,12 +27,12 @@ async function hashOf(path: string): Promise<string | null> {
   }
 }
 
-/** Hashes of all images of a listing. What was read for another purpose is added; the rest is read for the sum. */
+/** Hashes of all images of a listing. Images read for another purpose are added; the rest is read here. */
 export class ImageContents {
   readonly #listing: ImageListing;
   readonly #root: string;
   readonly #places: ReadonlyMap<string, number>;
-  /** `null` where a file cannot be read, or is over the limit whatever is in it. */
+  /** `null` where a file cannot be read, or is over the size limit. */
   readonly #hashes: (string | null | undefined)[];
 
   /** @param root folder of the images */
@@ -43,7 +43,7 @@ export class ImageContents {
     this.#hashes = Array(listing.images.length);
   }
 
-  /** Takes note of an image that was read whole. */
+  /** Adds an image that was read whole. */
   add(path: string, bytes: Uint8Array): void {
     this.#hashes[this.#places.get(path)!] = sha256(bytes);
   }
@@ -62,13 +62,13 @@ export class ImageContents {
   }
 }
 
-/** What a receipt records of these images, by the hash over their contents where that is known. */
+/** What a receipt records of these images; `sha256` is over their contents once that is known. */
 export function folderRecord(listing: ImageListing, sha256: string): Required<FolderRecord> {
   return { sha256, sizesSha256: listing.outline, timesSha256: listing.fingerprint };
 }
 
 /**
- * The hash over the contents of images that were recorded earlier, or nothing when they differ for certain. They are
+ * The hash over the contents of images that were recorded earlier, or `undefined` when they certainly differ. They are
  * read only where sizes are equal and times are not.
  *
  * @param onCompare called before the images are read

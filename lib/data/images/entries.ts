@@ -1,7 +1,7 @@
 /** The entries of one folder, with those marked whose names cannot be used. */
 import { join } from "node:path";
 
-/** What an entry is, before a link is followed. */
+/** The kind of an entry; links are not followed. */
 export type EntryKind = "file" | "folder" | "link" | "other";
 
 /** One entry of a folder. */
@@ -12,7 +12,7 @@ export interface Entry {
   readonly usable: boolean;
 }
 
-/** What Deno puts in the place of bytes that are no UTF-8. */
+/** What Deno substitutes for bytes that are not UTF-8. */
 const REPLACEMENT = "\ufffd";
 
 function kindOf(entry: Pick<Deno.DirEntry, "isFile" | "isDirectory" | "isSymlink">): EntryKind {
@@ -20,7 +20,7 @@ function kindOf(entry: Pick<Deno.DirEntry, "isFile" | "isDirectory" | "isSymlink
   return entry.isDirectory ? "folder" : entry.isFile ? "file" : "other";
 }
 
-/** Which of the entries of one name, in which something was replaced, really has that name: one at most. */
+/** Which of several entries whose names decode to the same text really has that name: one at most. */
 async function markUsable(path: string, kinds: readonly EntryKind[]): Promise<boolean[]> {
   const kind = await Deno.lstat(path).then(kindOf, () => undefined);
   const real = kind === undefined ? -1 : kinds.indexOf(kind);
@@ -30,7 +30,7 @@ async function markUsable(path: string, kinds: readonly EntryKind[]): Promise<bo
 /**
  * Reads the entries of a folder, in no order.
  *
- * @throws what the system says about a folder that cannot be read
+ * @throws the system's error for a folder that cannot be read
  */
 export async function readEntries(folder: string): Promise<Entry[]> {
   const entries: Entry[] = [];

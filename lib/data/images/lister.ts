@@ -1,4 +1,4 @@
-/** The walk through a folder of images and what its links lead to. */
+/** Walks a folder of images, and follows its links. */
 import { join } from "node:path";
 import { Failure, messageOf } from "../../failure.ts";
 import { systemCode, systemReason } from "../../files/mod.ts";
@@ -9,7 +9,7 @@ import { isHidden, isOfSystem, saysOtherFile } from "./names.ts";
 import { compareText, isInside } from "./paths.ts";
 import { LARGEST_STAND_IN, standInReason } from "../../files/mod.ts";
 
-/** A file that claims to be an image, by its extension or its first bytes. */
+/** A file that is an image by its extension or its first bytes. */
 export interface ImageFile {
   /** Relative to the images folder, with `/`. */
   readonly path: string;
@@ -24,7 +24,7 @@ export interface BadFile {
   readonly reason: string;
 }
 
-/** What is passed over: how many, and the first few. */
+/** Entries that were left out: their number, and the first few. */
 export interface Tally {
   readonly count: number;
   readonly examples: readonly string[];
@@ -60,13 +60,13 @@ async function readFirstBytes(path: string): Promise<Uint8Array> {
   return buffer.subarray(0, await file.read(buffer) ?? 0);
 }
 
-/** An entry and where it lies: below the images folder, and really. */
+/** An entry with its path relative to the images folder, and its real path. */
 interface Place extends Entry {
   readonly path: string;
   readonly full: string;
 }
 
-/** Walks a folder of images; what it found is in its fields, in no order. */
+/** Walks a folder of images; its fields hold the findings, in no order. */
 export class Lister {
   readonly images: ImageFile[] = [];
   readonly unreadable: BadFile[] = [];
@@ -81,7 +81,7 @@ export class Lister {
   readonly #root: string;
   readonly #exclude: ReadonlySet<string>;
   readonly #mostImages: number;
-  /** Real paths of the folders that were read: inode numbers above 2^53 are rounded, so they would not do. */
+  /** Real paths of the folders that were read: inode numbers would not do, since those above 2^53 are rounded. */
   readonly #read = new Set<string>();
   #links: { readonly path: string; readonly target: string }[] = [];
 
@@ -92,7 +92,7 @@ export class Lister {
     this.#mostImages = mostImages;
   }
 
-  /** Real folders come first and links after them, by their paths: which path a linked folder has is no accident. */
+  /** Real folders come first, then links sorted by path, so that the path of a linked folder is deterministic. */
   async list(): Promise<void> {
     await this.#listFolder("", this.#root);
     while (this.#links.length > 0) {
@@ -152,12 +152,12 @@ export class Lister {
     else await this.#listFolder(path, full);
   }
 
-  /** What cannot be looked at counts as what its name says; a link without an extension may have been a folder. */
+  /** An unreadable entry counts as what its name indicates; a link without an extension may have been a folder. */
   #addUnreadable({ name, kind, path }: Place, reason: string): void {
     if (kind === "folder") this.unreadableFolders.push({ path: `${path}/`, reason });
     else if (hasImageExtension(name)) this.unreadable.push({ path, reason });
     else if (saysOtherFile(name)) {
-      // A dead link called notes.txt is nobody's loss.
+      // A dead link such as notes.txt loses no image.
       if (kind === "link") this.deadLinks.add(path);
       this.ignored++;
     } else if (kind === "link") this.unreadableFolders.push({ path, reason });
@@ -168,7 +168,7 @@ export class Lister {
     const { name, path, full } = place;
     const claimed = hasImageExtension(name);
     if (!info.isFile) {
-      // A pipe would be waited for until somebody writes to it.
+      // Reading a pipe would block.
       if (claimed) this.unreadable.push({ path, reason: "not a regular file" });
       else this.ignored++;
       return;
@@ -181,7 +181,7 @@ export class Lister {
     if (!claimed || info.size <= LARGEST_STAND_IN) {
       const first = await readFirstBytes(full).catch((error) => reasonOf(full, error, false));
       if (typeof first === "string") {
-        // An image by its name is read again later, and has its reason then.
+        // A file with an image's extension is read again later, and gets its reason then.
         if (!claimed) return this.#addUnreadable(place, first);
       } else {
         const reason = saysOtherFile(name) ? undefined : standInReason(first);

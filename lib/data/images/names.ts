@@ -1,9 +1,9 @@
-/** What the name of an entry says: hidden, left behind by a system, or a file of some type. */
+/** Classifies entries by name: hidden, made by a system, or a file of some type. */
 import { hasImageExtension } from "../image_format.ts";
 
 /**
- * Folders and files that systems make beside pictures: thumbnails, recycle bins, snapshots, what archives and repairs leave.
- * Lower case; most of these systems do not tell upper from lower case.
+ * Folders and files that systems make beside pictures: thumbnails, recycle bins, snapshots, what archives and repairs
+ * leave. Lower case; most of these systems ignore letter case.
  */
 const SYSTEM_NAMES: ReadonlySet<string> = new Set([
   // Synology, QNAP, Asustor, TerraMaster, Buffalo, Drobo
@@ -58,13 +58,13 @@ export function isHidden(name: string): boolean {
   return name.startsWith(".");
 }
 
-/** Whether a system has made this, not a person. */
+/** Whether a system has made this, not the user. */
 export function isOfSystem(name: string): boolean {
   return SYSTEM_NAMES.has(name.toLowerCase()) || SYSTEM_NAMES_AS_THEY_ARE.has(name) ||
     SYSTEM_PATTERN.test(name);
 }
 
-/** Whether a name ends like that of a file which is no image: `notes.txt`; `v1.2` and `2021.05` may be folders. */
+/** Whether a name has the extension of another file type: `notes.txt`; `v1.2` and `2021.05` may be folders. */
 export function saysOtherFile(name: string): boolean {
   return !hasImageExtension(name) && /[^.]\.(?!v\d+$)(?=\d?[a-z])[a-z0-9]{1,5}$/i.test(name);
 }

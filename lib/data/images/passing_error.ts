@@ -1,14 +1,15 @@
+/** Transient errors of the system: no reason to leave an image out. */
 import { Failure } from "../../failure.ts";
 import { systemCode, systemReason } from "../../files/mod.ts";
 
-/** Codes that say something of this machine or this moment, and nothing of the file. */
+/** Codes about this machine or this moment, not about the file. */
 const PASSING = ["EMFILE", "ENFILE", "ENOMEM", "EREMOTEIO", "ESTALE", "ETIMEDOUT"];
 
 /**
- * Fails where a good image would be left out, because just now it cannot be read.
+ * Fails on a transient error, which would leave out a good image.
  *
  * @param error why a file cannot be read
- * @throws {Failure} `missing`: the reason will have passed when the command is run again
+ * @throws {Failure} `missing`: the error is transient, the command can be run again
  */
 export function expectLasting(path: string, error: unknown): void {
   const code = systemCode(error);

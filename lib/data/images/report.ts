@@ -1,4 +1,4 @@
-/** A listing of images in lines for people, and the failures that no fraction of bad files allows. */
+/** A listing of images as text, and the failures that are independent of the tolerated fraction of bad files. */
 import { Failure } from "../../failure.ts";
 import type { ImageListing } from "../images.ts";
 import type { FaintImage } from "../pack.ts";
@@ -10,8 +10,8 @@ function counted(count: number, one: string, many = `${one}s`): string {
 }
 
 /**
- * Fails where a folder cannot be looked into, since the number of missing images is unknown then, and where there are no
- * images at all. The whole list of what cannot be read then goes beside the output, where it can.
+ * Fails on a folder that cannot be read, since the number of missing images is unknown then, and when there are no
+ * images at all. The full list of unreadable entries then goes beside the output, if possible.
  *
  * @throws {Failure} `data` or `missing`
  */
@@ -43,7 +43,7 @@ export async function expectWholeListing(
   );
 }
 
-/** One line for each kind of thing that was passed over or found in another way than its path says. */
+/** One line for each kind of entry that was left out, or found by way of a link. */
 export function describeListing(listing: ImageListing): string[] {
   const { images, ignored, hidden, ofSystems, deadLinks, loops, repeats, followed } = listing;
   const kinds: readonly (readonly [string, Tally])[] = [
@@ -66,7 +66,7 @@ function listed(paths: readonly string[]): Tally {
   return { count: paths.length, examples: paths };
 }
 
-/** A line where images use hardly any levels: samples of 12 bits in 16 are nearly black. */
+/** A line if images use hardly any levels: samples of 12 bits in 16 are nearly black. */
 export function describeFaint(faint: readonly FaintImage[]): string[] {
   if (faint.length === 0) return [];
   const examples = someOf(

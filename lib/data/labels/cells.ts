@@ -1,4 +1,4 @@
-/** Cells of one column of labels: numbers or classes, and what stands for a missing value. */
+/** Types the cells of one label column: numbers or classes, and the marks of missing values. */
 import { compareText } from "../images/paths.ts";
 import type { LabelColumn } from "../manifest.ts";
 
@@ -12,7 +12,7 @@ export interface Cell {
 export interface TypedColumn {
   readonly column: LabelColumn;
   valueOf(text: string): string | number | null;
-  /** What was made of it, for people. */
+  /** How the type was chosen, for messages. */
   readonly note: string;
 }
 
@@ -54,7 +54,7 @@ function isMissing(text: string): boolean {
   return MISSING.has(text.trim().toLowerCase());
 }
 
-/** Whether a cell is a number in this notation, and one that can be held: not `1e400`, which would be infinite. */
+/** Whether a cell is a number in this notation, and finite as float64: `1e400` is not. */
 function isNumeral(text: string, { pattern, toNumeral }: Notation): boolean {
   const trimmed = text.trim();
   if (!/\d/.test(trimmed) || !pattern.test(trimmed)) return false;
@@ -67,7 +67,7 @@ function isLongCode(text: string): boolean {
   return /^\s*[+-]?\d+\s*$/.test(text) && !Number.isSafeInteger(Number(text));
 }
 
-/** Whether a person would call it a number, held exactly or not: then the cell that is none is worth a word. */
+/** Whether a cell looks like a number, exact as float64 or not: then a cell that does not is reported. */
 function looksLikeNumber(text: string): boolean {
   const plain = text.normalize("NFKC").trim().replace("\u2212", "-")
     .replace(/^[$\u20ac\u00a3\u00a5] ?| ?[%$\u20ac\u00a3\u00a5]$/g, "");
@@ -75,7 +75,7 @@ function looksLikeNumber(text: string): boolean {
     INFINITY.test(plain);
 }
 
-/** The notation that all cells are in, or a cell that is in none. */
+/** The notation of all cells, or a cell that fits none. */
 function notationOf(
   cells: readonly Cell[],
   { asked, commas }: { readonly asked: boolean; readonly commas: boolean },
@@ -84,7 +84,7 @@ function notationOf(
     cells.find(({ text }) => !isNumeral(text, notation) || (!asked && isLongCode(text)));
   const odd = oddIn(POINTS);
   if (odd === undefined) return { notation: POINTS };
-  // "1,234" alone may mean a thousand or one; "20,5" beside it says which.
+  // "1,234" alone is ambiguous; "20,5" beside it decides.
   const certain = commas &&
     cells.some(({ text }) =>
       text.includes(",") && isNumeral(text, COMMAS) && !THOUSANDS.test(text)

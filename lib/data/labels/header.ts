@@ -3,7 +3,7 @@ import type { CsvRow } from "../csv.ts";
 import { hasImageExtension } from "../image_format.ts";
 import { type Reading, readingsOf } from "./paths.ts";
 
-/** Names that columns of paths have in tables at large, the clearest first. */
+/** Usual names of path columns, the clearest first. */
 const PATH_NAMES: readonly string[] = [
   "path",
   ...["filepath", "file_path", "image_path", "imagepath", "img_path", "relative_path", "relpath"],
@@ -12,7 +12,7 @@ const PATH_NAMES: readonly string[] = [
   ...["imageid", "img_id", "id", "name", "key", "url"],
 ];
 
-/** Names that feature files use for other things, and one that objects do. */
+/** Names that feature files reserve, and one that objects reserve. */
 const RESERVED = ["key", "path", "embedding", "__proto__"];
 
 /** A column of labels as the first line has it. */
@@ -22,12 +22,12 @@ export interface HeaderColumn {
   readonly index: number;
 }
 
-/** Where a table names its images. */
+/** Which column names the images, and how it is read. */
 export interface Naming {
   /** Index of the column. */
   readonly key: number;
   readonly reading: Reading;
-  /** How many of the rows that were looked at name an image. */
+  /** How many of the rows in the sample name an image. */
   readonly matched: number;
   readonly looked: number;
 }
@@ -57,19 +57,19 @@ function bestColumn(header: CsvRow, rows: readonly CsvRow[], reading: Reading): 
   return { key, reading, matched, looked: rows.length };
 }
 
-/** Whether a guess fits so well that it is more than chance, judged by the rows that were looked at. */
+/** Whether a guess fits better than by chance, judged by a sample of rows. */
 function isConvincing(
   { matched, looked }: Naming,
   { rows, images, asked }: { rows: number; images: number; asked: boolean },
 ): boolean {
   const fitsRows = 2 * matched >= looked, fitsImages = 2 * matched * (rows / looked) >= images;
-  // Numbers of classes are also names of numbered images: a table that was not asked for has to fit both.
+  // Numbers of classes are also names of numbered images: a table that the user did not give has to fit both.
   return asked ? fitsRows || fitsImages : fitsRows && fitsImages;
 }
 
 /**
  * Finds the column that names the images, by the path in some row, or by a guess that fits half of the rows or of the
- * images; of both where the table was not asked for.
+ * images; of both if the user did not give the table.
  *
  * @param rows all of the table, of one width
  * @param root absolute path of the images folder
@@ -95,7 +95,7 @@ export function findNaming(
       const whole = bestColumn(header!, data, reading);
       if (fits(whole)) return whole;
     }
-    if (exact && others.length === 0) return undefined; // One line is too little to guess from.
+    if (exact && others.length === 0) return undefined; // One line is not enough to guess from.
   }
   return undefined;
 }
@@ -120,7 +120,7 @@ export function inventColumns(first: CsvRow, key: number): HeaderColumn[] {
 /** The name that pandas gives to a column without one when it reads a table. */
 const UNNAMED = /^(Unnamed: \d+)?$/;
 
-/** An index that pandas has written in front, or what a delimiter at the end of each line makes. */
+/** A leading index that pandas has written, or the empty column after a delimiter at the end of each line. */
 function holdsNothing(rows: readonly CsvRow[], index: number): boolean {
   const cells = rows.map((row) => row.cells[index]!);
   if (cells.every((cell) => cell === "")) return true;
@@ -129,7 +129,7 @@ function holdsNothing(rows: readonly CsvRow[], index: number): boolean {
 }
 
 /**
- * Reads the names of the columns of labels; `passedOver` are columns that are none.
+ * Reads the names of the columns of labels; `passedOver` are columns without labels.
  *
  * @param refuse throws, with what is wrong
  */

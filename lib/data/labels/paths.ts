@@ -1,9 +1,9 @@
-/** Which image a cell of a table names: by its path, or by what can be guessed where nothing is named exactly. */
+/** Maps cells of a table to images: by path, or by a guess where no path matches. */
 import { relative, resolve } from "node:path";
 
 /** A way to find the image that a cell names. */
 export interface Reading {
-  /** How it was guessed, for people; nothing for the path itself. */
+  /** How it was guessed, for messages; `undefined` for the path itself. */
   readonly guess: string | undefined;
   find(cell: string): string | undefined;
 }
@@ -43,7 +43,7 @@ function withoutExtension(path: string): string {
   return path.replace(/(?<=[^/])\.[^./]*$/, "");
 }
 
-/** A longer way than this is none of a table's. */
+/** Path segments compared at most. */
 const MOST_PARTS = 16;
 
 /**

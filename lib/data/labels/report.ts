@@ -1,10 +1,10 @@
-/** Labels of images in lines for people. */
+/** Labels of images as text. */
 import type { Labels } from "../labels.ts";
 import { someOf } from "../quarantine.ts";
 
 const SPLIT_NAMES = ["train", "training", "test", "testing", "val", "valid", "validation"];
 
-/** Classes that a person may have meant as one. */
+/** Classes that may be spellings of the same one. */
 function alike(classes: readonly string[]): readonly string[] {
   const groups = new Map<string, string[]>();
   for (const name of classes) {
@@ -19,7 +19,7 @@ function alike(classes: readonly string[]): readonly string[] {
   );
 }
 
-/** One line for each thing that was guessed, passed over or left over, and for each label. */
+/** One line for each guess, each ignored or unmatched row or column, and each label. */
 export function describeLabels(labels: Labels): string[] {
   const { columns, notes, table, rowsWithoutImage, imagesWithoutRow } = labels;
   const lines = [...notes];

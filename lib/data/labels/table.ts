@@ -17,26 +17,26 @@ import { readTableText } from "./text.ts";
 /** Labels of one image by column; `null` where there is none. */
 export type LabelValues = Readonly<Record<string, string | number | null>>;
 
-/** What a table says about the images that are there. */
+/** The labels of a table for existing images. */
 export interface LabelTable {
   readonly columns: readonly LabelColumn[];
   /** By the path of the image. */
   readonly rows: ReadonlyMap<string, LabelValues>;
   /** `line N: path` of rows that belong to no image. */
   readonly rowsWithoutImage: readonly string[];
-  /** What was guessed about the table and passed over in it, for people. */
+  /** What was guessed about the table or ignored in it, for messages. */
   readonly notes: readonly string[];
-  /** What was made of each column, for people. */
+  /** The type of each column and why, for messages. */
   readonly columnNotes: readonly string[];
 }
 
-/** Where a table comes from and what it is about. */
+/** A table and the images that it is about. */
 interface Source {
   readonly path: string;
   readonly images: readonly string[];
   /** Absolute path of the images folder. */
   readonly root: string;
-  /** Whether it was asked for: then less certain guesses are welcome. */
+  /** Whether the user gave it: then less certain guesses are accepted. */
   readonly asked: boolean;
 }
 
@@ -67,7 +67,7 @@ function chooseDelimiter(text: string, { path, images }: Source): string {
 
 const ROWS_TRIED = 50;
 
-/** Rows of one width, and whether commas may stand within a cell. */
+/** Rows of one width, and whether cells may contain commas. */
 function parseRows(text: string, source: Source): { rows: CsvRow[]; commas: boolean } {
   const { path } = source;
   const delimiter = chooseDelimiter(text, source);
@@ -123,7 +123,7 @@ function typeHeaderColumn(
   }
 }
 
-/** What was guessed to read the table; a table with a column `path` that says it all needs no word. */
+/** What was guessed to read the table; none for a table with an exact `path` column. */
 function notesOnReading(
   first: CsvRow,
   { key, reading, matched, looked }: Naming,

@@ -1,9 +1,9 @@
-/** The text of a table of labels. */
+/** Reads the text of a table of labels, UTF-8 only. */
 import { Failure, messageOf } from "../../failure.ts";
 import { systemCode, systemReason } from "../../files/mod.ts";
 import { standInReason } from "../../files/mod.ts";
 
-/** 4 million rows of 50 characters; more than this does not fit beside the images' own lists. */
+/** 4 million rows of 50 characters; larger tables do not fit in memory beside the lists of images. */
 const LARGEST_BYTES = 200e6;
 
 function decode(bytes: Uint8Array): string {

@@ -1,9 +1,9 @@
 /**
- * Flatbuffers, reading only: tables of fields at offsets. Every offset and length is held against the bytes that are
- * there, because the packages that read Arrow believe them: a vector of 2^31 entries costs them minutes and all memory.
+ * Flatbuffers, reading only: tables of fields at offsets. Every offset and length is checked against the buffer,
+ * because packages that read Arrow trust them: a vector of 2^31 entries costs them minutes and all memory.
  */
 
-/** Thrown for bytes that are no such buffer; the caller knows the file and names it. */
+/** Thrown for an invalid buffer; the caller adds the name of the file. */
 export class FlatbufferError extends Error {}
 
 function outside(): never {
@@ -40,7 +40,7 @@ export class Table {
     return at;
   }
 
-  /** Where a field of so many bytes lies; `undefined`: absent. */
+  /** Position of a field of so many bytes; `undefined`: absent. */
   #place(field: number, bytes: number): number | undefined {
     const entry = 4 + 2 * field;
     if (entry + 2 > this.#fieldBytes) return undefined;
@@ -48,7 +48,7 @@ export class Table {
     return offset === 0 ? undefined : this.#within(this.#at + offset, bytes);
   }
 
-  /** Where that lies which a field points to. */
+  /** Position of what a field points to. */
   #target(field: number): number | undefined {
     const place = this.#place(field, 4);
     return place === undefined ? undefined : place + this.#view.getUint32(place, true);

@@ -1,15 +1,15 @@
 /**
- * Where the parts of an Arrow IPC file lie: a schema, batches of dictionaries and rows, each with metadata and a body,
- * and a footer that says all this again. Both are read and compared, so that a damaged number is noticed before
- * it is used as a size.
+ * Positions of the parts of an Arrow IPC file: a schema, batches of dictionaries and rows, each with metadata and a
+ * body, and a footer that repeats them. Both are read and compared, so that a damaged number is noticed before it is
+ * used as a size.
  */
 import { readFully } from "../../files/mod.ts";
 import { FlatbufferError, Table } from "./flatbuffer.ts";
 import { type ArrowSchema, readSchema } from "./schema.ts";
 
-/** Thrown for a file that is not read: part of a sentence; the caller knows the file and names it. */
+/** Thrown for a file that cannot be read: part of a sentence; the caller adds the name of the file. */
 export class ArrowError extends Error {
-  /** Whether the file is not what its writer meant; otherwise it is sound, and of a kind that is not read. */
+  /** Whether the file is damaged; otherwise it is valid, but of a kind that is not supported. */
   readonly damaged: boolean;
 
   constructor(message: string, { damaged }: { readonly damaged: boolean }) {
@@ -23,14 +23,16 @@ export function damaged(what: string): never {
   throw new ArrowError(what, { damaged: true });
 }
 
-/** Rows, or the values of a dictionary: nodes and buffers in the order of the columns and of what is below them. */
+/**
+ * Rows, or the values of a dictionary: nodes and buffers in the order of the columns, each followed by its children.
+ */
 export interface Batch {
   readonly rows: number;
   /** Length and number of nulls of each array. */
   readonly nodes: readonly (readonly number[])[];
   /** Offset in the body and length of each buffer, bytes. */
   readonly buffers: readonly (readonly number[])[];
-  /** Where the body lies in the file. */
+  /** Position of the body in the file. */
   readonly start: number;
   readonly bytes: number;
 }
@@ -38,7 +40,7 @@ export interface Batch {
 /** Values that columns refer to by an index. */
 export interface DictionaryBatch {
   readonly id: number;
-  /** Whether the values follow after those that are there. */
+  /** Whether the values are appended to earlier ones. */
   readonly delta: boolean;
   readonly batch: Batch;
 }
@@ -56,11 +58,11 @@ const HEAD_BYTES = 8;
 /** Length of the footer and magic. */
 const TAIL_BYTES = 10;
 const CONTINUATION = 0xffffffff;
-/** Bytes of what may follow the last part: none, a mark of 4 before Arrow 0.15, of 8 since. */
+/** Bytes that may follow the last part: none, a mark of 4 before Arrow 0.15, of 8 since. */
 const END_MARKS = [0, 4, 8];
 const LARGEST_METADATA_BYTES = 1 << 26;
 
-/** How other files begin that are taken for these. */
+/** Beginnings of other files that are mistaken for these. */
 const OTHERS: readonly (readonly [start: string, what: string])[] = [
   ["\xff\xff\xff\xff", "is an Arrow IPC stream, write it as a file (pyarrow.ipc.new_file)"],
   ["FEA1", "is a Feather file of version 1, write it with version=2"],
@@ -94,7 +96,7 @@ function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
 
-/** Fails unless the file begins and ends as one does. @returns where the footer lies */
+/** Checks the magic at both ends. @returns the position of the footer */
 async function findFooter(
   file: Deno.FsFile,
 ): Promise<{ readonly start: number; readonly bytes: number }> {
@@ -125,7 +127,7 @@ async function findFooter(
   return { start: size - TAIL_BYTES - bytes, bytes };
 }
 
-/** A part between head and footer, where the footer says it lies. */
+/** A part between head and footer, as the footer locates it. */
 interface Block {
   readonly at: number;
   /** Bytes of the metadata with their prefix. */
@@ -161,7 +163,7 @@ function expectContiguous(blocks: readonly Block[], end: number): number {
   return first ?? end;
 }
 
-/** The metadata of a part, without the prefix that says their length; some writers give the schema none. */
+/** The metadata of a part, without their length prefix; some writers omit it for the schema. */
 function withoutPrefix(bytes: Uint8Array): Uint8Array {
   const view = viewOf(bytes);
   if (bytes.length < 8) return damaged("a part has no metadata");
@@ -170,7 +172,7 @@ function withoutPrefix(bytes: Uint8Array): Uint8Array {
   return view.getUint32(0, true) === bytes.length - 4 ? bytes.subarray(4) : bytes;
 }
 
-/** What a part says about itself. */
+/** The header of a part. */
 interface Message {
   readonly kind: string | undefined;
   readonly header: Table;
@@ -191,7 +193,7 @@ function readMessage(bytes: Uint8Array): Message {
   };
 }
 
-/** The schema in front of all parts, which some writers leave out. */
+/** The schema before all parts, which some writers omit. */
 async function readFront(file: Deno.FsFile, end: number): Promise<ArrowSchema | undefined> {
   const bytes = end - HEAD_BYTES;
   if (bytes < 8) return undefined;
@@ -206,7 +208,7 @@ async function readFront(file: Deno.FsFile, end: number): Promise<ArrowSchema | 
   return readSchema(header);
 }
 
-/** The header of a part, which must be what the footer says. */
+/** The header of a part, which must agree with the footer. */
 async function readPart(
   file: Deno.FsFile,
   { at, metadata, body }: Block,
@@ -250,9 +252,9 @@ function readBatch(table: Table, { at, metadata, body: bytes }: Block): Batch {
 }
 
 /**
- * Reads where everything lies in an Arrow IPC file, and holds it against the size of the file and against its footer.
+ * Reads the positions of all parts of an Arrow IPC file, checked against its size and its footer.
  *
- * @throws {ArrowError} says what is wrong, without the file
+ * @throws {ArrowError} what is wrong, without the name of the file
  */
 export async function readLayout(file: Deno.FsFile): Promise<ArrowLayout> {
   try {

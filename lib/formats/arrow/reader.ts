@@ -11,7 +11,7 @@ type List = Extract<ColumnType, { kind: "list" }>;
 /** A probe for each label: more are no labels. */
 const MOST_COLUMNS = 4096;
 
-/** @throws {ArrowError} always, about a sound file that holds something else */
+/** @throws {ArrowError} always, for a valid file with other content */
 function refuse(what: string): never {
   throw new ArrowError(what, { damaged: false });
 }
@@ -20,7 +20,7 @@ function isText(type: ColumnType): boolean {
   return type.kind === "text" || (type.kind === "dictionary" && type.values.kind === "text");
 }
 
-/** What polars calls text unless it is asked for what all others read. */
+/** A hint for polars, whose default text type is not the common one. */
 function hintOf(columns: readonly Column[]): string {
   const views = columns.some(({ type }) => wordsOf(type).includes("view"));
   return views ? ", write it without views (polars: compat_level=CompatLevel.oldest())" : "";
@@ -143,7 +143,7 @@ class Rows {
     });
   }
 
-  /** NaN is "not known", as null is. */
+  /** NaN is "not known", like null. */
   *#sound(name: string, values: readonly (number | null | undefined)[]) {
     for (const value of values) {
       if (value === undefined) {
@@ -207,8 +207,8 @@ async function readRows(file: Deno.FsFile, size: number): Promise<Features> {
 const ROWS_KEY = "ijepa.rows";
 
 /**
- * Reads a feature file batch by batch into one array of embeddings. Nothing in the file is believed: every length is
- * held against the file before memory is taken for it, every count against what it counts.
+ * Reads a feature file batch by batch into one array of embeddings. Nothing in the file is trusted: every length is
+ * checked against the file before memory is taken for it, every count against what it counts.
  *
  * @throws {Failure} `missing`: no such file; `data`: not an Arrow file, cut short, damaged, compressed, other columns,
  * or a row without an embedding, which is named

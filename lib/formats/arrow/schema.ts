@@ -1,4 +1,4 @@
-/** Columns of an Arrow file: their types as far as features have them, and the name of any other type. */
+/** Columns of an Arrow file: the types that feature files use, and the names of all others. */
 import { FlatbufferError, type Table } from "./flatbuffer.ts";
 
 /** Bits of a float. */
@@ -16,7 +16,7 @@ export type ColumnType =
     readonly large: boolean;
     readonly item: ColumnType;
   }
-  /** Indices into a list of values that is kept elsewhere in the file, under a number. */
+  /** Indices into a dictionary elsewhere in the file, which has a number. */
   | {
     readonly kind: "dictionary";
     readonly id: number;
@@ -31,7 +31,7 @@ export interface Column {
   readonly type: ColumnType;
 }
 
-/** What a file says about itself. */
+/** The schema of a file. */
 export interface ArrowSchema {
   readonly columns: readonly Column[];
   readonly metadata: Readonly<Record<string, string>>;
@@ -46,7 +46,7 @@ const DICTIONARY = { id: 0, index: 1 } as const;
 const KEY_VALUE = { key: 0, value: 1 } as const;
 const SCHEMA = { endianness: 0, fields: 1, metadata: 2 } as const;
 
-/** The union Type of Schema.fbs; the place is the code. */
+/** The union Type of Schema.fbs, indexed by code. */
 const TYPES = [
   ...["none", "null", "int", "float", "binary", "utf8", "bool", "decimal", "date", "time"],
   ...["timestamp", "interval", "list", "struct", "union", "fixed-size binary", "fixed-size list"],

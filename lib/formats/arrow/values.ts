@@ -1,4 +1,4 @@
-/** The values of a batch of rows: buffers to text, numbers and embeddings, each held against its neighbours. */
+/** The values of a batch of rows: buffers to text, numbers and embeddings, with consistency checks. */
 import { fromHalf } from "../half.ts";
 import { type Batch, damaged } from "./layout.ts";
 import type { ColumnType } from "./schema.ts";
@@ -13,15 +13,15 @@ export type Dictionaries = ReadonlyMap<number, readonly (string | null)[]>;
 
 /** Embeddings of a batch. */
 export interface EmbeddingValues {
-  /** [rows width], as far as they are sound. */
+  /** [rows width], valid up to `bad`. */
   readonly values: Float32Array | Float64Array;
   /** Values in each row. */
   readonly width: number;
-  /** The first row that is no embedding, and why. */
+  /** The first row without a valid embedding, and why. */
   readonly bad?: { readonly row: number; readonly why: string };
 }
 
-/** Validity of values: `undefined` where all are there. */
+/** Validity of values: `undefined` where none is null. */
 type Bitmap = Uint8Array | undefined;
 
 function isNull(bitmap: Bitmap, index: number): boolean {
@@ -49,7 +49,7 @@ const MOST_PADDING = 64;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Takes the columns of a batch, in their order. Every method throws `ArrowError` for what does not add up. */
+/** Takes the columns of a batch, in their order. Every method throws `ArrowError` on inconsistent data. */
 export class BatchValues {
   readonly #batch: Batch;
   readonly #body: Uint8Array<ArrayBuffer>;
@@ -149,7 +149,7 @@ export class BatchValues {
       damaged("a part has fewer columns than the schema");
   }
 
-  /** The validity of the next array, which must have so many values. */
+  /** The validity of the next array, which must have `rows` values. */
   #array(rows: number): Bitmap {
     const length = this.#length();
     if (length !== rows) damaged(`a column has ${length} values, wanted ${rows}`);

@@ -18,7 +18,7 @@ import { expectBatch, expectSchema, type FeatureBatch, type FeatureSchema } from
 /** Rows per record batch, whatever the sizes given to `append`: readers pay per batch. */
 const ROWS_PER_BATCH = 1024;
 
-/** Utf8 data from strings; `null` leaves a hole. */
+/** Utf8 data from strings; `null` is a null. */
 function utf8Data(values: readonly (string | null)[]): Data<Utf8> {
   const encoder = new TextEncoder();
   const encoded = values.map((value) => encoder.encode(value ?? ""));
@@ -58,7 +58,9 @@ function arrowSchema({ width, labels, metadata }: FeatureSchema): Schema {
   ], new Map(Object.entries(metadata)));
 }
 
-/** Arrow's own leaves out the schema in front, which the format wants: without it a damaged footer goes unnoticed. */
+/**
+ * Arrow's own writer omits the leading schema, which the format requires: without it a damaged footer goes unnoticed.
+ */
 class FileWriter extends RecordBatchFileWriter {
   protected override _writeSchema(schema: Schema): this {
     return super._writeSchema(schema)._writeMessage(Message.from(schema));
@@ -126,12 +128,12 @@ export class FeatureWriter implements AsyncDisposable {
     if (this.#error !== undefined) throw this.#error;
   }
 
-  /** Closes the file handle of a writer that was given up; does nothing after `close`. */
+  /** Closes the file handle of an abandoned writer; does nothing after `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
     this.#error ??= new Error("Cannot go on writing features: the writer was given up");
-    this.#writer.finish(); // Ends the pump, which writes nothing more after an error.
+    this.#writer.finish(); // Ends the loop that empties the queue, which writes nothing more after an error.
     await this.#pump;
     this.#file.close();
   }
@@ -140,7 +142,7 @@ export class FeatureWriter implements AsyncDisposable {
     if (this.#error !== undefined) throw this.#error;
     const { width, labels } = this.#description;
     const length = this.#keys.length;
-    // A copy, because the writer queues views of what it is given.
+    // A copy, because the writer queues views of its arguments.
     const values = this.#embeddings.slice(0, length * width);
     const child = makeData({ type: new Float32(), length: values.length, data: values });
     const list = new FixedSizeList(width, new Field("item", new Float32(), false));
@@ -159,7 +161,7 @@ export class FeatureWriter implements AsyncDisposable {
     this.#writer.write(new RecordBatch(this.#schema, data));
     this.#written = true;
     [this.#keys, this.#paths, this.#labels] = [[], [], labels.map(() => [])];
-    // Arrow's queue knows no back pressure. The pump empties it in microtasks, hence before this timer.
+    // Arrow's queue has no back pressure. It is emptied in microtasks, hence before this timer.
     await new Promise((resolve) => setTimeout(resolve, 0));
     if (this.#error !== undefined) throw this.#error;
   }

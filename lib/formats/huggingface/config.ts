@@ -1,3 +1,4 @@
+/** `config.json` of an encoder: parser and writer. */
 import * as v from "valibot";
 import { count, LARGEST_SIDE, parseFile, refuse } from "./json.ts";
 
@@ -26,7 +27,9 @@ function sideOrSides([height, width]: readonly [number, number]): number | reado
   return height === width ? height : [height, width];
 }
 
-/** What transformers knows, and what it does not: a name that it knows would have it run an encoder without registers. */
+/**
+ * A type of transformers, and one of our own: under the former transformers would run an encoder without its registers.
+ */
 const PLAIN = "ijepa", WITH_REGISTERS = "ijepa_with_registers";
 
 /** The text of `config.json`. The number of registers has the name that DINOv2 with registers gives it. */
@@ -64,7 +67,7 @@ const MOST_PATCHES = 16_384;
 const side = count(LARGEST_SIDE);
 const epsilon = "a number between 0 and 1";
 
-/** What is read of `config.json`; absent values have the defaults of transformers. */
+/** The values read from `config.json`; absent ones have the defaults of transformers. */
 const SIZES = {
   hidden_act: v.optional(v.literal("gelu"), "gelu"),
   num_channels: v.optional(v.literal(3), 3),
@@ -102,7 +105,8 @@ const configSchema = v.variant(
  * Reads `config.json`.
  *
  * @param path where the text came from, for messages
- * @throws {Failure} `data`: not an I-JEPA encoder, or one that this project cannot run; names key, wanted and got
+ * @throws {Failure} `data`: not an I-JEPA encoder, or one that this project cannot run; names key, expected and actual
+ * value
  */
 export function parseConfig(text: string, path: string): EncoderSizes {
   const config = parseFile(text, path, configSchema);

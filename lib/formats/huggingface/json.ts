@@ -1,3 +1,4 @@
+/** Schema pieces and failures that the JSON files of an encoder share. */
 import * as v from "valibot";
 import { Failure } from "../../failure.ts";
 import { JsonError, type JsonSchema, parseJson } from "../../json.ts";
@@ -29,7 +30,7 @@ export function refuse(path: string, what: string): never {
   );
 }
 
-/** A positive whole number, not above what any encoder has: everything that follows takes memory by these. */
+/** A positive whole number, with an upper bound, since memory is taken by these. */
 export function count(most: number) {
   const wanted = `a whole number from 1 to ${most}`;
   return v.pipe(

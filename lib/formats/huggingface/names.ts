@@ -24,7 +24,7 @@ const OUTER: Readonly<Record<string, string>> = {
 
 /**
  * The Hugging Face names of a tensor with an official name: one, or three for the fused query, key and value, whose
- * rows they share out in that order.
+ * rows they split in that order.
  *
  * @throws {RangeError} not a tensor of an encoder
  */
@@ -43,9 +43,9 @@ function registersIn(shapes: Readonly<Record<string, readonly number[]>>): numbe
 }
 
 /**
- * Shapes by Hugging Face name, from those by official name. With registers R the position table has R rows of zeros in
- * front: a model that knows none, such as transformers' IJepaModel, then refuses the weights, which it would run
- * without registers otherwise.
+ * Shapes by Hugging Face name, from those by official name. With registers R the position table starts with R rows of
+ * zeros: a model without registers, such as transformers' IJepaModel, then refuses the weights instead of ignoring the
+ * registers.
  */
 export function huggingFaceShapes(
   shapes: Readonly<Record<string, readonly number[]>>,
@@ -62,7 +62,7 @@ export function huggingFaceShapes(
   );
 }
 
-/** A table [1 N D] with rows of zeros in front. */
+/** A table [1 N D] after rows of zeros. */
 function withZeros({ shape: [, rows, width], data }: FloatTensor, zeros: number): FloatTensor {
   const table = floatTensor([1, zeros + rows!, width!]);
   table.data.set(data, zeros * width!);
@@ -105,7 +105,7 @@ export function toHuggingFace(tensors: TensorRecord): TensorRecord {
 }
 
 /**
- * The inverse of {@link toHuggingFace}. All tensors must be there, float32 and in shape.
+ * The inverse of {@link toHuggingFace}. All tensors must exist, float32 and in shape.
  *
  * @param shapes shapes by official name
  */

@@ -1,3 +1,4 @@
+/** `preprocessor_config.json` of an encoder: parser, writer and defaults. */
 import * as v from "valibot";
 import { count, LARGEST_SIDE, parseFile, refuse } from "./json.ts";
 
@@ -90,11 +91,11 @@ const byPixels = v.pipe(side, v.transform((side) => [side, side] as const));
 const byShorterSide = v.object({ shortest_edge: side });
 const sidesWanted = `height and width, at most ${LARGEST_SIDE}`;
 
-/** A step that is always done here. */
+/** A step that is always done by this project. */
 const done = v.nullish(v.literal(true));
-/** A step that is never done here. */
+/** A step that is never done by this project. */
 const never = v.nullish(v.literal(false));
-/** On the scale 0 to 1; far beyond it nothing is normalised. */
+/** Bound of means and deviations, on the scale 0 to 1. */
 const LARGEST_STATISTIC = 10;
 const meanWanted = "three numbers", stdWanted = "three numbers above zero";
 const mean = v.pipe(
@@ -108,7 +109,7 @@ const std = v.pipe(
   v.maxValue(LARGEST_STATISTIC, stdWanted),
 );
 
-/** What is read of `preprocessor_config.json`; absent values have the defaults of transformers. */
+/** The values read from `preprocessor_config.json`; absent ones have the defaults of transformers. */
 const preprocessorSchema = v.object({
   do_resize: done,
   do_rescale: done,

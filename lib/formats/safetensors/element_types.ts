@@ -1,3 +1,4 @@
+/** Element types of safetensors files. */
 import type { DataOf, Dtype } from "../../tensor.ts";
 import { fromBfloat16, fromHalf } from "../half.ts";
 
@@ -11,7 +12,7 @@ export interface ElementType {
   make(buffer: ArrayBuffer): DataOf[Dtype];
 }
 
-/** What is written, in the order in which the Python library lays tensors out. */
+/** Types that are written, in the Python library's order of tensors. */
 export const WRITTEN_TYPES: readonly ElementType[] = [
   { dtype: "int64", code: "I64", bytes: 8, make: (buffer) => new BigInt64Array(buffer) },
   { dtype: "float64", code: "F64", bytes: 8, make: (buffer) => new Float64Array(buffer) },
@@ -20,7 +21,7 @@ export const WRITTEN_TYPES: readonly ElementType[] = [
   { dtype: "uint8", code: "U8", bytes: 1, make: (buffer) => new Uint8Array(buffer) },
 ];
 
-/** What is read. */
+/** Types that are read. */
 export const READ_TYPES: readonly ElementType[] = [
   ...WRITTEN_TYPES,
   { dtype: "float32", code: "F16", bytes: 2, make: fromHalf },

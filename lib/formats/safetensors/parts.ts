@@ -1,4 +1,4 @@
-/** Weights in one safetensors file, or in several with an index that says which tensor is in which. */
+/** Weights in one safetensors file, or in several with an index of their tensors. */
 import { basename, dirname, join } from "node:path";
 import * as v from "valibot";
 import { Failure } from "../../failure.ts";
@@ -11,13 +11,13 @@ import {
   type SafetensorsHeader,
 } from "./reader.ts";
 
-/** What Hugging Face calls the weights of a model, and the index of several such files. */
+/** Hugging Face's names of a model's weights, and of the index of several files. */
 const WEIGHTS_FILE = "model.safetensors", INDEX_FILE = "model.safetensors.index.json";
 const INDEX_ENDING = ".safetensors.index.json";
 const LARGEST_INDEX_BYTES = 16e6;
 const MOST_PARTS = 1000;
 
-/** Names are data: a part lies beside its index, nowhere else. */
+/** Names are untrusted: a part must be beside its index. */
 const partName = v.pipe(
   v.string(),
   v.regex(/^[^/\\\0]{1,240}\.safetensors$/, "the name of a .safetensors file beside it"),
@@ -59,7 +59,7 @@ async function partsOf(index: string): Promise<ReadonlyMap<string, ReadonlySet<s
   return parts;
 }
 
-/** Fails unless a part has the tensors that the index says. */
+/** Fails unless a part has exactly the tensors of the index. */
 function expectNames(
   { index, part, wanted }: {
     readonly index: string;
@@ -86,8 +86,8 @@ export async function filesOfWeights(path: string): Promise<readonly string[]> {
 }
 
 /**
- * The hash of weights from those of their files, as {@link filesOfWeights} lists them: of a single file its own, of
- * several that of the list of hashes, as `sha256sum INDEX PARTS... | sha256sum` makes it in their directory.
+ * The hash of weights from those of their files, as {@link filesOfWeights} lists them: that of a single file, or for
+ * several that of the list of hashes, like `sha256sum INDEX PARTS... | sha256sum` in their directory.
  */
 export function sha256OfWeights(
   files: readonly { readonly path: string; readonly sha256: string }[],
@@ -97,7 +97,7 @@ export function sha256OfWeights(
 }
 
 /**
- * What is in the weights, without the tensors.
+ * Names, types and shapes of the weights, without loading them.
  *
  * @throws {Failure} as {@link readWeightsFile}
  */
@@ -118,7 +118,7 @@ export async function listWeightsFile(path: string): Promise<SafetensorsHeader> 
  * Reads weights, from one file or from all parts that an index names.
  *
  * @param path a safetensors file, or an index (`*.safetensors.index.json`)
- * @throws {Failure} `missing`: a file is not there; `data`: it is damaged, or a part has other tensors than the index
+ * @throws {Failure} `missing`: a file does not exist; `data`: it is damaged, or a part has other tensors than the index
  */
 export async function readWeightsFile(
   path: string,

@@ -1,16 +1,17 @@
+/** Reads one safetensors file. Header and sizes are checked before any tensor is loaded. */
 import { Failure } from "../../failure.ts";
 import { openInput, readFully } from "../../files/mod.ts";
 import { describeValue } from "../../foreign_text.ts";
 import { type HostTensor, sizeOf, type TensorRecord } from "../../tensor.ts";
 import { type ElementType, LENGTH_BYTES, READ_TYPES } from "./element_types.ts";
 
-/** Tensors of a file, with its free text. */
+/** Tensors of a file, with its metadata. */
 export interface SafetensorsFile {
   readonly tensors: TensorRecord;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Where a tensor lies in a file. Offsets count from the start of the data section. */
+/** Position of a tensor in a file. Offsets count from the start of the data section. */
 export interface TensorEntry {
   readonly name: string;
   readonly type: ElementType;
@@ -19,7 +20,7 @@ export interface TensorEntry {
   readonly end: number;
 }
 
-/** What the header of a file says. */
+/** The header of a file. */
 export interface SafetensorsHeader {
   /** In the order of the file. */
   readonly entries: readonly TensorEntry[];
@@ -100,7 +101,7 @@ function expectContiguous(path: string, entries: readonly TensorEntry[], dataByt
   if (end !== dataBytes) throw damaged(path, `${dataBytes - end} bytes follow after ${before}`);
 }
 
-/** How many keys the object of a JSON text has, one that is there twice counted twice; parsed, the last one stays. */
+/** How many keys the object of a JSON text has, duplicates included, of which parsing keeps the last. */
 function countKeys(json: string): number {
   let depth = 0, keys = 0, quoted = false;
   for (let at = 0; at < json.length; at++) {
@@ -159,7 +160,7 @@ async function readHeader(
 }
 
 /**
- * What is in a safetensors file, without the tensors.
+ * Names, types and shapes in a safetensors file, without loading the tensors.
  *
  * @throws {Failure} as {@link readSafetensors}
  */
@@ -169,8 +170,7 @@ export async function listSafetensors(path: string): Promise<SafetensorsHeader> 
 }
 
 /**
- * Reads a safetensors file. Half-precision tensors become float32. Tensors that `wanted` turns down are skipped
- * without being loaded.
+ * Reads a safetensors file. Half-precision tensors become float32. Tensors that `wanted` rejects are not loaded.
  *
  * @throws {Failure} `missing`: there is no such file; `data`: it is damaged or holds another element type
  */

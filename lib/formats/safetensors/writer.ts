@@ -1,3 +1,4 @@
+/** Writes one safetensors file. */
 import { createHash } from "node:crypto";
 import { type Dtype, type HostTensor, sizeOf, type TensorRecord } from "../../tensor.ts";
 import { type ElementType, LENGTH_BYTES, WRITTEN_TYPES } from "./element_types.ts";
@@ -73,8 +74,8 @@ export function encodeSafetensors(
 }
 
 /**
- * Writes a safetensors file piece by piece, without a second copy of the tensors in memory, and forces it to the
- * disk. Errors of the file system pass unchanged: the caller knows what the file is called in the end.
+ * Writes a safetensors file piece by piece, without a second copy of the tensors in memory, and forces it to the disk.
+ * Errors of the file system pass unchanged: only the caller knows the final name of the file.
  */
 export async function writeSafetensors(
   path: string,

@@ -5,7 +5,7 @@ import type { Storage } from "./storages.ts";
 import { loadTensors, tensorsIn, TORCH_WORLD, type Wanted } from "./tensors.ts";
 import { listZip, readZipEntry, type ZipEntry, ZipError } from "./zip.ts";
 
-/** @throws {PickleError} @throws {ZipError} what is wrong, without the file */
+/** Reads an archive. @throws {PickleError} @throws {ZipError} what is wrong, without the name of the file */
 export async function readArchive(file: Deno.FsFile, wanted: Wanted): Promise<TensorRecord> {
   const entries = await listZip(file);
   const pickleName = [...entries.keys()].find((name) => /^[^/]+\/data\.pkl$/.test(name));

@@ -1,7 +1,9 @@
-/** Thrown for whatever is wrong with a pickle; the caller knows the file and names it. */
+/** A bounds-checked reader over the bytes of a pickle. */
+
+/** Thrown for an invalid pickle; the caller adds the name of the file. */
 export class PickleError extends Error {}
 
-/** Thrown where the bytes end before the pickle does; there may be more in the file. */
+/** Thrown when the bytes end before the pickle; the file may have more. */
 export class PickleEnd extends PickleError {
   constructor() {
     super("its pickle is cut short");
@@ -16,7 +18,7 @@ const SHORT_TEXT_BYTES = 64;
 /** Longer whole numbers are no sizes. */
 const LONGEST_INTEGER_BYTES = 8;
 
-/** Bytes of a pickle with a place in them. */
+/** Bytes of a pickle with a reading position. */
 export class Cursor {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -50,7 +52,7 @@ export class Cursor {
       : this.#view[`get${kind}`](at, kind !== "Float64");
   }
 
-  /** A length of 64 bits; one beyond 2^53 is beyond every file. */
+  /** A length of 64 bits; one beyond 2^53 is invalid. */
   length64(): number {
     const at = this.#at;
     this.take(8);

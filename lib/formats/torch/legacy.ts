@@ -11,7 +11,7 @@ import { loadTensors, tensorsIn, TORCH_WORLD, type Wanted } from "./tensors.ts";
 
 /** 0x1950a86a20f9469cfc6c, as every protocol writes it. */
 const MAGIC = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
-/** Protocol and, from 4 on, a frame are in front of it. */
+/** It follows the protocol and, from 4 on, a frame. */
 const MAGIC_WITHIN = 11;
 const VERSION = 1001;
 const LENGTH_BYTES = 8;
@@ -25,7 +25,7 @@ export function isLegacy(start: Uint8Array): boolean {
 /** How many bytes of a file are needed for {@link isLegacy}. */
 export const LEGACY_START_BYTES = MAGIC_WITHIN + MAGIC.length;
 
-/** What stands in front of the storages. */
+/** The part before the storages. */
 interface Head {
   readonly root: unknown;
   /** Keys of the storages in their order. */
@@ -61,7 +61,7 @@ function readHead(bytes: Uint8Array): Head {
   return { root, keys, storages, end };
 }
 
-/** The head of a file, of which only its own end says how long it is. */
+/** The head of a file, whose length is known only after parsing it. */
 async function findHead(file: Deno.FsFile, size: number): Promise<Head> {
   for (let bytes = 1 << 20;; bytes *= 8) {
     const head = new Uint8Array(Math.min(bytes, size, LARGEST_PICKLE_BYTES));
@@ -75,7 +75,7 @@ async function findHead(file: Deno.FsFile, size: number): Promise<Head> {
   }
 }
 
-/** @throws {PickleError} what is wrong, without the file */
+/** Reads a file. @throws {PickleError} what is wrong, without the name of the file */
 export async function readLegacy(file: Deno.FsFile, wanted: Wanted): Promise<TensorRecord> {
   const { size } = await file.stat();
   const { root, keys, storages, end } = await findHead(file, size);
@@ -102,7 +102,7 @@ export async function readLegacy(file: Deno.FsFile, wanted: Wanted): Promise<Ten
   return await loadTensors(tensorsIn(root), wanted, async ({ type, key, whole }: Storage) => {
     const place = places.get(key);
     if (place === undefined) throw new PickleError(`storage ${key} is missing`);
-    // Pickles may give one storage several lengths; that of the file was that of the last.
+    // Pickles may give one storage several lengths; the file has that of the last.
     const known = storages.get(key)!;
     if (known.whole !== whole || known.type !== type) {
       throw new PickleError(`storage ${key} is of two kinds`);

@@ -1,4 +1,4 @@
-/** What the machine that reads pickles works on: values, a stack of them, and what it refers to again. */
+/** The state of the pickle interpreter: values, stack and memo. */
 import { PickleError } from "./cursor.ts";
 
 /** What a pickle may name: a constant, or a function that Python would call. */
@@ -15,7 +15,7 @@ export class Tuple {
   }
 }
 
-/** An object that Python would make by code that is not here: its name, and nothing that it holds. */
+/** An object of a class that is not supported: its name, without its content. */
 export class Foreign {
   readonly name: string;
 
@@ -34,7 +34,7 @@ export class Named {
     this.global = global;
   }
 
-  /** What Python would make. */
+  /** The value that the call gives in Python. */
   call(args: Tuple): unknown {
     if (this.global === undefined) return new Foreign(this.name);
     if ("call" in this.global) return this.global.call(args.items);
@@ -42,13 +42,13 @@ export class Named {
   }
 }
 
-/** Where a list of items on the stack starts. */
+/** Marks the start of a list of items on the stack. */
 export const MARK = Symbol("mark");
 
-/** A pickle of a byte per instruction would else become objects of a hundred. */
+/** Each byte of a pickle can be an instruction, and make an object of a hundred bytes. */
 export const MOST_INSTRUCTIONS = 4_000_000, MOST_CONTAINERS = 1_000_000;
 
-/** Values that instructions take from each other. */
+/** The stack of the interpreter. */
 export class Stack {
   readonly #items: unknown[] = [];
 
@@ -73,7 +73,7 @@ export class Stack {
     return Array.from({ length: count }, () => this.pop()).reverse();
   }
 
-  /** Everything since the last mark, which goes too. */
+  /** Everything since the last mark, which is removed too. */
   popMarked(): unknown[] {
     const mark = this.#items.lastIndexOf(MARK);
     if (mark < 0) throw new PickleError("its pickle lacks a mark");
@@ -81,7 +81,7 @@ export class Stack {
   }
 }
 
-/** What a pickle refers to again, by numbers that it counts up. */
+/** The memo: values that a pickle refers to again, by consecutive numbers. */
 export class Memo {
   readonly #values: unknown[] = [];
 

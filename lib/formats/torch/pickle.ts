@@ -1,3 +1,4 @@
+/** The interpreter of pickles: a table of instructions, and the loop over them. */
 import { Cursor, PickleError } from "./cursor.ts";
 import {
   Foreign,
@@ -11,24 +12,24 @@ import {
   Tuple,
 } from "./machine.ts";
 
-/** What a reader of pickles knows about the world outside. */
+/** The globals and persistent objects that pickles may refer to. */
 export interface PickleWorld {
-  /** By `module.name`; any other name stands for itself, see {@link Foreign}. */
+  /** By `module.name`; any other name becomes a {@link Foreign}. */
   readonly globals: ReadonlyMap<string, PickleGlobal>;
   /** The object that a persistent id stands for. */
   persistent(id: unknown): unknown;
 }
 
 /**
- * What a file of weights has no use for. Nothing runs here whatever a pickle names, but Python would run these, and
- * a person should know what kind of file that is.
+ * Functions that no file of weights needs. Nothing is executed here, but Python would run these, so such a file is
+ * refused.
  */
 const HOSTILE = new RegExp(
   "^((os|posix|nt|subprocess|sys|pty|runpy|socket|shutil|ctypes|importlib|webbrowser|commands)\\." +
     "|(builtins|__builtin__)\\.(eval|exec|execfile|compile|open|__import__|input|breakpoint)$)",
 );
 
-/** Bytes of a pickle; arrays that lie in it and not in storages of their own are no weights of ours. */
+/** Bytes of a pickle; arrays inside it, without storages of their own, are not read. */
 export const LARGEST_PICKLE_BYTES = 1 << 26;
 
 function intoList(list: unknown, items: readonly unknown[]): void {
@@ -37,7 +38,7 @@ function intoList(list: unknown, items: readonly unknown[]): void {
   for (const item of items) list.push(item);
 }
 
-/** Items under other keys than text and numbers are left out: no weights are there. */
+/** Skips items under keys other than text and numbers, which have no weights. */
 function intoMap(map: unknown, items: readonly unknown[]): void {
   if (map instanceof Foreign) return;
   if (!(map instanceof Map) || items.length % 2 !== 0) {
@@ -167,7 +168,7 @@ const INSTRUCTIONS: Readonly<Record<number, (machine: Machine) => void>> = {
   },
   0x62({ stack }) { // BUILD
     stack.pop();
-    // Attributes, such as the versions of layers in a state dictionary, say nothing about weights.
+    // Attributes, such as the versions of layers in a state dictionary, do not concern weights.
     const value = stack.top();
     if (value === null || typeof value !== "object" || value instanceof Named) {
       throw new PickleError("its pickle sets attributes of what has none");
@@ -203,11 +204,11 @@ export interface Unpickled {
 }
 
 /**
- * Reads a pickle of protocol 2 to 5. Containers, numbers, text and what `world` knows become values; any other object
+ * Reads a pickle of protocol 2 to 5. Containers, numbers, text and globals of `world` become values; any other object
  * becomes a {@link Foreign}. Nothing is executed.
  *
  * @param at where it begins
- * @throws {PickleError} says what, without the file
+ * @throws {PickleError} what is wrong, without the name of the file
  */
 export function readPickle(bytes: Uint8Array, world: PickleWorld, at = 0): Unpickled {
   const input = new Cursor(bytes, at);

@@ -1,4 +1,4 @@
-/** Storages, the memory that tensors of torch are views of: their types, and which one a pickle means. */
+/** Storages, the memory that tensors of torch are views of: their types, and references to them in pickles. */
 import type { HostTensor } from "../../tensor.ts";
 import { fromBfloat16, fromHalf } from "../half.ts";
 import { PickleError } from "./cursor.ts";
@@ -6,11 +6,11 @@ import { type PickleGlobal, Tuple } from "./machine.ts";
 
 /** The type of the elements of a storage. */
 export interface StorageType {
-  /** As torch calls it, `FloatStorage`. */
+  /** Torch's name, such as `FloatStorage`. */
   readonly name: string;
   /** Of an element. */
   readonly bytes: number;
-  /** A tensor's data over little-endian values; absent: of no use here, and passed over. */
+  /** A tensor's data over little-endian values; absent: not supported, and skipped. */
   readonly make?: (values: ArrayBuffer) => HostTensor["data"];
 }
 
@@ -40,12 +40,12 @@ const STORAGE_TYPES: readonly StorageType[] = [
   { name: "storage.UntypedStorage", bytes: 1 },
 ];
 
-/** The names under which pickles know the types. */
+/** The types by their names in pickles. */
 export const STORAGE_GLOBALS: readonly (readonly [string, PickleGlobal])[] = STORAGE_TYPES.map(
   (type) => [`torch.${type.name}`, { constant: type }],
 );
 
-/** A storage, or the part of one that old versions of torch gave a name of its own. */
+/** A storage, or a part of one, which old versions of torch name. */
 export interface Storage {
   readonly type: StorageType;
   readonly key: string;
@@ -61,7 +61,7 @@ export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** What stands for a storage in a pickle; other values of a pickle have no such class. */
+/** A reference to a storage in a pickle, as a class of its own to tell it from other values. */
 export class StorageRef {
   readonly storage: Storage;
 

@@ -1,4 +1,4 @@
-/** What the pickles of torch make: tensors that are views of storages, in dictionaries, beside whatever else. */
+/** Tensors in pickles of torch: views of storages, in nested dictionaries. */
 import { type HostTensor, sizeOf, type TensorRecord } from "../../tensor.ts";
 import { PickleError } from "./cursor.ts";
 import { Foreign, type PickleGlobal, Tuple } from "./machine.ts";
@@ -54,7 +54,7 @@ function rebuildTensor(
         `${storage.key}, which has ${storage.length}`,
     );
   }
-  // Strides of zero would make much of little: no file needs that.
+  // Strides of zero could expand to huge tensors: no file needs that.
   if (sizeOf(shape) > storage.length) {
     throw new PickleError(
       `a tensor of shape [${shape.join(" ")}] is larger than its storage ${storage.key}`,
@@ -63,7 +63,7 @@ function rebuildTensor(
   return new TensorView(storage, { offset: storage.first + offset, shape, strides });
 }
 
-/** `_rebuild_parameter(data, requires_grad, hooks)`: a parameter is the tensor in it. */
+/** `_rebuild_parameter(data, requires_grad, hooks)`: the tensor in the parameter. */
 function rebuildParameter([data]: readonly unknown[]): unknown {
   return data;
 }
@@ -106,7 +106,7 @@ const GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map<string, PickleGlobal>
   ...STORAGE_GLOBALS,
 ]);
 
-/** What pickles of torch refer to. */
+/** Globals and persistent objects of torch's pickles. */
 export const TORCH_WORLD: PickleWorld = { globals: GLOBALS, persistent: storageOf };
 
 /** Deeper dictionaries hold settings. One that contains itself ends here too. */
@@ -178,8 +178,8 @@ function gather(
 export type Wanted = (name: string) => boolean;
 
 /**
- * Loads tensors. Those that share a storage share its memory, so that all of them together take little more than the
- * file; the ones whose values lie in another order are copied, and together are held to the size of their storages.
+ * Loads tensors. Those that share a storage share its memory, so that all together take little more than the file.
+ * Those that are not row-major are copied, and their total is limited to the size of their storages.
  *
  * @param load the bytes of a storage
  */

@@ -1,17 +1,18 @@
+/** Uncompressed zip archives, reading only. */
 import { crc32 } from "node:zlib";
 import { readFully } from "../../files/mod.ts";
 
-/** Where an uncompressed member lies. */
+/** Position of an uncompressed member. */
 export interface ZipEntry {
   readonly name: string;
   readonly bytes: number;
-  /** Checksum as the directory states it. */
+  /** Checksum in the directory. */
   readonly crc: number;
   /** Where its local header starts. */
   readonly header: number;
 }
 
-/** Thrown for whatever is wrong with an archive; the caller knows the file and names it. */
+/** Thrown for an invalid archive; the caller adds the name of the file. */
 export class ZipError extends Error {}
 
 const END = 0x06054b50, END_BYTES = 22;
@@ -44,7 +45,7 @@ function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
 
-/** Where the directory of members lies: from the end of the file, by way of zip64 when that is there. */
+/** Position of the directory of members: from the end of the file, through zip64 if present. */
 async function findDirectory(
   file: Deno.FsFile,
 ): Promise<{ readonly start: number; readonly bytes: number; readonly members: number }> {
@@ -121,7 +122,7 @@ function readMember(directory: Uint8Array, at: number): readonly [ZipEntry, next
 /**
  * The members of a zip archive, by name. Sizes come from the directory at the end, so data descriptors do not matter.
  *
- * @throws {ZipError} says what is wrong, without the file
+ * @throws {ZipError} what is wrong, without the name of the file
  */
 export async function listZip(file: Deno.FsFile): Promise<ReadonlyMap<string, ZipEntry>> {
   const { start, bytes, members } = await findDirectory(file);
@@ -139,7 +140,7 @@ export async function listZip(file: Deno.FsFile): Promise<ReadonlyMap<string, Zi
   if (entries.size !== members && members !== ELSEWHERE_SHORT) {
     throw new ZipError(`its directory announces ${members} members and lists ${entries.size}`);
   }
-  // Members in one place would make much of little.
+  // Overlapping members could expand to huge data.
   const { size } = await file.stat();
   if (held > size) throw new ZipError(`its members announce ${held} bytes in a file of ${size}`);
   return entries;

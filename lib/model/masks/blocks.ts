@@ -1,3 +1,4 @@
+/** Patch indices of blocks, and masks of a batch packed into arrays. */
 import type { BlockSize, Grid, MaskIndices, Masks } from "./types.ts";
 
 /** A rectangle of patches. */
@@ -19,7 +20,7 @@ export function blockIndices({ top, left, size: [rows, columns] }: Block, grid: 
   return indices;
 }
 
-/** Patch indices of `context` that lie in none of `targets`, ascending. */
+/** Patch indices of `context` that are in none of `targets`, ascending. */
 export function contextIndices(
   context: Block,
   targets: readonly Int32Array[],
@@ -52,7 +53,7 @@ function packRows(rows: readonly Int32Array[]): Int32Array<ArrayBuffer> {
   return packed;
 }
 
-/** The masks of a batch from those of its images, when their contexts have been brought to one length. */
+/** The masks of a batch from those of its images, whose contexts must have one length. */
 export function packMasks(samples: readonly SampleMasks[]): Masks {
   const [{ context, targets }] = samples as readonly [SampleMasks, ...SampleMasks[]];
   return {

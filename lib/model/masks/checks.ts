@@ -1,3 +1,4 @@
+/** The failure of all mask checks, and the token limit of a context. */
 import { Failure } from "../../failure.ts";
 import { tokensIn } from "./sizes.ts";
 import type { Grid, MaskConfig } from "./types.ts";

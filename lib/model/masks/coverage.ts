@@ -1,3 +1,4 @@
+/** Statistics of masks over many steps. */
 import type { Grid, Masks } from "./types.ts";
 
 /** How often a number of tokens occurs. */
@@ -7,7 +8,7 @@ export interface TokenShare {
   readonly share: number;
 }
 
-/** What many steps' masks have in common. */
+/** Statistics over the masks of many steps. */
 export interface MaskCoverage {
   readonly steps: number;
   readonly images: number;
@@ -45,7 +46,10 @@ export class MaskTally {
   readonly #target: Float64Array;
   readonly #contextTokens = new Map<number, number>();
   readonly #targetTokens = new Map<number, number>();
-  /** Patch by patch, the last image (from 1) that had it as a target: targets of an image may overlap. */
+  /**
+   * Patch by patch, the last image (from 1) that had it as a target, so that overlapping targets of an image count
+   * once.
+   */
   readonly #seen: Uint32Array;
   #steps = 0;
   #images = 0;

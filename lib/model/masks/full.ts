@@ -1,3 +1,4 @@
+/** The `full` sampler: multi-block masks without the official sampler's bias. */
 import { RandomStream } from "../../random/mod.ts";
 import { type Block, blockIndices, packMasks, type SampleMasks } from "./blocks.ts";
 import { contextLimit, refuse } from "./checks.ts";
@@ -12,7 +13,7 @@ import {
   type Masks,
 } from "./types.ts";
 
-/** `checkMaskGeometry` wants a twentieth of the draws to succeed: so many failures in a row come up in no run. */
+/** `checkMaskGeometry` requires that a twentieth of the draws succeed: so many failures in a row do not occur. */
 const MOST_DRAWS = 10_000;
 
 /** Block sizes of a step: the same for the whole batch, and independent of its length. */
@@ -23,7 +24,7 @@ function drawSizes(config: MaskConfig, { grid, at }: { grid: Grid; at: MaskPosit
   const contextArea = tokensIn(stream.uniform(...config.contextScale), grid);
   return {
     target: fullBlockSize(targetArea, targetAspect, grid),
-    // The context keeps the shape of the grid, so that a scale of 1 is the whole image, square or not.
+    // The context has the aspect of the grid, so that a scale of 1 is the whole image, square or not.
     context: fullBlockSize(contextArea, grid[0] / grid[1], grid),
   };
 }
@@ -40,8 +41,8 @@ export function drawTargets(
 }
 
 /**
- * Draws until a context is long enough; it may be longer. Targets stay if another place of the context block does it,
- * each such place being as likely as any other; if there is none, the targets are drawn again.
+ * Draws until a context is long enough; it may be longer. Keeps the targets if another place of the context block gives
+ * a context long enough, uniformly among such places; if there is none, draws the targets again.
  */
 function drawSample(
   config: MaskConfig,
@@ -91,7 +92,7 @@ export function keepSome(indices: Int32Array, tokens: number, stream: RandomStre
  * every context of a run has the same number of tokens and none of a target. An image's masks are a function of (seed,
  * step, its place in the batch), whatever the batch.
  *
- * @throws {Failure} `usage`: no context is long enough; `checkMaskGeometry` says so before training
+ * @throws {Failure} `usage`: no context is long enough; `checkMaskGeometry` finds that before training
  */
 export function sampleFullMasks(config: MaskConfig, grid: Grid, at: MaskPosition): Masks {
   const sizes = drawSizes(config, { grid, at });

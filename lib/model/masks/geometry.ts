@@ -1,3 +1,4 @@
+/** Checks of a mask configuration against a grid, and the bounds of its token counts. */
 import { checkContextLimit, contextLimit, refuse } from "./checks.ts";
 import { checkPartition, partitionBounds } from "./partition_geometry.ts";
 import { checkContextReach } from "./reach.ts";

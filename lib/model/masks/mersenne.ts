@@ -1,3 +1,5 @@
+/** The Mersenne Twister of PyTorch's CPU generator. */
+
 const SIZE = 624;
 const MIDDLE = 397;
 

@@ -1,3 +1,4 @@
+/** Checks and token bounds of the strategies that partition the image. */
 import { checkContextLimit, contextLimit, refuse } from "./checks.ts";
 import { fullBlockSize, tokensIn } from "./sizes.ts";
 import { fittingAspects, STRATEGY_SETTINGS } from "./partitions.ts";
@@ -18,7 +19,7 @@ function targetCounts({ strategy, targetScale, targetAspect }: MaskConfig, grid:
   );
 }
 
-/** The token budget where context and targets part the image: what the targets leave is context. */
+/** The token budget of partitions: what the targets leave is context. */
 export function partitionBounds(config: MaskConfig, grid: Grid): TokenBounds {
   const counts = targetCounts(config, grid);
   const [least, most] = [Math.min(...counts), Math.max(...counts)];
@@ -27,7 +28,7 @@ export function partitionBounds(config: MaskConfig, grid: Grid): TokenBounds {
   return { contextTokens: [context(most), context(least)], targetTokens: [least, most] };
 }
 
-/** A setting that a strategy has no use for would be silently without effect. */
+/** Refuses settings that a strategy would silently ignore. */
 function checkFixed(config: MaskConfig): void {
   const { values, fixed } = STRATEGY_SETTINGS[config.strategy];
   for (const key of fixed) {

@@ -1,3 +1,4 @@
+/** The strategies that partition the image: the paper's comparisons with `multiblock`. */
 import { RandomStream } from "../../random/mod.ts";
 import { type Block, blockIndices, contextIndices, packMasks, type SampleMasks } from "./blocks.ts";
 import { keepSome } from "./full.ts";
@@ -15,13 +16,13 @@ import {
 
 /** Settings that come with a strategy. */
 interface StrategySettings {
-  /** The paper's values; they replace those of a preset. */
+  /** The paper's values, in place of the preset's. */
   readonly values: Partial<MaskConfig>;
   /** Those among them that follow from the strategy. */
   readonly fixed: readonly (keyof MaskConfig)[];
 }
 
-/** What the paper compares the method with (docs/method.md section 3.4), and what is left to choose. */
+/** The paper's comparisons (docs/method.md section 3.4), and the settings that remain free. */
 export const STRATEGY_SETTINGS: Readonly<Record<MaskStrategy, StrategySettings>> = {
   multiblock: { values: {}, fixed: [] },
   rasterized: {
@@ -69,7 +70,7 @@ export function fittingAspects(
   return [fit(min), fit(max)];
 }
 
-/** Size of the target of `block`: nowhere cut off by the grid, since it is the area that the strategy is about. */
+/** Size of the target of `block`: never cut off by the grid, since the strategy fixes the area. */
 function largeBlockSize(area: number, aspect: number, grid: Grid): BlockSize {
   return fullBlockSize(area, fittingAspects(area, [aspect, aspect], grid)[0], grid);
 }
@@ -94,7 +95,7 @@ function drawQuadrants(grid: Grid): DrawSample {
   };
 }
 
-/** How an image of this step is parted. Sizes are the same for the whole batch, and independent of its length. */
+/** How an image of this step is partitioned. Sizes are the same for the whole batch, and independent of its length. */
 function drawerOf(config: MaskConfig, grid: Grid, at: MaskPosition): DrawSample {
   if (config.strategy === "rasterized") return drawQuadrants(grid);
   const sizes = new RandomStream({ seed: at.seed, purpose: "mask-size", step: at.step });
@@ -113,11 +114,11 @@ function drawerOf(config: MaskConfig, grid: Grid, at: MaskPosition): DrawSample 
 }
 
 /**
- * Masks of the strategies in which context and targets part the image between them: `rasterized`, `block`, `random`.
- * All contexts of a step are equally long by themselves; `contextKeepFraction` may shorten them. An image's masks are
- * a function of (seed, step, its place in the batch).
+ * Masks of the strategies that partition the image into context and targets: `rasterized`, `block`, `random`. All
+ * contexts of a step are equally long by themselves; `contextKeepFraction` may shorten them. An image's masks are a
+ * function of (seed, step, its place in the batch).
  *
- * @throws {RangeError} a target or context has no more than `minKeep` tokens; `checkMaskGeometry` says so before
+ * @throws {RangeError} a target or context has no more than `minKeep` tokens; `checkMaskGeometry` finds that before
  * training
  */
 export function samplePartitionMasks(config: MaskConfig, grid: Grid, at: MaskPosition): Masks {

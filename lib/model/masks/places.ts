@@ -1,3 +1,4 @@
+/** Places of blocks on a grid: drawing, numbering, and counting free patches. */
 import type { RandomStream } from "../../random/mod.ts";
 import type { Block } from "./blocks.ts";
 import type { BlockSize, Grid, MaskConfig } from "./types.ts";
@@ -11,7 +12,7 @@ function drawOffset(
   { stream, placement }: { readonly stream: RandomStream; readonly placement: Placement },
 ): number {
   if (placement === "uniform") return stream.integer(side - length + 1);
-  // From hanging over by all but one patch to hanging over so at the other border, then moved inside.
+  // From overhanging one border by all but one patch to the same at the other, then moved inside.
   const offset = stream.integer(side + length - 1) - (length - 1);
   return Math.min(Math.max(offset, 0), side - length);
 }
@@ -32,7 +33,7 @@ export function place(
   };
 }
 
-/** 1 for every patch that one of the blocks has, `[N]`. Large blocks cost no more than small ones. */
+/** 1 for every patch in one of the blocks, `[N]`. The cost does not depend on the sizes of the blocks. */
 export function coveredBy(blocks: readonly Block[], [rows, columns]: Grid): Uint8Array {
   const width = columns + 1;
   const changes = new Int32Array((rows + 1) * width);

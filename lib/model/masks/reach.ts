@@ -1,3 +1,4 @@
+/** Whether contexts of the configured length can be drawn often enough. */
 import { RandomStream } from "../../random/mod.ts";
 import { contextLimit, refuse } from "./checks.ts";
 import { drawTargets } from "./full.ts";
@@ -9,9 +10,9 @@ import { type BlockSize, formatSize, type Grid, type MaskConfig } from "./types.
 /** Trial draws of targets, and how many must leave room for a context: a twentieth. */
 const TRIALS = 200, LEAST = 10;
 
-/** Sizes that no other covers in both directions, for these leave least; largest first. */
+/** Sizes that no other covers in both directions, since these leave least room; largest first. */
 function largest(sizes: readonly BlockSize[]): BlockSize[] {
-  let widest = 0; // Of all that are as high or higher.
+  let widest = 0; // Of all sizes as high or higher.
   return sizes.toSorted(([a, b], [c, d]) => c - a || d - b).filter(([, columns]) => {
     const isWider = columns > widest;
     widest = Math.max(widest, columns);
@@ -19,7 +20,7 @@ function largest(sizes: readonly BlockSize[]): BlockSize[] {
   }).sort(([a, b], [c, d]) => c * d - a * b);
 }
 
-/** The most tokens that one draw of targets after the other leaves to a context block, wherever it is placed. */
+/** For each draw of targets, the most tokens that it leaves to a context block at any place. */
 function* roomsBeside(
   target: BlockSize,
   { config, grid, context }: {
@@ -35,7 +36,7 @@ function* roomsBeside(
   }
 }
 
-/** The longest context, up to `tokens`, that is reached often enough; mostly a few draws tell. */
+/** The longest context, up to `tokens`, that is reached often enough; usually a few draws decide. */
 function reachOf(rooms: Iterable<number>, tokens: number): number {
   const seen: number[] = [];
   let reached = 0;
@@ -47,15 +48,15 @@ function reachOf(rooms: Iterable<number>, tokens: number): number {
 }
 
 /**
- * Refuses contexts that a step could draw for too long: of the sizes that it can have, fewer than a twentieth of the
- * draws would do. Names the longest contexts that work.
+ * Refuses contexts that some block sizes reach in fewer than a twentieth of the draws, since a step would take too
+ * long. Names the longest contexts that work.
  *
  * @throws {Failure} `usage`
  */
 export function checkContextReach(config: MaskConfig, grid: Grid): void {
   const tokens = contextLimit(config, grid);
   const { targets, contexts } = reachableSizes(config, grid);
-  const context = contexts[0]!; // All have the shape of the grid, so each place of the smallest lies in one of any other.
+  const context = contexts[0]!; // All have the shape of the grid, so each place of the smallest is inside one of any other.
   let longest = tokens, worst: BlockSize | undefined;
   for (const target of largest(targets)) {
     const reach = reachOf(roomsBeside(target, { config, grid, context }), longest);

@@ -1,3 +1,4 @@
+/** All block sizes that a range of scales and aspects can give. */
 import { fullBlockSize, tokensIn } from "./sizes.ts";
 import { referenceBlockSize } from "./reference.ts";
 import type { BlockSize, Grid, MaskConfig } from "./types.ts";
@@ -22,7 +23,7 @@ export function probePoints(breaks: readonly number[]): number[] {
   return breaks.flatMap((at, i) => i === 0 ? [at] : [(breaks[i - 1]! + at) / 2, at]);
 }
 
-/** Every number of patches that a scale can ask for. */
+/** Every number of patches that a scale can give. */
 export function areasOf(grid: Grid, scale: Range): number[] {
   const [least, most] = [tokensIn(scale[0], grid), tokensIn(scale[1], grid)];
   return Array.from({ length: most - least + 1 }, (_, i) => least + i);

@@ -1,3 +1,4 @@
+/** The `reference` sampler: the official collator, bit by bit. */
 import { RandomStream } from "../../random/mod.ts";
 import { type Block, blockIndices, contextIndices, packMasks, type SampleMasks } from "./blocks.ts";
 import { MersenneTwister } from "./mersenne.ts";

@@ -1,9 +1,10 @@
+/** Checks and token bounds of the `reference` sampler. */
 import { refuse } from "./checks.ts";
 import { reachableSizes } from "./reachable.ts";
 import { sampleReferenceMasks } from "./reference.ts";
 import { type BlockSize, formatSize, type Grid, type MaskConfig } from "./types.ts";
 
-/** Tokens that stay in a context when all targets lie on each other, as far away from it as they can. */
+/** Tokens left in a context when all targets coincide, as far from it as possible. */
 function longestContext(target: BlockSize, context: BlockSize, grid: Grid): number {
   // The last row and column are never used.
   const overlap = (axis: 0 | 1) => Math.max(0, target[axis] + context[axis] - (grid[axis] - 1));
@@ -36,7 +37,7 @@ function relaxedFraction(config: MaskConfig, grid: Grid): number {
 }
 
 /**
- * Refuses what the official sampler would loop forever on, or cannot do without contexts that overlap targets.
+ * Refuses settings on which the official sampler would loop forever, or could only overlap context and targets.
  *
  * @throws {Failure} `usage`
  */

@@ -1,3 +1,4 @@
+/** Sizes of blocks in patches. */
 import type { BlockSize, Grid } from "./types.ts";
 
 /** The size of a block of about `area` patches, rows / columns near `aspect`, that fits the grid. */

@@ -1,3 +1,5 @@
+/** The types that all mask samplers share. */
+
 /** How context and targets share an image; see {@link MaskConfig}. */
 export type MaskStrategy = "multiblock" | "rasterized" | "block" | "random";
 
@@ -9,16 +11,16 @@ export interface MaskConfig {
    * - `block` one large block is the target, all around it the context
    * - `random` random patches are the target, all others the context
    *
-   * The last three are the paper's comparisons. A configuration that states one gets the paper's values with it; what
-   * a strategy has no use for cannot be changed.
+   * The last three are the paper's comparisons. A configuration that states one gets the paper's values with it; values
+   * that a strategy ignores cannot be changed.
    *
    * @default "multiblock"
    */
   readonly strategy: MaskStrategy;
   /**
    * - `full` covers the whole grid and shortens contexts without bias
-   * - `reference` repeats the official collator bit by bit: its last row and column are never used, and contexts
-   *   lose their bottom-right tokens; it knows `multiblock` only
+   * - `reference` repeats the official collator bit by bit: its last row and column are never used, and contexts lose
+   *   their bottom-right tokens; only for `multiblock`
    */
   readonly sampler: "full" | "reference";
   /** Target blocks M per image. */
@@ -41,8 +43,8 @@ export interface MaskConfig {
   readonly minKeep: number;
   /**
    * Tokens of every context, as a fraction of the grid, rounded down. With `multiblock` an image is drawn again until
-   * its context has so many; what is too much is dropped at random. The contexts of the other strategies are as long as
-   * targets leave them, at most this. The `reference` sampler cuts to the shortest context of the batch instead.
+   * its context has so many, and surplus tokens are dropped at random. The contexts of the other strategies are what
+   * targets leave, at most this. The `reference` sampler cuts to the shortest context of the batch instead.
    *
    * @default 0.25 (the paper's average)
    */
@@ -55,7 +57,7 @@ export type Grid = readonly [rows: number, columns: number];
 /** Rows and columns of a block of patches. */
 export type BlockSize = readonly [rows: number, columns: number];
 
-/** Fewest and most tokens that any step of a run can ask for. */
+/** Fewest and most tokens of any step of a run. */
 export interface TokenBounds {
   /** Tokens Kc of a context. */
   readonly contextTokens: readonly [least: number, most: number];
@@ -63,7 +65,7 @@ export interface TokenBounds {
   readonly targetTokens: readonly [least: number, most: number];
 }
 
-/** Where in a run masks are needed. */
+/** The step of a run that masks are for. */
 export interface MaskPosition {
   /** The run's seed. */
   readonly seed: number;
@@ -85,7 +87,7 @@ export interface MaskIndices {
   readonly targets: Int32Array<ArrayBuffer>;
 }
 
-/** The masks of one batch, and how they came about. */
+/** The masks of one batch, and how they were drawn. */
 export interface Masks extends MaskIndices {
   /** Images whose context may overlap a target, because the `reference` sampler found no other. */
   readonly relaxedSamples: number;

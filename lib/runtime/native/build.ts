@@ -1,4 +1,4 @@
-/** Libraries of C source, loaded: compiled unless they were before, from the first place where that works. */
+/** Loads libraries of C source from the cache, or compiles them: in the first usable cache directory. */
 
 import { sha256 } from "../../files/hash.ts";
 import { OpenPlace, type Place, placesOfLibraries, refusal } from "./cache.ts";
@@ -14,7 +14,7 @@ import { Failure } from "../../failure.ts";
 /**
  * Loads the library that C files make.
  *
- * @throws {Failure} `unavailable` when the compiler fails, or no place is left where its libraries can be loaded from
+ * @throws {Failure} `unavailable` when the compiler fails, or no directory allows loading its libraries
  */
 export async function buildLibrary<const S extends Deno.ForeignLibraryInterface>(
   compiler: Compiler,
@@ -36,7 +36,7 @@ export async function buildLibrary<const S extends Deno.ForeignLibraryInterface>
       return Deno.dlopen(path, symbols);
     } catch (error) {
       if (error instanceof Failure) throw error;
-      // A full disk is no reason to give up: there is another one, perhaps.
+      // The disk may be full: the next directory may be on another.
       if (error instanceof CompilationError) words ??= error.message;
       else refusals.push(refusal(place, error));
     }

@@ -1,6 +1,6 @@
 /**
- * Where compiled libraries are kept for the next time. A library is loaded only if it is whole, and if nobody but this
- * user and root could have written it.
+ * The cache of compiled libraries. A library is loaded only if it is whole, and writable by no one but this user and
+ * root.
  */
 
 import { isAbsolute, join } from "node:path";
@@ -14,13 +14,13 @@ import { expectOwn, expectOwnFolder } from "./trust.ts";
 
 /** A folder for libraries. */
 export interface Place {
-  /** The folder; `undefined` for a fresh temporary one, which is removed as soon as its library is loaded. */
+  /** The folder; `undefined` for a new temporary one, which is removed as soon as its library is loaded. */
   readonly path?: string;
-  /** Mode of folders that are made. */
+  /** Mode of new folders. */
   readonly mode: number;
 }
 
-/** Below the installed packages, for all who use them. */
+/** Below the installed packages, shared by their users. */
 const SHARED = fileURLToPath(new URL("../../../node_modules/.cache/ijepa-native", import.meta.url));
 
 /** A variable of the environment, if it is set and may be read. */
@@ -33,14 +33,14 @@ function variable(name: string): string | undefined {
   }
 }
 
-/** A user's own folder for what can be made again, as the XDG specification has it. */
+/** The user's cache folder by the XDG specification. */
 function userFolder(): string | undefined {
   const [given, home] = [variable("XDG_CACHE_HOME"), variable("HOME")];
   if (given && isAbsolute(given)) return join(given, "ijepa", "native");
   return home && isAbsolute(home) ? join(home, ".cache", "ijepa", "native") : undefined;
 }
 
-/** The places that are tried one after another. */
+/** The folders to try, in this order. */
 export function placesOfLibraries(): readonly Place[] {
   const own = userFolder();
   return [
@@ -50,7 +50,7 @@ export function placesOfLibraries(): readonly Place[] {
   ];
 }
 
-/** Temporary folders that are there at the moment. */
+/** Existing temporary folders. */
 const present = new Set<string>();
 
 // Also when a signal ends the process.
@@ -59,7 +59,7 @@ globalThis.addEventListener("unload", () => {
     try {
       Deno.removeSync(path, { recursive: true });
     } catch {
-      // It stays, which is no reason to end otherwise.
+      // It stays, which does no harm.
     }
   }
 });
@@ -78,13 +78,13 @@ class TemporaryFolder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // What cannot be removed now, because a compiler's child still writes there, is at the end of the process.
+    // If a child of the compiler still writes to it, it is removed at the end of the process.
     await Deno.remove(this.path, { recursive: true })
       .then(() => present.delete(this.path), () => {});
   }
 }
 
-/** A place that can be used now; removed at its end if it is a temporary one. */
+/** A usable folder; removed on disposal if it is temporary. */
 export class OpenPlace implements AsyncDisposable {
   readonly folder: string;
   readonly #temporary: TemporaryFolder | undefined;
@@ -94,7 +94,7 @@ export class OpenPlace implements AsyncDisposable {
     this.#temporary = temporary;
   }
 
-  /** @throws whatever keeps a place from being used */
+  /** @throws the reason why the folder cannot be used */
   static async open({ path, mode }: Place): Promise<OpenPlace> {
     if (path === undefined) {
       const temporary = await TemporaryFolder.make({ prefix: "ijepa-native-" });
@@ -107,9 +107,9 @@ export class OpenPlace implements AsyncDisposable {
   }
 
   /**
-   * The path of a library that is kept here. What was cut short or changed is removed.
+   * The path of a cached library. Removes one that was cut short or changed.
    *
-   * @throws where it could be another user's
+   * @throws if another user could have written it
    */
   async find(key: string): Promise<string | undefined> {
     for await (const { name } of Deno.readDir(this.folder)) {
@@ -127,7 +127,7 @@ export class OpenPlace implements AsyncDisposable {
   }
 
   /**
-   * Keeps a library: all of it is on the disk before it has its name. Others that were not used for long are removed.
+   * Stores a library, forced to the disk before it gets its name. Removes those that were not used for long.
    *
    * @param make writes the library in an empty folder and returns its path
    */
@@ -148,7 +148,7 @@ export class OpenPlace implements AsyncDisposable {
   }
 }
 
-/** Why a place cannot be used, in a few words. */
+/** Why a folder cannot be used, in a few words. */
 export function refusal({ path }: Place, error: unknown): string {
   const name = path ?? "the temporary folder";
   return `${name}: ${systemReason(name, error) ?? messageOf(error)}`;

@@ -1,15 +1,15 @@
-/** Plans as lists of numbers that the compiled loop works through: see `work` in kernels.c. */
+/** Encodes plans as lists of numbers for the compiled loop: see `work` in kernels.c. */
 
 import { CALL_WORDS } from "../../compile/c/library.ts";
 import type { Call } from "../../compile/c/plan/calls.ts";
 import type { Plan } from "../../compile/c/plan/plan.ts";
 import type { Address, Buffer } from "../../compile/c/plan/arena.ts";
 
-/** Where things are in memory. */
+/** Addresses of kernels and buffers. */
 export interface Addresses {
   /** Of a call's kernel. */
   kernel(call: Call): number;
-  /** Of a buffer, in bytes; `undefined` where every run has another one, which it only reads. */
+  /** Of a buffer, in bytes; `undefined` for an input whose address changes from run to run. */
   buffer(buffer: Buffer): number | undefined;
 }
 
@@ -22,7 +22,7 @@ export interface Patch {
   readonly index: number;
 }
 
-/** The list of calls of each thread, with what must be filled in before they run. */
+/** The list of calls of each thread, with the addresses to fill in before a run. */
 export interface EncodedCalls {
   readonly threads: readonly BigUint64Array<ArrayBuffer>[];
   readonly patches: readonly Patch[];
@@ -36,10 +36,10 @@ interface Span {
   readonly end: number;
 }
 
-/** Of memory that is never written. */
+/** For memory that is never written. */
 const NOWHERE: Span = { begin: 0, end: 0 };
 
-/** Decides where threads need a barrier: before a call that touches memory which others may still work on. */
+/** Decides where threads need a barrier: before a call that touches memory in use by calls on other threads. */
 class Barriers {
   #reads: Span[] = [];
   #writes: Span[] = [];

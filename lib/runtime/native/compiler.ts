@@ -1,4 +1,4 @@
-/** The system's C compiler: what it is, what it makes code for, and one compilation. */
+/** The system's C compiler: identification, targets and compilation. */
 
 import { Failure } from "../../failure.ts";
 import {
@@ -14,19 +14,19 @@ import {
 export interface Compiler {
   readonly command: string;
   readonly flags: readonly string[];
-  /** The first line of what it says of itself. */
+  /** The first line of its version output. */
   readonly version: string;
-  /** Text that is different when its libraries may be: version, flags, and what the processor has. */
+  /** Identifies its output, for the cache: version, flags, and processor features. */
   readonly identity: string;
 }
 
-/** Which compiler, for what. */
+/** Compiler and target. */
 export interface CompilerOptions {
-  /** A name that the system finds. @default "cc" */
+  /** A command that the system finds. @default "cc" */
   readonly command?: string;
   /** @default "native" */
   readonly target?: TargetName;
-  /** How long one that answers nothing is waited for. @default 300 */
+  /** Time limit of a compilation. @default 300 */
   readonly timeoutSeconds?: number;
 }
 
@@ -34,14 +34,14 @@ const TIMEOUT_SECONDS = 300;
 const WHAT = "Cannot compile for this machine";
 const ADVICE = "use --runtime onnx";
 
-/** Where there is no way to compile, with what to do. */
+/** The failure when compiling is impossible, with what to do. */
 export function cannotCompile(reason: string, advice = ADVICE): Failure {
   return new Failure("unavailable", `${WHAT}: ${reason}, ${advice}`, {
     reason: `${WHAT}: ${reason}`,
   });
 }
 
-/** A compilation that failed, with what the compiler says. */
+/** A failed compilation, with the compiler's messages. */
 export class CompilationError extends Error {}
 
 interface Answer {
@@ -50,7 +50,7 @@ interface Answer {
   readonly stderr: string;
 }
 
-/** Variables that Deno hands to no program that it may run by name only; it names those that are set. */
+/** Variables that Deno does not pass to a program under `--allow-run=NAME`; its error lists those that are set. */
 const GUARDED_VARIABLES = /\b(?:LD|DYLD)_\w+/g;
 
 /**
@@ -62,7 +62,7 @@ function start(command: string, args: readonly string[], folder?: string): Deno.
   const spawn = (env: Record<string, string>) =>
     new Deno.Command(command, {
       args: [...args],
-      // A compiler's own temporary files lie where they are removed in any case.
+      // The compiler's own temporary files are in a folder that is removed in any case.
       env: { LC_ALL: "C", ...folder === undefined ? {} : { TMPDIR: folder }, ...env },
       stdin: "null",
       stdout: "piped",
@@ -107,9 +107,9 @@ async function run(
     try {
       process.kill("SIGKILL");
     } catch {
-      // It has ended.
+      // It has already ended.
     }
-    // What it has started may go on, and holds the other end.
+    // Its children may still run, and hold the pipe open.
     for (const reader of outputs) reader.cancel();
   }, 1000 * timeoutSeconds);
   try {
@@ -140,9 +140,9 @@ function macrosIn(text: string): ReadonlySet<string> {
 }
 
 /**
- * Finds out what a compiler is and has.
+ * Identifies a compiler and its features.
  *
- * @throws {Failure} `unavailable` where there is none, it does not work, or this machine cannot run the target
+ * @throws {Failure} `unavailable` if there is none, it does not work, or this machine cannot run the target
  */
 export async function findCompiler(
   { command = "cc", target = "native", timeoutSeconds }: CompilerOptions = {},
@@ -180,7 +180,7 @@ export type SourceFiles = ReadonlyMap<string, string>;
  *
  * @returns the library's path
  * @throws {CompilationError} when the compiler fails
- * @throws {Failure} `unavailable` when there is none any more, or it does not end
+ * @throws {Failure} `unavailable` when it is gone, or exceeds the time limit
  */
 export async function compileLibrary(
   { command, flags }: Compiler,

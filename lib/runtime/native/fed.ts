@@ -1,14 +1,15 @@
+/** Inputs of compiled programs, in place where that is safe. */
 import type { HostTensor } from "../../tensor.ts";
 import { Memory, pointerTo, READ_BEYOND } from "./memory.ts";
 
-/** Copying less is not worth avoiding. */
+/** Smaller inputs are always copied. */
 const LEAST_BYTES = 2 ** 16;
 
-/** The inputs that a run is fed with. Large ones are read where they are, if kernels may read beyond their end there. */
+/** The inputs of a run. Large ones are read in place, if kernels may read beyond their end. */
 export class FedInputs {
   readonly #copies = new Map<string, Memory>();
 
-  /** Where a run can read an input until the next one. What it is must be kept alive as long. */
+  /** Address of an input until the next run; the caller must keep its data alive as long. */
   addressOf(name: string, { data }: HostTensor): number {
     const behind = data.buffer.byteLength - data.byteOffset - data.byteLength;
     if (data.byteLength >= LEAST_BYTES && behind >= READ_BEYOND) return pointerTo(data);

@@ -1,4 +1,4 @@
-/** The compiled kernels, and how a list of calls is handed to them. */
+/** The compiled kernels, and the call that runs a program with them. */
 
 import {
   FUNCTION_NAMES,
@@ -12,7 +12,7 @@ import { buildLibrary } from "./build.ts";
 import type { Compiler } from "./compiler.ts";
 import type { Memory } from "./memory.ts";
 
-/** Less fresh memory is not worth a thread. */
+/** Less fresh memory is not prefaulted. */
 const LEAST_POPULATED_BYTES = 64e6;
 
 const SYMBOLS = {
@@ -32,7 +32,7 @@ function functionsOf(table: Deno.PointerValue, count: number): readonly number[]
 export class KernelLibrary {
   /** Addresses by name. */
   readonly kernels: ReadonlyMap<string, number>;
-  /** Bytes of memory that each thread needs besides. */
+  /** Scratch memory of each thread, bytes. */
   readonly scratchBytes: number;
   readonly #run: (
     programs: BigUint64Array,
@@ -45,11 +45,11 @@ export class KernelLibrary {
     count: bigint,
   ) => Promise<void>;
   readonly #compiler: Compiler;
-  /** What programs include, by name. */
+  /** Headers that programs include, by name. */
   readonly #headers: readonly (readonly [name: string, text: string])[];
-  /** Bytes that may be asked for ahead of their use. */
+  /** Bytes that may still be prefaulted. */
   #spare: number;
-  /** Lists that are read beside this thread: they must not be collected. */
+  /** Lists that another thread reads: they must not be collected. */
   readonly #beingRead = new Set<readonly BigUint64Array[]>();
 
   private constructor(
@@ -79,7 +79,7 @@ export class KernelLibrary {
     const headers = [...KERNEL_HEADERS, "interface.h"].map((name) =>
       [name, files.get(name)!] as const
     );
-    // Only half, so that a run that is too large is warned of before the memory is taken.
+    // Only half, so that a run that is too large is reported before the memory is taken.
     const spare = (await availableMemory() ?? 0) / 2;
     const { symbols } = await buildLibrary(compiler, files, { symbols: SYMBOLS });
     return new KernelLibrary(compiler, { symbols, headers, spare });
@@ -103,8 +103,8 @@ export class KernelLibrary {
   }
 
   /**
-   * Has the system give fresh memory now, on a thread beside this one. Otherwise it does so page by page as they are
-   * touched, while what touches them waits. Nothing happens unless the process may know that there is plenty.
+   * Prefaults fresh memory on another thread; otherwise kernels wait for page faults. Does nothing unless enough memory
+   * is known to be available.
    */
   populate(memories: readonly Pick<Memory, "address" | "bytes">[]): void {
     const bytes = memories.reduce((sum, memory) => sum + memory.bytes, 0);
@@ -114,7 +114,7 @@ export class KernelLibrary {
     const lengths = BigUint64Array.from(memories, (memory) => BigInt(memory.bytes));
     const lists = [addresses, lengths];
     this.#beingRead.add(lists);
-    // Memory that is released meanwhile is no error: what is no longer there is passed over.
+    // Memory that is released meanwhile is skipped, without an error.
     this.#populate(addresses, lengths, BigInt(memories.length))
       .finally(() => this.#beingRead.delete(lists));
   }

@@ -12,7 +12,7 @@ export function pointerTo(data: ArrayBufferView<ArrayBuffer>): number {
   return Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(data)));
 }
 
-/** Bytes at an address that vectors can be read from at once. */
+/** Memory aligned for vectors. */
 export class Memory {
   readonly #buffer: ArrayBuffer;
   readonly #start: number;
@@ -27,7 +27,7 @@ export class Memory {
     this.bytes = bytes;
   }
 
-  /** Gives the memory back now; garbage collection would come too late for large pieces. */
+  /** Frees the memory now; garbage collection would come too late for large buffers. */
   release(): void {
     this.#buffer.transfer(0);
   }

@@ -1,12 +1,12 @@
 /**
- * Removes libraries that were not used for long: a new one comes with every configuration and every version of this
- * project or of the compiler. Whatever goes wrong here, such as a folder that is read-only by now, is no reason to stop.
+ * Removes libraries that were not used for long: every configuration and every version of this project or of the
+ * compiler adds one. Errors here, such as a read-only folder, are ignored.
  */
 
 import { join } from "node:path";
 import { ownUser } from "./trust.ts";
 
-/** The names that libraries are kept under, and nothing else is. */
+/** Names of cached libraries, and of no other files. */
 const LIBRARY = /^[0-9a-f]{32}-[0-9a-f]{64}\.so$/;
 
 const DAY_MILLISECONDS = 24 * 60 * 60 * 1000;
@@ -23,7 +23,7 @@ function usedAt({ mtime, atime }: Deno.FileInfo): number {
   return Math.max(mtime?.getTime() ?? 0, atime?.getTime() ?? 0);
 }
 
-/** Notes that a library is used now, once a day: many file systems do not by themselves. */
+/** Updates the time of a library's last use, once a day: many file systems do not. */
 export async function noteUse(path: string): Promise<void> {
   try {
     const now = new Date(), { mtime } = await Deno.lstat(path);
@@ -56,6 +56,6 @@ export async function removeUnused(folder: string): Promise<void> {
       if (days > UNUSED_DAYS || i < excess && days > LOADED_DAYS) await Deno.remove(path);
     }
   } catch {
-    // The next one who compiles tries again.
+    // The next compilation tries again.
   }
 }

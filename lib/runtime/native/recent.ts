@@ -1,4 +1,6 @@
-/** The values that were asked for last, by key. */
+/** A cache of the most recent values. */
+
+/** A cache of the most recently used values, by key. */
 export class Recent<V> {
   readonly #values = new Map<string, V>();
   readonly #limit: number;
@@ -8,7 +10,7 @@ export class Recent<V> {
     this.#limit = limit;
   }
 
-  /** The value of a key, made where it is not known. */
+  /** The value of a key, made if it is not cached. */
   get(key: string, make: () => V): V {
     const value = this.#values.get(key) ?? make();
     this.#values.delete(key);

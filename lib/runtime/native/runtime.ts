@@ -1,4 +1,4 @@
-/** The runtime that compiles programs for this machine: traced, fused, planned, and made to machine code by a C compiler. */
+/** The runtime that compiles programs for this machine: traced, fused, planned, and compiled by a C compiler. */
 
 import {
   type Executable,
@@ -37,7 +37,7 @@ interface Compiled {
 /**
  * The runtime on this machine's C compiler.
  *
- * @throws {Failure} `unavailable` where there is none, or its libraries cannot be loaded
+ * @throws {Failure} `unavailable` if there is none, or its libraries cannot be loaded
  */
 export async function createNativeRuntime(
   { threads, compiler: command = "cc", target = "native" }: {
@@ -93,13 +93,13 @@ interface Prepared {
   readonly addresses: BigUint64Array<ArrayBuffer>;
 }
 
-/** How much larger an arena is made than it must be, where longer lengths come than were expected. */
+/** Headroom of an arena that grows, for lengths beyond the reserved ones. */
 const ARENA_RESERVE = 1.1;
 
-/** What an operation takes here, measured. */
+/** Memory of an operation, bytes (measured). */
 const NODE_BYTES = 15e3;
 
-/** Plans that are kept; lengths often come again. */
+/** Plans that are cached; lengths often recur. */
 const KEPT_PLANS = 64;
 
 function keyOf(lengths: Bindings): string {
@@ -127,7 +127,7 @@ class NativeExecutable implements Executable {
   readonly #prepared = new Recent<Prepared>(KEPT_PLANS);
   readonly #fed = new FedInputs();
   #arena = new Memory(0);
-  /** What a run reads at the moment: it must not be collected. */
+  /** Inputs of the current run: they must not be collected. */
   #running: TensorRecord | undefined;
 
   constructor(
@@ -243,7 +243,7 @@ class NativeExecutable implements Executable {
     return { plan, calls, addresses };
   }
 
-  /** @returns undefined for what runs are fed with */
+  /** @returns undefined for fed inputs */
   #addressOf(plan: Plan, buffer: Buffer): number | undefined {
     const { external } = buffer;
     if (external === undefined) return this.#arena.address + plan.arena.offsets.get(buffer)!;

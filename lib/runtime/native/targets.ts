@@ -1,9 +1,9 @@
-/** What compiled code is made for: this machine, or only a part of what it has, which lets every machine try the others' code. */
+/** Compilation targets: this machine, or a subset of its features, which tests the code of other machines. */
 
 export interface Target {
-  /** What compilers define where this machine can run it. */
+  /** Macro that compilers define if this machine can run it. */
   readonly needs?: string;
-  /** Beside those that name this machine. */
+  /** Besides those that select this machine. */
   readonly flags: readonly string[];
 }
 
@@ -16,7 +16,7 @@ export const TARGETS = {
   avx512: { needs: "__AVX512F__", flags: [] },
   /** Of 8, multiplied and added at once. */
   avx2: { needs: "__FMA__", flags: AVX2 },
-  /** The same in the order that is best for an AMD processor: compilers then avoid to multiply and add at once. */
+  /** The same in the order that is best for an AMD processor: compilers then avoid fused multiply-add. */
   zen: { needs: "__FMA__", flags: [...AVX2, "-mtune=znver3"] },
   /** Of 8, multiplied, then added. */
   avx: { needs: "__AVX__", flags: [...AVX2, "-mno-fma", "-mno-avx2"] },
@@ -26,7 +26,7 @@ export const TARGETS = {
 
 export type TargetName = keyof typeof TARGETS;
 
-/** Flags that name this machine; compilers for some processors know only one of them, or none. */
+/** Flags that select this machine; compilers for some processors accept only one of them, or none. */
 export const THIS_MACHINE: readonly (readonly string[])[] = [
   ["-march=native"],
   ["-mcpu=native"],
@@ -40,7 +40,7 @@ const FLAGS = [
   "-fno-math-errno",
   "-fno-trapping-math",
   "-fopenmp-simd",
-  // What is multiplied and added at once stands in the source, or it would depend on the loop: see multiply_add.
+  // Fused multiply-add is explicit in the source, or it would depend on the loop: see multiply_add.
   "-ffp-contract=off",
   "-fPIC",
   "-shared",
@@ -50,13 +50,13 @@ const FLAGS = [
 const GCC_FLAGS = [
   // Loops over the last lanes of a row, some of which are outside of it, would be split into elements.
   "-fno-split-loops",
-  // Sums would be split differently by where in memory a row begins.
+  // Otherwise the split of sums would depend on the alignment of a row.
   "--param=vect-max-peeling-for-alignment=0",
   // Otherwise a vector of the innermost loop of products is kept in memory while registers are free.
   "-fira-region=all",
 ];
 
-/** Compilers halve the vectors of some processors to spare their clock, which the products here need anyway. */
+/** Compilers halve the vectors of some processors to keep their clock rate, which the products here lower anyway. */
 const WIDEST_VECTORS = "-mprefer-vector-width=512";
 
 /** All flags for a compiler that defines these macros when it compiles for a machine with `machineFlags`. */

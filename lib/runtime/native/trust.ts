@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 const GROUP_AND_OTHERS = 0o022, OTHERS = 0o002, STICKY = 0o1000;
 const ROOT = 0;
 
-/** As whom root appears in a container that does not know it. */
+/** The user that root appears as in a container that does not map it. */
 const NOBODY = 65534;
 
 /** The user that this process runs as; `null` on Windows, where files have no modes either. */
@@ -24,7 +24,7 @@ async function expectOwner(path: string, owners: readonly number[]): Promise<num
   return mode!;
 }
 
-/** Fails unless a file or folder is this user's or root's, and nobody else may write it. */
+/** Fails unless a file or folder is this user's or root's, and writable by no one else. */
 export async function expectOwn(path: string): Promise<void> {
   const user = ownUser();
   if (user === null) return;
@@ -38,8 +38,8 @@ function foldersAbove(path: string): readonly string[] {
 }
 
 /**
- * Fails unless a folder is one's own and nobody else can put another in its place. A group is trusted with the folders
- * above: on some systems each user has a group of their own, which may write all that they make.
+ * Fails unless a folder is one's own and no one else can replace it. The folders above may be writable by the group: on
+ * some systems each user has a private group, which may write all of the user's files.
  *
  * @param folder without links
  */

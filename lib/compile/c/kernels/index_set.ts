@@ -1,3 +1,5 @@
+/** Bit sets for the analysis of graphs. */
+
 /** Small whole numbers, one bit each: sets of many are joined and compared word by word. */
 export class IndexSet {
   readonly #words: Uint32Array;
