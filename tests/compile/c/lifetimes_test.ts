@@ -28,8 +28,9 @@ async function squares(run: (x: Square, w: Square) => tf.Tensor): Promise<number
   const fresh = () =>
     floatTensor([SIDE, SIDE], Float32Array.from({ length: SIDE ** 2 }, () => random.normal() / 8));
   const feeds = { a: fresh(), w: fresh() };
-  const [wanted, got] = await Promise.all(["cpu", "auto"].map(async (name) => {
-    const prepared = await (await createRuntime(name, { threads: 2 })).prepare(program);
+  const runtimes = [createRuntime("cpu"), createRuntime("auto", { threads: 2 })];
+  const [wanted, got] = await Promise.all(runtimes.map(async (runtime) => {
+    const prepared = await (await runtime).prepare(program);
     const { result } = await prepared.run(feeds);
     prepared.dispose();
     return result!.data as Float32Array;
