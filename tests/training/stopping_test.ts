@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { RandomStream } from "../../lib/random/mod.ts";
-import { createRuntime } from "../../lib/runtime/mod.ts";
 import type { TensorRecord } from "../../lib/tensor.ts";
 import { planRun, resolveConfig } from "../../lib/training/config.ts";
 import { stepConfigOf, train } from "../../lib/training/loop.ts";
 import { initialState } from "../../lib/training/state.ts";
 import { unlessAborted } from "../../lib/training/stopping.ts";
 import { type StepInput, Trainer } from "../../lib/training/trainer.ts";
+import { runtimesNamed, testOn, type Tried } from "../runtimes.ts";
 
 const { config: CONFIG } = resolveConfig({
   preset: "smoke",
@@ -27,14 +27,14 @@ interface Ran {
 /** Trains three steps of four parts, or goes on with them, until `stopping` aborts in the step of that number. */
 async function trainFrom(
   { runtime, firstStep = 0, state = START, stopping }: {
-    readonly runtime: string;
+    readonly runtime: Tried;
     readonly firstStep?: number;
     readonly state?: TensorRecord;
     readonly stopping?: { readonly step: number; stop(controller: AbortController): void };
   },
 ): Promise<Ran> {
   const controller = new AbortController();
-  using trainer = await Trainer.create(await createRuntime(runtime, { threads: 2 }), STEP);
+  using trainer = await Trainer.create(await runtime.create({ threads: 2 }), STEP);
   trainer.write(state);
   const recorded: number[] = [];
   let saved: Ran["saved"];
@@ -66,27 +66,33 @@ async function trainFrom(
   return { step, recorded, saved };
 }
 
-for (const runtime of ["cpu", "onnx"]) {
-  Deno.test(`${runtime}: a step stopped between its parts has not happened, and going on gives the same bytes`, async () => {
-    const whole = await trainFrom({ runtime });
-    assert.deepEqual([whole.step, whole.recorded, whole.saved?.step], [3, [0, 1, 2], 3]);
-    // The first part is under way, so there are three left.
-    const stopping = { step: 1, stop: (controller: AbortController) => controller.abort() };
-    const part = await trainFrom({ runtime, stopping });
-    assert.deepEqual([part.step, part.recorded, part.saved?.step], [1, [0], 1]);
-    const { state } = part.saved!;
-    const rest = await trainFrom({ runtime, firstStep: 1, state });
-    assert.deepEqual(rest.recorded, [1, 2]);
-    assert.deepEqual(rest.saved, whole.saved);
-  });
+const [CPU, ONNX] = runtimesNamed("cpu", "onnx") as [Tried, Tried];
+
+for (const runtime of [CPU, ONNX]) {
+  testOn(
+    runtime,
+    `a step stopped between its parts has not happened, and going on gives the same bytes`,
+    async () => {
+      const whole = await trainFrom({ runtime });
+      assert.deepEqual([whole.step, whole.recorded, whole.saved?.step], [3, [0, 1, 2], 3]);
+      // The first part is under way, so there are three left.
+      const stopping = { step: 1, stop: (controller: AbortController) => controller.abort() };
+      const part = await trainFrom({ runtime, stopping });
+      assert.deepEqual([part.step, part.recorded, part.saved?.step], [1, [0], 1]);
+      const { state } = part.saved!;
+      const rest = await trainFrom({ runtime, firstStep: 1, state });
+      assert.deepEqual(rest.recorded, [1, 2]);
+      assert.deepEqual(rest.saved, whole.saved);
+    },
+  );
 }
 
 Deno.test("a run stopped in its first step, or one that has just been saved, saves nothing", async () => {
   const stop = (controller: AbortController) => controller.abort();
-  const first = await trainFrom({ runtime: "onnx", stopping: { step: 0, stop } });
+  const first = await trainFrom({ runtime: ONNX, stopping: { step: 0, stop } });
   assert.deepEqual(first, { step: 0, recorded: [], saved: undefined });
   const again = await trainFrom({
-    runtime: "onnx",
+    runtime: ONNX,
     firstStep: 2,
     stopping: { step: 2, stop },
   });
