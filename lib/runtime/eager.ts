@@ -5,13 +5,12 @@ import {
   type Executable,
   type Program,
   residentNames,
-  residentSpecs,
   type Runtime,
   type Store,
 } from "../compile/mod.ts";
 import { type HostTensor, sizeOf, type TensorRecord } from "../tensor.ts";
 import { checkFeeds } from "./feeds.ts";
-import { checkStored, checkWritten, expectSet, type NameOf } from "./store.ts";
+import { checkWritten, expectSet, type HeldStore, holdStore } from "./store.ts";
 
 /**
  * A runtime on a registered TensorFlow.js backend.
@@ -31,14 +30,9 @@ export async function createEagerRuntime(
     threads: 1,
     store: (specs) => new EagerStore(specs, backend),
     // deno-lint-ignore require-await
-    async prepare(program, { store, nameOf = (name: string) => name } = {}) {
-      const own = store === undefined ? new EagerStore(residentSpecs(program), backend) : undefined;
-      return new EagerExecutable(program, {
-        backend,
-        store: own ?? store as EagerStore,
-        ownsStore: own !== undefined,
-        nameOf,
-      });
+    async prepare(program, options = {}) {
+      const held = holdStore(program, options, (specs) => new EagerStore(specs, backend));
+      return new EagerExecutable(program, { backend, held });
     },
   };
 }
@@ -104,26 +98,18 @@ class EagerStore implements Store {
 
 class EagerExecutable implements Executable {
   readonly store: EagerStore;
-  readonly #ownsStore: boolean;
+  readonly #held: HeldStore<EagerStore>;
   readonly #program: Program;
   readonly #backend: string;
-  readonly #nameOf: NameOf;
 
   constructor(
     program: Program,
-    { backend, store, ownsStore, nameOf }: {
-      readonly backend: string;
-      readonly store: EagerStore;
-      readonly ownsStore: boolean;
-      readonly nameOf: NameOf;
-    },
+    { backend, held }: { readonly backend: string; readonly held: HeldStore<EagerStore> },
   ) {
-    checkStored(program, store, nameOf);
     this.#program = program;
     this.#backend = backend;
-    this.#nameOf = nameOf;
-    this.store = store;
-    this.#ownsStore = ownsStore;
+    this.#held = held;
+    this.store = held.store;
   }
 
   /** Nothing can be reserved, and the need is unknown. */
@@ -131,20 +117,20 @@ class EagerExecutable implements Executable {
 
   async run(feeds: TensorRecord): Promise<TensorRecord> {
     checkFeeds(this.#program, feeds);
-    expectSet(this.#program, (name) => this.store.get(this.#nameOf(name)) !== undefined);
+    expectSet(this.#program, (name) => this.store.get(this.#held.nameOf(name)) !== undefined);
     await tf.setBackend(this.#backend);
     const results = tf.tidy(() => {
       const fed = Object.entries(feeds).map(([name, tensor]) => [name, toTensor(tensor)]);
       const resident = residentNames(this.#program).map((name) => [
         name,
-        this.store.get(this.#nameOf(name))!,
+        this.store.get(this.#held.nameOf(name))!,
       ]);
       return this.#program.run({ ...Object.fromEntries(resident), ...Object.fromEntries(fed) });
     });
     const reported: Record<string, HostTensor> = {};
     for (const [name, tensor] of Object.entries(results)) {
       if (this.#program.carried.includes(name)) {
-        this.store.replace(this.#nameOf(name), tensor);
+        this.store.replace(this.#held.nameOf(name), tensor);
       } else {
         reported[name] = await toHost(tensor);
         tensor.dispose();
@@ -154,6 +140,6 @@ class EagerExecutable implements Executable {
   }
 
   dispose(): void {
-    if (this.#ownsStore) this.store[Symbol.dispose]();
+    this.#held.release();
   }
 }

@@ -7,10 +7,8 @@ import {
   type Graph,
   type Need,
   overwritable,
-  type PrepareOptions,
   type Program,
   residentNames,
-  residentSpecs,
   type Runtime,
   simplify,
   type Store,
@@ -23,7 +21,7 @@ import { encodeOnnx } from "../formats/onnx.ts";
 import { type HostTensor, sizeOf, type TensorRecord } from "../tensor.ts";
 import { checkFeeds } from "./feeds.ts";
 import { OnnxRuntimeLibrary, type SessionSettings } from "./onnxruntime.ts";
-import { expectSet, HostStore } from "./store.ts";
+import { expectSet, type HeldStore, holdStore, HostStore } from "./store.ts";
 
 /** How the compiled runtime is set up. */
 export interface OnnxRuntimeOptions extends SessionSettings {
@@ -64,15 +62,13 @@ export function createOnnxRuntime(options: OnnxRuntimeOptions): Runtime {
     store,
     // deno-lint-ignore require-await
     async prepare(program, { threads = options.threads, ...given } = {}) {
+      const held = holdStore(program, given, store);
       const graph = graphs.get(program) ?? graphOf(program);
       graphs.set(program, graph);
-      const own = given.store === undefined ? store(residentSpecs(program)) : undefined;
       return new OnnxExecutable(library, program, {
         graph,
         settings: { ...options, threads },
-        ...given,
-        store: own ?? given.store as OnnxStore,
-        ownsStore: own !== undefined,
+        held,
       });
     },
   };
@@ -140,7 +136,7 @@ class Resident {
 
 class OnnxExecutable implements Executable {
   readonly store: OnnxStore;
-  readonly #ownsStore: boolean;
+  readonly #held: HeldStore<OnnxStore>;
   /** By the program's names, in the order in which it takes them. */
   readonly #resident: ReadonlyMap<string, Resident>;
   readonly #library: OnnxRuntimeLibrary;
@@ -159,14 +155,11 @@ class OnnxExecutable implements Executable {
   constructor(
     library: OnnxRuntimeLibrary,
     program: Program,
-    { graph, settings, store, nameOf = (name) => name, ownsStore }:
-      & Omit<PrepareOptions, "store">
-      & {
-        readonly graph: Graph;
-        readonly settings: SessionSettings;
-        readonly store: OnnxStore;
-        readonly ownsStore: boolean;
-      },
+    { graph, settings, held }: {
+      readonly graph: Graph;
+      readonly settings: SessionSettings;
+      readonly held: HeldStore<OnnxStore>;
+    },
   ) {
     this.#library = library;
     this.#program = program;
@@ -174,9 +167,9 @@ class OnnxExecutable implements Executable {
     const model = encodeOnnx(emitOnnx(graph, { portable: false }));
     this.#session = library.createSession(model, settings);
     const names = residentNames(program);
-    this.store = store;
-    this.#ownsStore = ownsStore;
-    this.#resident = store.of(program, nameOf);
+    this.#held = held;
+    this.store = held.store;
+    this.#resident = held.store.of(program, held.nameOf);
     const inPlace = overwritable(graph, program.carried);
     for (const name of program.carried) {
       if (!inPlace.has(name)) this.#resident.get(name)!.double();
@@ -249,6 +242,6 @@ class OnnxExecutable implements Executable {
 
   dispose(): void {
     this.#library.call("releaseSession", this.#session);
-    if (this.#ownsStore) this.store[Symbol.dispose]();
+    this.#held.release();
   }
 }

@@ -1,6 +1,7 @@
 /** What stores of all runtimes have in common, and the one whose tensors are in this process's memory. */
 
 import {
+  type PrepareOptions,
   type Program,
   residentNames,
   residentSpecs,
@@ -32,7 +33,7 @@ export function checkWritten(specs: Specs, tensors: TensorRecord): void {
 }
 
 /** @throws {RangeError} the store lacks a tensor of the program, or has it in another shape */
-export function checkStored(
+function checkStored(
   program: Program,
   { specs }: Pick<Store, "specs">,
   nameOf: NameOf,
@@ -53,6 +54,33 @@ export function expectSet(program: Program, isSet: (name: string) => boolean): v
   const missing = residentNames(program).find((name) => !isSet(name));
   if (missing === undefined) return;
   throw new RangeError(`Cannot run "${program.name}": "${missing}" was never set`);
+}
+
+/** The store of an executable, with its names. */
+export interface HeldStore<S extends Store> {
+  readonly store: S;
+  readonly nameOf: NameOf;
+  /** Disposes the store if it is the executable's own. */
+  release(): void;
+}
+
+/**
+ * The store that a program is to be prepared on, or one of its own.
+ *
+ * @param make a store of this runtime
+ * @throws {RangeError} the store lacks a tensor of the program, or has it in another shape
+ */
+export function holdStore<S extends Store>(
+  program: Program,
+  { store: given, nameOf = (name) => name }: Pick<PrepareOptions, "store" | "nameOf">,
+  make: (specs: Specs) => S,
+): HeldStore<S> {
+  if (given !== undefined) {
+    checkStored(program, given, nameOf);
+    return { store: given as S, nameOf, release: () => {} };
+  }
+  const store = make(residentSpecs(program));
+  return { store, nameOf: (name) => name, release: () => store[Symbol.dispose]() };
 }
 
 /** A tensor of a {@link HostStore}, in memory that the runtime works in. */
@@ -85,9 +113,8 @@ export class HostStore<T extends HostTensorSlot> implements Store {
     return [...this.#tensors.values()];
   }
 
-  /** The tensors of a program, by its own names. @throws {RangeError} see {@link checkStored} */
+  /** The tensors of a program that {@link holdStore} has checked, by its own names. */
   of(program: Program, nameOf: NameOf): ReadonlyMap<string, T> {
-    checkStored(program, this, nameOf);
     return new Map(
       residentNames(program).map((name) => [name, this.#tensors.get(nameOf(name))!]),
     );

@@ -3,9 +3,7 @@
 import {
   type Executable,
   type Need,
-  type PrepareOptions,
   type Program,
-  residentSpecs,
   type Runtime,
   type Store,
   verifyGraph,
@@ -16,7 +14,7 @@ import { compileToC, type CProgram, traceForC } from "../../compile/c/compile.ts
 import type { Buffer } from "../../compile/c/plan/arena.ts";
 import { floatTensor, type HostTensor, sizeOf, type TensorRecord } from "../../tensor.ts";
 import { checkFeeds } from "../feeds.ts";
-import { expectSet, HostStore } from "../store.ts";
+import { expectSet, type HeldStore, holdStore, HostStore } from "../store.ts";
 import { encodeCalls, type EncodedCalls, patchFeeds } from "./calls.ts";
 import { findCompiler } from "./compiler.ts";
 import type { TargetName } from "./targets.ts";
@@ -68,16 +66,14 @@ export async function createNativeRuntime(
     }`,
     threads,
     store,
-    async prepare(program, options = {}) {
-      const own = options.store === undefined ? store(residentSpecs(program)) : undefined;
+    async prepare(program, { threads: own = threads, ...given } = {}) {
+      const held = holdStore(program, given, store);
       const known = compiled.get(program), made = known ?? compile(program);
       compiled.set(program, made);
       return new NativeExecutable(library, program, {
         ...await made,
-        threads,
-        ...options,
-        store: own ?? options.store as NativeStore,
-        ownsStore: own !== undefined,
+        threads: own,
+        held,
         isFirst: known === undefined,
       });
     },
@@ -108,7 +104,7 @@ function keyOf(lengths: Bindings): string {
 
 class NativeExecutable implements Executable {
   readonly store: NativeStore;
-  readonly #ownsStore: boolean;
+  readonly #held: HeldStore<NativeStore>;
   /** By the program's names. */
   readonly #resident: ReadonlyMap<string, Resident>;
   readonly #library: KernelLibrary;
@@ -133,15 +129,11 @@ class NativeExecutable implements Executable {
   constructor(
     library: KernelLibrary,
     program: Program,
-    { native, kernels, plans, threads, store, nameOf = (name) => name, ownsStore, isFirst }:
-      & Compiled
-      & Omit<PrepareOptions, "store">
-      & {
-        readonly threads: number;
-        readonly store: NativeStore;
-        readonly ownsStore: boolean;
-        readonly isFirst: boolean;
-      },
+    { native, kernels, plans, threads, held, isFirst }: Compiled & {
+      readonly threads: number;
+      readonly held: HeldStore<NativeStore>;
+      readonly isFirst: boolean;
+    },
   ) {
     this.#library = library;
     this.#program = program;
@@ -149,9 +141,9 @@ class NativeExecutable implements Executable {
     this.#kernels = kernels;
     this.#plans = plans;
     this.#threads = threads;
-    this.store = store;
-    this.#ownsStore = ownsStore;
-    this.#resident = store.of(program, nameOf);
+    this.#held = held;
+    this.store = held.store;
+    this.#resident = held.store.of(program, held.nameOf);
     this.#residentAt = new Map([...this.#resident].map(([name, each]) => [inMemory(name), each]));
     this.#isFirst = isFirst;
     this.#scratches = Array.from({ length: threads }, () => new Memory(library.scratchBytes));
@@ -254,6 +246,6 @@ class NativeExecutable implements Executable {
     this.#prepared.clear();
     this.#arena.release();
     this.#fed.release();
-    if (this.#ownsStore) this.store[Symbol.dispose]();
+    this.#held.release();
   }
 }
