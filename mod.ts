@@ -91,12 +91,17 @@ export {
   resolveConfig,
   type ResolvedConfig,
   type RunPlan,
-} from "./lib/training/config.ts";
-export { type LoopParts, stepConfigOf, type StepReport, train } from "./lib/training/loop.ts";
+} from "./lib/config/config.ts";
+export { type LoopParts, type StepReport, train } from "./lib/training/loop.ts";
 export { imagesOfStep, stepsPerEpochOf } from "./lib/training/order.ts";
 export { hyperAt, type StepHyper } from "./lib/training/schedules.ts";
 export { initialState, stateShapes } from "./lib/training/state.ts";
-export { gradientProgram, type StepConfig, updateProgram } from "./lib/training/step.ts";
+export {
+  gradientProgram,
+  type StepConfig,
+  stepConfigOf,
+  updateProgram,
+} from "./lib/training/step.ts";
 export { type StepInput, type StepResult, Trainer } from "./lib/training/trainer.ts";
 
 export {

@@ -1,11 +1,10 @@
 /** Checks that the sizes of a configuration fit each other. */
 import { Failure } from "../failure.ts";
 import { batchBytes, MOST_BATCH_BYTES, MOST_PATCHES } from "../model/limits.ts";
-import { valuesIn } from "../model/parameters.ts";
+import { trainedShapes, valuesIn } from "../model/parameters.ts";
 import { nearestDivisors, nearestMultiples } from "../nearest.ts";
 import { MOST_PARAMETERS } from "./limits.ts";
 import { imageSizeOf, modelConfigOf, type PretrainConfig } from "./settings.ts";
-import { trainedShapes } from "./state.ts";
 
 function refuse(text: string): never {
   throw new Failure("usage", `Cannot build the model: ${text}`);

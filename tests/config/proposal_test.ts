@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { PRESETS, resolveConfig } from "../../lib/training/config.ts";
-import { describeProposal, isModelStated, proposePreset } from "../../lib/training/proposal.ts";
+import { PRESETS, resolveConfig } from "../../lib/config/config.ts";
+import { describeProposal, isModelStated, proposePreset } from "../../lib/config/proposal.ts";
 
 function side(preset: string): number {
   const { imageSize } = resolveConfig({ preset }).config.data;

@@ -4,9 +4,8 @@ import type { ModelConfig } from "../model/config.ts";
 import { ENCODER_SIZES } from "../model/presets.ts";
 import type { MaskConfig } from "../model/masks/types.ts";
 import { MOST } from "./limits.ts";
-import type { ObjectiveConfig } from "./objective.ts";
-import type { OptimizerConfig } from "./update.ts";
-import { REGULARIZER_WEIGHTS, type RegularizerSettings } from "./regularizer.ts";
+import { type ObjectiveSettings, REGULARIZER_WEIGHTS } from "./objective.ts";
+import type { OptimizerConfig } from "./optimizer.ts";
 
 /** Images and how they are cropped (docs/method.md section 6). */
 export interface DataConfig {
@@ -56,9 +55,6 @@ export interface ModelSettings {
   readonly predictorDepth: number;
   readonly predictorHeads: number;
 }
-
-/** Targets, loss, and a term against collapse. */
-export interface ObjectiveSettings extends ObjectiveConfig, RegularizerSettings {}
 
 /** Length of the run and the schedules over it (docs/method.md section 5.5). */
 export interface ScheduleConfig {

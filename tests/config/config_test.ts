@@ -10,8 +10,8 @@ import {
   planRun,
   PRESET_NAMES,
   resolveConfig,
-} from "../../lib/training/config.ts";
-import { FIELDS } from "../../lib/training/fields.ts";
+} from "../../lib/config/config.ts";
+import { FIELDS } from "../../lib/config/fields.ts";
 import { hyperOf } from "../../lib/training/schedules.ts";
 
 function assertRefused(sources: ConfigSources, message: string): void {

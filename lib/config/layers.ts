@@ -1,7 +1,7 @@
 /** Layers of a configuration: a preset, and values that follow from other values. */
 import { STRATEGY_SETTINGS } from "../model/masks.ts";
 import { presetOf } from "./presets.ts";
-import { REGULARIZER_WEIGHTS } from "./regularizer.ts";
+import { REGULARIZER_WEIGHTS } from "./objective.ts";
 import { DEFAULTS, initialDeviations, initialMomentum, type PretrainConfig } from "./settings.ts";
 
 /** Values from one place, by group and key. */
