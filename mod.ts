@@ -43,20 +43,17 @@ export { type Key, RandomStream } from "./lib/random/mod.ts";
 export {
   BatchLoader,
   type BatchSpec,
-  decodeImage,
   type LabelColumn,
   type LoadedBatch,
   type LoaderOptions,
   type Manifest,
   openShards,
-  randomCrop,
-  resizeCenterCrop,
-  type RgbImage,
   type Sample,
   type Shards,
   type ShardSplit,
   verifyShards,
 } from "./lib/data/mod.ts";
+export { decodeImage, randomCrop, resizeCenterCrop, type RgbImage } from "./lib/images/mod.ts";
 
 export {
   type EncoderConfig,

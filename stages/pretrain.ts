@@ -12,14 +12,8 @@ import {
   SmoothedSeconds,
   VERSION,
 } from "../lib/cli/mod.ts";
-import {
-  BatchLoader,
-  HAS_TURBOJPEG,
-  medianSide,
-  openShards,
-  type Shards,
-  verifyShards,
-} from "../lib/data/mod.ts";
+import { BatchLoader, medianSide, openShards, type Shards, verifyShards } from "../lib/data/mod.ts";
+import { HAS_TURBOJPEG } from "../lib/images/mod.ts";
 import { Failure } from "../lib/failure.ts";
 import {
   clearUpRun,
