@@ -43,20 +43,17 @@ export { type Key, RandomStream } from "./lib/random/mod.ts";
 export {
   BatchLoader,
   type BatchSpec,
-  decodeImage,
   type LabelColumn,
   type LoadedBatch,
   type LoaderOptions,
   type Manifest,
   openShards,
-  randomCrop,
-  resizeCenterCrop,
-  type RgbImage,
   type Sample,
   type Shards,
   type ShardSplit,
   verifyShards,
 } from "./lib/data/mod.ts";
+export { decodeImage, randomCrop, resizeCenterCrop, type RgbImage } from "./lib/images/mod.ts";
 
 export {
   type EncoderConfig,
@@ -91,12 +88,17 @@ export {
   resolveConfig,
   type ResolvedConfig,
   type RunPlan,
-} from "./lib/training/config.ts";
-export { type LoopParts, stepConfigOf, type StepReport, train } from "./lib/training/loop.ts";
+} from "./lib/config/config.ts";
+export { type LoopParts, type StepReport, train } from "./lib/training/loop.ts";
 export { imagesOfStep, stepsPerEpochOf } from "./lib/training/order.ts";
 export { hyperAt, type StepHyper } from "./lib/training/schedules.ts";
 export { initialState, stateShapes } from "./lib/training/state.ts";
-export { gradientProgram, type StepConfig, updateProgram } from "./lib/training/step.ts";
+export {
+  gradientProgram,
+  type StepConfig,
+  stepConfigOf,
+  updateProgram,
+} from "./lib/training/step.ts";
 export { type StepInput, type StepResult, Trainer } from "./lib/training/trainer.ts";
 
 export {

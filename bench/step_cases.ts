@@ -5,11 +5,10 @@ import { gridOf } from "../lib/model/config.ts";
 import { type MaskIndices, sampleMasks } from "../lib/model/masks.ts";
 import { RandomStream } from "../lib/random/mod.ts";
 import { floatTensor, type TensorRecord } from "../lib/tensor.ts";
-import { resolveConfig } from "../lib/training/config.ts";
-import { stepConfigOf } from "../lib/training/loop.ts";
+import { resolveConfig } from "../lib/config/config.ts";
 import type { StepHyper } from "../lib/training/schedules.ts";
 import { initialState } from "../lib/training/state.ts";
-import type { StepConfig } from "../lib/training/step.ts";
+import { type StepConfig, stepConfigOf } from "../lib/training/step.ts";
 
 const SEED = 0;
 

@@ -24,8 +24,8 @@ import {
   modelConfigOf,
   resolveConfig,
   type ResolvedConfig,
-} from "../lib/training/config.ts";
-import { CONFIG_FLAGS } from "../lib/training/flags.ts";
+} from "../lib/config/config.ts";
+import { CONFIG_FLAGS } from "../lib/config/flags.ts";
 
 const FLAGS = {
   out: {

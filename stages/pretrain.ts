@@ -12,14 +12,8 @@ import {
   SmoothedSeconds,
   VERSION,
 } from "../lib/cli/mod.ts";
-import {
-  BatchLoader,
-  HAS_TURBOJPEG,
-  medianSide,
-  openShards,
-  type Shards,
-  verifyShards,
-} from "../lib/data/mod.ts";
+import { BatchLoader, medianSide, openShards, type Shards, verifyShards } from "../lib/data/mod.ts";
+import { HAS_TURBOJPEG } from "../lib/images/mod.ts";
 import { Failure } from "../lib/failure.ts";
 import {
   clearUpRun,
@@ -41,12 +35,14 @@ import {
   resolveConfig,
   type ResolvedConfig,
   type RunPlan,
-} from "../lib/training/config.ts";
-import { describePlan, describeStep } from "../lib/training/describe.ts";
-import { CONFIG_FLAGS, LENGTH_FLAGS } from "../lib/training/flags.ts";
-import { stepConfigOf, train } from "../lib/training/loop.ts";
+} from "../lib/config/config.ts";
+import { describePlan } from "../lib/config/describe.ts";
+import { describeStep } from "../lib/training/describe.ts";
+import { CONFIG_FLAGS, LENGTH_FLAGS } from "../lib/config/flags.ts";
+import { stepConfigOf } from "../lib/training/step.ts";
+import { train } from "../lib/training/loop.ts";
 import { describeMemory, expectStateFits, planMemory } from "../lib/training/memory.ts";
-import { describeProposal, isModelStated } from "../lib/training/proposal.ts";
+import { describeProposal, isModelStated } from "../lib/config/proposal.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../lib/training/order.ts";
 import { unlessStopped } from "../lib/training/stopping.ts";
 import { Trainer } from "../lib/training/trainer.ts";
@@ -103,7 +99,7 @@ tensorboard/ (the same for TensorBoard), checkpoints/step-*/ (run.keepLast newes
 at the end, receipt.json.
 Stopped (SIGTERM, SIGINT, SIGHUP) or killed: give the same command again, it goes on from the newest valid checkpoint and ends
 with the same bytes. Values win in the order default, preset, masks.strategy, --config, --set, flags; see
-lib/training/settings.ts and "deno task masks".
+lib/config/settings.ts and "deno task masks".
 --init-from maps official, timm and Hugging Face names; sizes must fit. Of an encoder alone both networks start, and the
 predictor is new. Moments, schedules and the position table are always this run's own.`,
   stopsCleanly: true,

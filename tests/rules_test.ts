@@ -46,18 +46,21 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "lib/formats": [...BASE, "lib/files"],
   "lib/compile": [...BASE, "lib/formats"],
   "lib/model": [...BASE, "lib/random", "lib/compile"],
-  "lib/training": [...BASE, "lib/random", "lib/compile", "lib/model"],
-  "lib/data": [...BASE, "lib/random", "lib/artifact", "lib/files", "lib/formats"],
+  "lib/config": [...BASE, "lib/model"],
+  "lib/training": [...BASE, "lib/random", "lib/compile", "lib/model", "lib/config"],
+  "lib/images": [...BASE, "lib/random", "lib/formats"],
+  "lib/data": [...BASE, "lib/random", "lib/artifact", "lib/files", "lib/formats", "lib/images"],
   "lib/scenes": [...BASE, "lib/random"],
   "lib/pages": [...BASE, "lib/model"],
   "lib/runtime": [...BASE, "lib/files", "lib/formats", "lib/compile"],
-  "lib/run": [...BASE, "lib/files", "lib/formats", "lib/training"],
+  "lib/run": [...BASE, "lib/files", "lib/formats", "lib/config", "lib/training"],
   "lib/start": [
     ...BASE,
     "lib/artifact",
     "lib/files",
     "lib/formats",
     "lib/model",
+    "lib/config",
     "lib/run",
     "lib/training",
   ],
@@ -76,6 +79,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "lib/artifact",
     "lib/files",
     "lib/formats",
+    "lib/images",
     "lib/data",
     "lib/compile",
     "lib/model",
@@ -87,7 +91,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages and the only places that may import them. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  "npm:sharp": ["lib/data", "lib/scenes", "tests", "torture"],
+  "npm:sharp": ["lib/images", "lib/scenes", "tests", "torture"],
   "npm:apache-arrow": ["lib/formats/arrow.ts", "lib/formats/arrow/", "tests"],
   "npm:modern-tar": ["lib/formats", "lib/data", "tests"],
   "npm:onnxruntime-node": ["lib/runtime", "tests", "bench"],
@@ -197,12 +201,14 @@ Deno.test("rule: stages never import stages, and only tests import tests", () =>
   );
 });
 
-Deno.test("rule: model, training and compile reach neither files nor native packages, by any way", () => {
+Deno.test("rule: model, config, training and compile reach neither files nor native packages, by any way", () => {
   const forbidden = (path: string) =>
     /^node:(fs|child_process|worker_threads)/.test(path) ||
     (path.startsWith("npm:") && path !== "npm:@tensorflow/tfjs") ||
-    ["lib/files", "lib/run", "lib/data", "lib/runtime", "lib/cli"].includes(folderOf(path));
-  const pure = CODE.filter((path) => /^lib\/(model|training|compile)\//.test(path));
+    ["lib/files", "lib/run", "lib/images", "lib/data", "lib/runtime", "lib/cli"].includes(
+      folderOf(path),
+    );
+  const pure = CODE.filter((path) => /^lib\/(model|config|training|compile)\//.test(path));
   expectNone(
     "The model and its training are pure functions of tensors:",
     pure.flatMap((path) => findPath(GRAPH, path, { wanted: forbidden })?.join(" -> ") ?? []),
@@ -217,7 +223,7 @@ Deno.test("rule: compile never knows the model, formats never know a tensor libr
     );
   expectNone(
     "The tracer takes any function:",
-    reaches(/^lib\/compile\//, (path) => /^lib\/(model|training)\//.test(path)),
+    reaches(/^lib\/compile\//, (path) => /^lib\/(model|config|training)\//.test(path)),
   );
   expectNone(
     "Formats turn bytes into plain objects:",

@@ -1,6 +1,7 @@
 /** Makes batches of the pictures in a folder that `writeLoaderWork` has filled: `loader.ts FOLDER`. */
 import { join } from "node:path";
-import { BatchLoader, HAS_TURBOJPEG } from "../../lib/data/mod.ts";
+import { BatchLoader } from "../../lib/data/mod.ts";
+import { HAS_TURBOJPEG } from "../../lib/images/mod.ts";
 import { imagesOfStep } from "../../lib/training/order.ts";
 import type { LoaderWork } from "../loader_work.ts";
 import { measure } from "./measured.ts";

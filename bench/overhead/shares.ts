@@ -77,7 +77,7 @@ export function flawsOfShares({ overhead_share, data_wait_share, ...parts }: Sha
     flaws.push(
       `Training waits too long for images: wanted at most ${percent(DATA_WAIT_BAR)} of a run, got ${
         percent(data_wait_share)
-      }, see what grew in lib/data`,
+      }, see what grew in lib/data or lib/images`,
     );
   }
   return flaws;

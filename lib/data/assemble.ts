@@ -1,11 +1,15 @@
 /** Makes training batches from shards; runs inside a loader worker. */
 import { Failure } from "../failure.ts";
+import {
+  type DecodeBudget,
+  freeData,
+  randomCrop,
+  Resampler,
+  type RgbImage,
+  useImage,
+} from "../images/mod.ts";
 import { RandomStream } from "../random/mod.ts";
-import { randomCrop } from "./crop.ts";
-import { freeData, type RgbImage, useImage } from "./decode.ts";
-import type { DecodeBudget } from "./decode_budget.ts";
 import type { BatchRequest, BatchSpec } from "./loader_messages.ts";
-import { Resampler } from "./resample.ts";
 import type { ShardSplit } from "./shard_split.ts";
 import { openShards, type Shards } from "./shards.ts";
 

@@ -1,5 +1,5 @@
 /** Mean and standard deviation of each channel over a set of images. */
-import type { RgbImage } from "./decode.ts";
+import type { RgbImage } from "../images/mod.ts";
 import type { Channels } from "./manifest.ts";
 
 /** Means of the values and of their squares for each channel of one image, 0 to 1. */

@@ -1,7 +1,7 @@
 /** Labels of a folder of images, from its subfolders and from a table. */
 import { resolve } from "node:path";
 import { Failure } from "../failure.ts";
-import { compareText } from "./images/paths.ts";
+import { compareText } from "./listing/paths.ts";
 import { type LabelTable, type LabelValues, readLabelTable, WrongCell } from "./labels/table.ts";
 import type { LabelColumn } from "./manifest.ts";
 

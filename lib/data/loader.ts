@@ -1,7 +1,7 @@
 /** Makes training batches ahead in worker threads. */
 import { Failure } from "../failure.ts";
 import { expectRoomForThreads } from "../files/mod.ts";
-import { DecodeBudget } from "./decode_budget.ts";
+import { DecodeBudget } from "../images/mod.ts";
 import type {
   BatchRequest,
   BatchSpec,

@@ -1,5 +1,5 @@
 /** The messages between the loader and its workers. Apart, so that the loader does not import what the workers run. */
-import type { CropConfig } from "./crop.ts";
+import type { CropConfig } from "../images/mod.ts";
 import type { Channels } from "./manifest.ts";
 import type { Failure } from "../failure.ts";
 

@@ -6,7 +6,7 @@
 import { Failure, messageOf } from "../failure.ts";
 import { workerScope } from "../worker_scope.ts";
 import { BatchAssembler } from "./assemble.ts";
-import { DecodeBudget } from "./decode_budget.ts";
+import { DecodeBudget } from "../images/mod.ts";
 import type { BatchRequest, LoaderAnswer, LoaderMessage, StartMessage } from "./loader_messages.ts";
 
 const scope = workerScope<LoaderMessage, LoaderAnswer>();

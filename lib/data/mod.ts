@@ -1,10 +1,8 @@
 /**
- * Images and their labels: listing, decoding, packing into shards, reading shards.
+ * Images and their labels: listing, packing into shards, reading shards, batches.
  *
  * @module
  */
-export { type Crop, type CropConfig, randomCrop, resizeCenterCrop } from "./crop.ts";
-export { decodeImage, freeData, type RgbImage, useImage } from "./decode.ts";
 export {
   type BadFile,
   compareText,
@@ -12,14 +10,14 @@ export {
   type ImageListing,
   isInside,
   listImages,
-} from "./images.ts";
+} from "./listing.ts";
 export {
   type FolderRecord,
   folderRecord,
   ImageContents,
   recallContents,
-} from "./images/content.ts";
-export { describeFaint, describeListing, expectWholeListing } from "./images/report.ts";
+} from "./listing/content.ts";
+export { describeFaint, describeListing, expectWholeListing } from "./listing/report.ts";
 export { clsColumnOf, collectLabels, type Labels, type LabelValues } from "./labels.ts";
 export { describeLabels } from "./labels/report.ts";
 export { BatchLoader, type BatchSpec, type LoadedBatch, type LoaderOptions } from "./loader.ts";
@@ -37,8 +35,6 @@ export {
 export { medianSide } from "./median_side.ts";
 export { mapInOrder } from "./ordered.ts";
 export { type FaintImage, isHeldOut, type Packed, packImages, type PackOptions } from "./pack.ts";
-export { type Box, type ResampleFilter, Resampler, type ResampleSpec } from "./resample.ts";
 export { expectFewBad, formatQuarantine, QUARANTINE_FILE, someOf } from "./quarantine.ts";
-export { HAS_TURBOJPEG } from "./turbojpeg.ts";
 export type { Sample, ShardSplit } from "./shard_split.ts";
 export { openShards, type Shards, verifyShards } from "./shards.ts";

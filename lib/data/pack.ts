@@ -2,19 +2,25 @@
 import { join } from "node:path";
 import { Failure, messageOf } from "../failure.ts";
 import type { TarMember } from "../formats/tar.ts";
+import {
+  DECODE_BYTES,
+  encodeShorterSide,
+  expectWholePicture,
+  freeData,
+  isShrunk,
+  type RgbImage,
+  sniffFormat,
+  useImage,
+} from "../images/mod.ts";
 import { RandomStream } from "../random/mod.ts";
 import { type ChannelMoments, channelMoments, ChannelStatistics } from "./channel_statistics.ts";
-import { encodeShorterSide, freeData, isShrunk, type RgbImage, useImage } from "./decode.ts";
-import { DECODE_BYTES } from "./decode_budget.ts";
-import { sniffFormat } from "./image_format.ts";
-import { type BadFile, compareText } from "./images.ts";
-import { expectLasting } from "./images/passing_error.ts";
+import { type BadFile, compareText } from "./listing.ts";
+import { expectLasting } from "./listing/passing_error.ts";
 import type { Labels } from "./labels.ts";
 import type { Channels, SplitManifest } from "./manifest.ts";
 import { mapInOrder } from "./ordered.ts";
 import { sampleKeys } from "./sample_keys.ts";
 import { ShardWriter } from "./shard_writer.ts";
-import { expectWholePicture } from "./silent_damage.ts";
 
 /** How images become shards. */
 export interface PackOptions {

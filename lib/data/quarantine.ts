@@ -5,7 +5,7 @@ import { Failure, messageOf } from "../failure.ts";
 import { systemCode, systemReason, writeFileAtomically } from "../files/mod.ts";
 import { forJsonLine } from "../foreign_text.ts";
 import { parseJson } from "../json.ts";
-import type { BadFile } from "./images.ts";
+import type { BadFile } from "./listing.ts";
 
 /** Name of the list of bad files inside a shards directory: JSON Lines of path and reason. */
 export const QUARANTINE_FILE = "quarantine.jsonl";

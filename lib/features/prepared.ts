@@ -1,15 +1,8 @@
 /** Decodes and preprocesses the images of a split ahead of the encoder. */
-import {
-  freeData,
-  mapInOrder,
-  Resampler,
-  resizeCenterCrop,
-  type RgbImage,
-  type ShardSplit,
-  useImage,
-} from "../data/mod.ts";
+import { mapInOrder, type ShardSplit } from "../data/mod.ts";
 import { Failure, messageOf } from "../failure.ts";
 import type { Preprocessing } from "../formats/huggingface.ts";
+import { freeData, Resampler, resizeCenterCrop, type RgbImage, useImage } from "../images/mod.ts";
 
 /** Images ready for an encoder, with their records. */
 export interface PreparedBatch {

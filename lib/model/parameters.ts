@@ -1,7 +1,7 @@
 /** Which tensors a network has, under the official names, and how they start. */
 
 import { RandomStream } from "../random/mod.ts";
-import { type FloatTensor, floatTensor, sizeOf } from "../tensor.ts";
+import { type FloatTensor, floatTensor, prefixed, sizeOf } from "../tensor.ts";
 import { type EncoderConfig, gridOf, type ModelConfig } from "./config.ts";
 import { POSITIONS, PREDICTOR_POSITIONS } from "./positions.ts";
 import { REGISTERS } from "./registers.ts";
@@ -81,6 +81,14 @@ export function predictorShapes({ encoder, predictor }: ModelConfig): ShapeTable
     ...repeated("predictor_blocks", depth, predictor),
     ...normShapes("predictor_norm", width),
     ...linearShapes("predictor_proj", width, predictor.outputWidth),
+  };
+}
+
+/** Trainable tensors of both networks, `encoder.*` and `predictor.*`. */
+export function trainedShapes(model: ModelConfig): ShapeTable {
+  return {
+    ...prefixed("encoder.", encoderShapes(model.encoder)),
+    ...prefixed("predictor.", predictorShapes(model)),
   };
 }
 

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
 import { readJson } from "../files/mod.ts";
-import { type PretrainConfig, resolveRecorded } from "../training/config.ts";
-import { FIELDS } from "../training/fields.ts";
+import { type PretrainConfig, resolveRecorded } from "../config/config.ts";
+import { FIELDS } from "../config/fields.ts";
 
 /** Weights that a run started from. */
 export interface WeightsOrigin {

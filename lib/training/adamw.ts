@@ -1,12 +1,6 @@
 /** AdamW. */
 import * as tf from "@tensorflow/tfjs";
-
-/** Settings of AdamW that do not change during a run. */
-export interface AdamWConfig {
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-}
+import type { AdamWConfig } from "../config/optimizer.ts";
 
 /** The scalars of an AdamW step, computed in double precision outside of it. */
 export interface AdamWScalars<T> {

@@ -1,11 +1,11 @@
 /** Advice against collapse: which value of the configuration is the likely cause. */
-import { REGULARIZER_WEIGHTS } from "./regularizer.ts";
+import { REGULARIZER_WEIGHTS } from "../config/objective.ts";
 import {
   initialDeviations,
   initialMomentum,
   type PretrainConfig,
   type RunPlan,
-} from "./settings.ts";
+} from "../config/settings.ts";
 
 /** The facts about a run that learns nothing. */
 export interface Circumstances {

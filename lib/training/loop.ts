@@ -11,9 +11,7 @@ import type { TensorRecord } from "../tensor.ts";
 import { adviceAgainstCollapse } from "./advice.ts";
 import { AlarmWatch, type StepSigns } from "./alarms.ts";
 import { hyperOf, type StepHyper } from "./schedules.ts";
-import { regularizerOf } from "./regularizer.ts";
-import { modelConfigOf, type PretrainConfig, type RunPlan } from "./settings.ts";
-import type { StepConfig } from "./step.ts";
+import { modelConfigOf, type PretrainConfig, type RunPlan } from "../config/settings.ts";
 import { unlessAborted, yieldToEvents } from "./stopping.ts";
 import type { Trainer } from "./trainer.ts";
 
@@ -66,19 +64,6 @@ export interface LoopEnd {
   readonly step: number;
   /** Loss of the last step, unless none was done. */
   readonly loss: number | undefined;
-}
-
-/** The parameters that fix the shape of a step of this configuration. */
-export function stepConfigOf(config: PretrainConfig): StepConfig {
-  return {
-    model: modelConfigOf(config),
-    objective: config.objective,
-    regularizer: regularizerOf(config.objective, config.run.seed),
-    batch: config.run.batch,
-    accumulate: config.run.accumulate,
-    targetBlocks: config.masks.targetBlocks,
-    optimizer: config.optimizer,
-  };
 }
 
 function masksOf({ config, plan }: LoopParts, step: number): Masks | undefined {

@@ -6,10 +6,10 @@
 import { gridOf } from "../model/config.ts";
 import { maskTokenBounds } from "../model/masks.ts";
 import { Failure } from "../failure.ts";
-import { valuesIn } from "../model/parameters.ts";
-import { stepConfigOf } from "./loop.ts";
-import type { PretrainConfig } from "./settings.ts";
-import { stateShapes, trainedShapes } from "./state.ts";
+import { trainedShapes, valuesIn } from "../model/parameters.ts";
+import { stepConfigOf } from "./step.ts";
+import type { PretrainConfig } from "../config/settings.ts";
+import { stateShapes } from "./state.ts";
 import type { Trainer } from "./trainer.ts";
 
 /** Deno, the libraries and the loader threads. */

@@ -1,6 +1,7 @@
 /** The objective: the targets of a batch, the predictions, and the loss between them (docs/method.md section 4). */
 
 import * as tf from "@tensorflow/tfjs";
+import type { ObjectiveConfig } from "../config/objective.ts";
 import { type EncoderConfig, gridOf, type ModelConfig } from "../model/config.ts";
 import { encode, patchify, positionRows } from "../model/encoder.ts";
 import { normaliseRows } from "../model/layers.ts";
@@ -14,36 +15,6 @@ const TARGET_NORM_EPSILON = 1e-5;
 
 /** Epsilon of the normalisation of patches as targets, that of masked autoencoders. */
 const PATCH_NORM_EPSILON = 1e-6;
-
-/** Targets and loss (the paper's ablations, docs/method.md section 4.3). */
-export interface ObjectiveConfig {
-  /**
-   * - `representations` the target encoder's output for the hidden patches: the method itself
-   * - `pixels` the hidden patches, each with mean 0 and deviation 1: the paper's comparison. The target encoder still
-   *   follows the encoder, and is exported
-   *
-   * @default "representations"
-   */
-  readonly targets: "representations" | "pixels";
-  /**
-   * Where targets are cut to a block:
-   *
-   * - `output` the target encoder sees the whole image, and the block is cut from its output: the method itself
-   * - `input` it sees only the block, each block on its own: the paper's comparison
-   *
-   * @default "output"
-   */
-  readonly targetMasking: "output" | "input";
-  /**
-   * Mean over every element.
-   *
-   * - `smoothL1` with beta 1, as in the official code
-   * - `l2` the squared difference, as in the paper's text
-   *
-   * @default "smoothL1"
-   */
-  readonly loss: "smoothL1" | "l2";
-}
 
 const LOSSES = { smoothL1, l2: meanSquare } as const;
 

@@ -4,33 +4,9 @@
  */
 
 import * as tf from "@tensorflow/tfjs";
+import type { RegularizerSettings } from "../config/objective.ts";
 import { RandomStream } from "../random/mod.ts";
 import { type FloatTensor, floatTensor } from "../tensor.ts";
-
-/** A term beside the loss, as it is stated. */
-export interface RegularizerSettings {
-  /**
-   * - `none` no term: the method itself, which relies on the target encoder's momentum
-   * - `vicreg` penalises deviations below 1 and covariances of features: see {@link vicreg}
-   * - `sigreg` penalises samples that are not standard normal in random directions: see {@link sigreg}
-   *
-   * With one of them, training goes without momentum too (`schedule.emaStart` and `schedule.emaEnd` 0).
-   *
-   * @default "none"
-   */
-  readonly regularizer: "none" | keyof typeof TERMS;
-  /**
-   * The samples, of the context encoder's output after its final norm:
-   *
-   * - `pooled` the mean over an image's context tokens
-   * - `tokens` each context token
-   *
-   * @default "tokens"
-   */
-  readonly regularizerOn: "pooled" | "tokens";
-  /** Weight of the term beside the loss. @default 1 with `vicreg`, 0.05 with `sigreg` */
-  readonly regularizerWeight: number;
-}
 
 /** A term beside the loss. */
 export interface Regularizer {
@@ -49,13 +25,6 @@ export function regularizerOf(
   if (regularizer === "none") return undefined;
   return { term: regularizer, on: regularizerOn, weight: regularizerWeight, seed };
 }
-
-/** Default weights of the terms. */
-export const REGULARIZER_WEIGHTS: Readonly<Record<RegularizerSettings["regularizer"], number>> = {
-  none: 0,
-  vicreg: 1,
-  sigreg: 0.05,
-};
 
 /** A term over samples, scalar, and its gradient for every value of them, [n D]. */
 export interface TermAndSlope {

@@ -1,5 +1,10 @@
 /** Learning rate, weight decay and EMA momentum by step. */
-import { planRun, type PretrainConfig, type RunPlan, type ScheduleConfig } from "./settings.ts";
+import {
+  planRun,
+  type PretrainConfig,
+  type RunPlan,
+  type ScheduleConfig,
+} from "../config/settings.ts";
 
 /** The values of one step that change over a run. */
 export interface StepHyper {

@@ -9,6 +9,7 @@ import {
   initialise,
   predictorShapes,
   type ShapeTable,
+  trainedShapes,
 } from "../model/parameters.ts";
 import {
   POSITIONS,
@@ -17,14 +18,6 @@ import {
   predictorPositionTable,
 } from "../model/positions.ts";
 import { floatTensor, prefixed, type TensorRecord } from "../tensor.ts";
-
-/** Shapes of the trained tensors, `encoder.*` and `predictor.*`. */
-export function trainedShapes(model: ModelConfig): ShapeTable {
-  return {
-    ...prefixed("encoder.", encoderShapes(model.encoder)),
-    ...prefixed("predictor.", predictorShapes(model)),
-  };
-}
 
 /** Shapes of the position tables: part of the networks, never trained. */
 export function tableShapes(model: ModelConfig): ShapeTable {

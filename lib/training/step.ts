@@ -5,29 +5,20 @@
 
 import * as tf from "@tensorflow/tfjs";
 import type { Program, Tensors, TensorSpec } from "../compile/program.ts";
+import { modelConfigOf, type PretrainConfig } from "../config/settings.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { MaskIndices } from "../model/masks.ts";
-import type { ShapeTable } from "../model/parameters.ts";
+import { type ShapeTable, trainedShapes } from "../model/parameters.ts";
 import { floatTensor, prefixed, type TensorRecord, under } from "../tensor.ts";
 import { adamwScalars } from "./adamw.ts";
 import { targetMonitors } from "./monitors.ts";
-import {
-  lossBetween,
-  type ObjectiveConfig,
-  predictTargets,
-  type StepBatch,
-  targetsOf,
-} from "./objective.ts";
-import { type Regularizer, samplesOf, withSlope } from "./regularizer.ts";
+import type { ObjectiveConfig } from "../config/objective.ts";
+import { lossBetween, predictTargets, type StepBatch, targetsOf } from "./objective.ts";
+import { type Regularizer, regularizerOf, samplesOf, withSlope } from "./regularizer.ts";
 import type { StepHyper } from "./schedules.ts";
-import { stateShapes, tableShapes, trainedShapes, updatedShapes } from "./state.ts";
-import {
-  clippingFactor,
-  globalNorm,
-  type OptimizerConfig,
-  squaredNorm,
-  updateAll,
-} from "./update.ts";
+import { stateShapes, tableShapes, updatedShapes } from "./state.ts";
+import type { OptimizerConfig } from "../config/optimizer.ts";
+import { clippingFactor, globalNorm, squaredNorm, updateAll } from "./update.ts";
 
 /** The parameters that fix the shape of a step. */
 export interface StepConfig {
@@ -42,6 +33,19 @@ export interface StepConfig {
   /** Target blocks per image, M. */
   readonly targetBlocks: number;
   readonly optimizer: OptimizerConfig;
+}
+
+/** The parameters that fix the shape of a step of this configuration. */
+export function stepConfigOf(config: PretrainConfig): StepConfig {
+  return {
+    model: modelConfigOf(config),
+    objective: config.objective,
+    regularizer: regularizerOf(config.objective, config.run.seed),
+    batch: config.run.batch,
+    accumulate: config.run.accumulate,
+    targetBlocks: config.masks.targetBlocks,
+    optimizer: config.optimizer,
+  };
 }
 
 /** A step whose parts are split into lanes. */

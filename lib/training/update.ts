@@ -2,19 +2,9 @@
 
 import * as tf from "@tensorflow/tfjs";
 import type { Tensors } from "../compile/program.ts";
+import type { AdamWConfig } from "../config/optimizer.ts";
 import { isDecayed } from "../model/parameters.ts";
-import { adamw, type AdamWConfig } from "./adamw.ts";
-
-/** AdamW, and how long a gradient may be. */
-export interface OptimizerConfig extends AdamWConfig {
-  /**
-   * Largest L2 norm of all gradients together: larger ones are scaled down to it before AdamW. 0 leaves them as they
-   * are.
-   *
-   * @default 0
-   */
-  readonly clipNorm?: number;
-}
+import { adamw } from "./adamw.ts";
 
 /** Added to the norm, as PyTorch does: no division by zero. */
 const NORM_EPSILON = 1e-6;

@@ -130,7 +130,7 @@ Deno.test("flawsOfShares() names the shares that are too large", () => {
     "Monitors, checkpoints and logging take too much of a run: wanted less than 3.0 %, got 3.5 % " +
     "(2.0 % between steps, 1.0 % after the last, 0.5 % monitors), see what grew in lib/run",
     "Training waits too long for images: wanted at most 3.0 % of a run, got 5.0 %, see what grew in " +
-    "lib/data",
+    "lib/data or lib/images",
   ]);
   assert.deepEqual(medianShares([SHARES, large, large]), large);
 });

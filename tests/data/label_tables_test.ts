@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describeLabels } from "../../lib/data/labels/report.ts";
 import { collectLabels, type Labels } from "../../lib/data/labels.ts";
 import { Failure, messageOf } from "../../lib/failure.ts";
-import { temporaryFolder } from "./pictures.ts";
+import { temporaryFolder } from "../images/pictures.ts";
 
 const IMAGES = Array.from({ length: 20 }, (_, index) => `${String(index).padStart(6, "0")}.jpg`);
 

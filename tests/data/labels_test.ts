@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { clsColumnOf, collectLabels, type Labels } from "../../lib/data/labels.ts";
 import { Failure, messageOf } from "../../lib/failure.ts";
-import { temporaryFolder } from "./pictures.ts";
+import { temporaryFolder } from "../images/pictures.ts";
 
 async function labelsFrom(table: string | Uint8Array, images: readonly string[]): Promise<Labels> {
   await using folder = await temporaryFolder();

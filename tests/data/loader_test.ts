@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import sharp from "sharp";
 import { BatchLoader, type BatchSpec, type LoaderOptions } from "../../lib/data/loader.ts";
-import { randomCrop } from "../../lib/data/crop.ts";
-import { Resampler } from "../../lib/data/resample.ts";
-import { decodeImage } from "../../lib/data/decode.ts";
+import { randomCrop } from "../../lib/images/crop.ts";
+import { Resampler } from "../../lib/images/resample.ts";
+import { decodeImage } from "../../lib/images/decode.ts";
 import { Failure } from "../../lib/failure.ts";
 import { sha256 } from "../../lib/files/mod.ts";
 import { RandomStream } from "../../lib/random/mod.ts";
-import { jpegFile } from "./jpeg_files.ts";
+import { jpegFile } from "../images/jpeg_files.ts";
 import { pictureFile, writeShards } from "./small_shards.ts";
 
 const CROP = { cropScale: [0.3, 1], cropAspect: [3 / 4, 4 / 3], horizontalFlip: true } as const;

@@ -4,7 +4,7 @@ import { unpackTar } from "modern-tar";
 import sharp from "sharp";
 import { collectLabels } from "../../lib/data/labels.ts";
 import { isHeldOut, type Packed, packImages, type PackOptions } from "../../lib/data/pack.ts";
-import { plain, speckled, temporaryFolder, writePicture } from "./pictures.ts";
+import { plain, speckled, temporaryFolder, writePicture } from "../images/pictures.ts";
 
 async function pack(
   root: string,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { expectLasting } from "../../lib/data/images/passing_error.ts";
+import { expectLasting } from "../../lib/data/listing/passing_error.ts";
 import { withFolder } from "../folder.ts";
 import { reportOf } from "../stages/report_of.ts";
 

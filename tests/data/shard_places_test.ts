@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { openShards } from "../../lib/data/shards.ts";
 import { messageOf } from "../../lib/failure.ts";
 import { failureOf, makeShards } from "./numbered_shards.ts";
-import { temporaryFolder } from "./pictures.ts";
+import { temporaryFolder } from "../images/pictures.ts";
 
 const encoder = new TextEncoder();
 

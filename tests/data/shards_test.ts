@@ -6,7 +6,7 @@ import { openShards, verifyShards } from "../../lib/data/shards.ts";
 import { Failure } from "../../lib/failure.ts";
 import { tool } from "../tools.ts";
 import { failureOf, makeShards } from "./numbered_shards.ts";
-import { temporaryFolder } from "./pictures.ts";
+import { temporaryFolder } from "../images/pictures.ts";
 
 const encoder = new TextEncoder();
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decodeImage } from "../../lib/data/decode.ts";
+import { decodeImage } from "../../lib/images/decode.ts";
 import { sha256 } from "../../lib/files/mod.ts";
 import { encodeScene, renderScene } from "../../lib/scenes/mod.ts";
 import type { Scene, SceneObject } from "../../lib/scenes/scene.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import sharp from "sharp";
-import { decodeImage, openShards } from "../../lib/data/mod.ts";
+import { openShards } from "../../lib/data/mod.ts";
+import { decodeImage } from "../../lib/images/mod.ts";
 import { type Encoder, encoderAt, readEncoder, writeEncoder } from "../../lib/encoder/mod.ts";
 import { readFeatures } from "../../lib/formats/arrow.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/formats/safetensors.ts";

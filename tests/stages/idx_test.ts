@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { decodeImage } from "../../lib/data/decode.ts";
+import { decodeImage } from "../../lib/images/decode.ts";
 import { openShards } from "../../lib/data/shards.ts";
-import { temporaryFolder } from "../data/pictures.ts";
+import { temporaryFolder } from "../images/pictures.ts";
 import { idxFile } from "../formats/idx_files.ts";
 import { reportOf } from "./report_of.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { temporaryFolder } from "../data/pictures.ts";
+import { temporaryFolder } from "../images/pictures.ts";
 import { reportOf } from "./report_of.ts";
 
 Deno.test("masks writes a page that needs nothing else, and its numbers", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { sha256File } from "../../lib/files/mod.ts";
 import { openShards } from "../../lib/data/shards.ts";
-import { temporaryFolder } from "../data/pictures.ts";
+import { temporaryFolder } from "../images/pictures.ts";
 import { reportOf } from "./report_of.ts";
 
 async function hashesOf(folder: string): Promise<string[]> {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { readReceipt, receiptKey, receiptPath } from "../../lib/artifact/receipt.ts";
-import { plain, temporaryFolder, writePicture } from "../data/pictures.ts";
+import { plain, temporaryFolder, writePicture } from "../images/pictures.ts";
 import { type Report, reportOf } from "./report_of.ts";
 
 async function makePhotos(folder: string): Promise<void> {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openShards } from "../../lib/data/shards.ts";
 import { makeOddNames } from "../data/odd_names.ts";
-import { plain, temporaryFolder, writePicture } from "../data/pictures.ts";
+import { plain, temporaryFolder, writePicture } from "../images/pictures.ts";
 import { type Report, reportOf } from "./report_of.ts";
 
 const PNG = await plain({ color: { r: 60, g: 100, b: 50 } }).png().toBuffer();

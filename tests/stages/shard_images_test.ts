@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import sharp from "sharp";
-import { blackPng } from "../data/png_files.ts";
-import { speckled, temporaryFolder, writePicture } from "../data/pictures.ts";
-import { SAMPLE_FORMAT, tiffFile } from "../data/tiff_files.ts";
+import { blackPng } from "../images/png_files.ts";
+import { speckled, temporaryFolder, writePicture } from "../images/pictures.ts";
+import { SAMPLE_FORMAT, tiffFile } from "../images/tiff_files.ts";
 import { ROOT, runStage } from "../run_stage.ts";
 
 Deno.test("shard tells damaged, not supported and over the limit apart, and names faint images", async () => {

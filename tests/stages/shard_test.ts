@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { decodeImage } from "../../lib/data/decode.ts";
+import { decodeImage } from "../../lib/images/decode.ts";
 import { openShards, verifyShards } from "../../lib/data/shards.ts";
 import { holdLock } from "../../lib/files/mod.ts";
-import { plain, speckled, temporaryFolder, writePicture } from "../data/pictures.ts";
+import { plain, speckled, temporaryFolder, writePicture } from "../images/pictures.ts";
 import { asOrdinaryUser } from "../ordinary_user.ts";
 import { withSmallDisk } from "../small_disk.ts";
 import { tool } from "../tools.ts";

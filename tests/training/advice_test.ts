@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { planRun, PRESET_NAMES, resolveConfig } from "../../lib/training/config.ts";
+import { planRun, PRESET_NAMES, resolveConfig } from "../../lib/config/config.ts";
 import { adviceAgainstCollapse } from "../../lib/training/advice.ts";
-import { FIELDS } from "../../lib/training/fields.ts";
+import { FIELDS } from "../../lib/config/fields.ts";
 
 /** A width of 128 in patches of 4 px with everything as usual; 2,000 steps. */
 const USUAL = {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
 import { printGraph, traceProgram } from "../../lib/compile/mod.ts";
-import { trainedShapes } from "../../lib/training/state.ts";
+import { trainedShapes } from "../../lib/model/parameters.ts";
 import { type StepConfig, updateProgram } from "../../lib/training/step.ts";
 import { Trainer } from "../../lib/training/trainer.ts";
 import { clippingFactor, globalNorm, squaredNorm } from "../../lib/training/update.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { resolveConfig } from "../../lib/training/config.ts";
-import { stepConfigOf } from "../../lib/training/loop.ts";
+import { resolveConfig } from "../../lib/config/config.ts";
+import { stepConfigOf } from "../../lib/training/step.ts";
 import { describeMemory, type MemoryPlan, planMemory } from "../../lib/training/memory.ts";
 import { Trainer } from "../../lib/training/trainer.ts";
 import { runtimesNamed, testOn, type Tried } from "../runtimes.ts";

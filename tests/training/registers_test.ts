@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import type { ModelConfig } from "../../lib/model/config.ts";
-import { isDecayed, valuesIn } from "../../lib/model/parameters.ts";
+import { isDecayed, trainedShapes, valuesIn } from "../../lib/model/parameters.ts";
 import { RandomStream } from "../../lib/random/mod.ts";
-import { initialState, stateShapes, trainedShapes } from "../../lib/training/state.ts";
+import { initialState, stateShapes } from "../../lib/training/state.ts";
 import type { StepConfig } from "../../lib/training/step.ts";
 import type { StepInput } from "../../lib/training/trainer.ts";
 import { type FloatTensor, floatTensor, type TensorRecord } from "../../lib/tensor.ts";

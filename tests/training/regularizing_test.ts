@@ -8,7 +8,7 @@ import { floatTensor, under } from "../../lib/tensor.ts";
 import { lossBetween, predictTargets, targetsOf } from "../../lib/training/objective.ts";
 import { directionsOf, type Regularizer } from "../../lib/training/regularizer.ts";
 import { slopeOfImages } from "../../lib/training/regularizing.ts";
-import { trainedShapes } from "../../lib/training/state.ts";
+import { trainedShapes } from "../../lib/model/parameters.ts";
 import { batchFeeds, gradientProgram, type StepConfig } from "../../lib/training/step.ts";
 import { type StepResult, Trainer } from "../../lib/training/trainer.ts";
 import { relativeError } from "../compare.ts";

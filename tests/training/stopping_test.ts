@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { RandomStream } from "../../lib/random/mod.ts";
 import type { TensorRecord } from "../../lib/tensor.ts";
-import { planRun, resolveConfig } from "../../lib/training/config.ts";
-import { stepConfigOf, train } from "../../lib/training/loop.ts";
+import { planRun, resolveConfig } from "../../lib/config/config.ts";
+import { stepConfigOf } from "../../lib/training/step.ts";
+import { train } from "../../lib/training/loop.ts";
 import { initialState } from "../../lib/training/state.ts";
 import { unlessAborted } from "../../lib/training/stopping.ts";
 import { type StepInput, Trainer } from "../../lib/training/trainer.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import type { ObjectiveConfig } from "../../lib/training/objective.ts";
+import type { ObjectiveConfig } from "../../lib/config/objective.ts";
 import type { StepConfig } from "../../lib/training/step.ts";
 import { Trainer } from "../../lib/training/trainer.ts";
 import type { TensorRecord } from "../../lib/tensor.ts";

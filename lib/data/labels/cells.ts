@@ -1,5 +1,5 @@
 /** Types the cells of one label column: numbers or classes, and the marks of missing values. */
-import { compareText } from "../images/paths.ts";
+import { compareText } from "../listing/paths.ts";
 import type { LabelColumn } from "../manifest.ts";
 
 /** A cell and the line it is on. */

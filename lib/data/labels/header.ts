@@ -1,6 +1,6 @@
 /** The first line of a table of labels, and which of its columns names the images. */
 import type { CsvRow } from "../csv.ts";
-import { hasImageExtension } from "../image_format.ts";
+import { hasImageExtension } from "../../images/mod.ts";
 import { type Reading, readingsOf } from "./paths.ts";
 
 /** Usual names of path columns, the clearest first. */

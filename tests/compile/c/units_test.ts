@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { planCalls } from "../../../lib/compile/c/plan/plan.ts";
 import { compileToC, traceForC } from "../../../lib/compile/c/compile.ts";
-import { resolveConfig } from "../../../lib/training/config.ts";
-import { stepConfigOf } from "../../../lib/training/loop.ts";
+import { resolveConfig } from "../../../lib/config/config.ts";
+import { stepConfigOf } from "../../../lib/training/step.ts";
 import { updateProgram } from "../../../lib/training/step.ts";
 
 Deno.test("an update works through each parameter once, and needs no memory besides", () => {

@@ -11,8 +11,8 @@ import { fuseProducts } from "../../../lib/compile/passes/fuse.ts";
 import { expandSoftmax } from "../../../lib/compile/passes/expand_softmax.ts";
 import { recomputeLate } from "../../../lib/compile/passes/recompute.ts";
 import { encoderProgram, featureProgram } from "../../../lib/model/inference.ts";
-import { resolveConfig } from "../../../lib/training/config.ts";
-import { stepConfigOf } from "../../../lib/training/loop.ts";
+import { resolveConfig } from "../../../lib/config/config.ts";
+import { stepConfigOf } from "../../../lib/training/step.ts";
 import { gradientProgram, updateProgram } from "../../../lib/training/step.ts";
 
 /** The programs of a run and of its encoder. */
