@@ -1,4 +1,5 @@
 /** Messages on stderr: escaped, limited in length; failing to write them never ends the work. */
+import { writeAllSync } from "./files/mod.ts";
 import { forTerminal, shorten } from "./foreign_text.ts";
 
 /** A sentence names an action, a path or two and what to do; anything longer contains foreign text. */
@@ -14,9 +15,7 @@ const ENCODER = new TextEncoder();
  */
 export function writeStderr(text: string): void {
   try {
-    for (let rest = ENCODER.encode(text); rest.length > 0;) {
-      rest = rest.subarray(Deno.stderr.writeSync(rest));
-    }
+    writeAllSync(Deno.stderr, ENCODER.encode(text));
   } catch {
     // See above.
   }

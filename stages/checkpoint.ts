@@ -183,7 +183,7 @@ async function recordInputs(
 }
 
 /** Fills the encoder directory, reads it back, checks the ONNX file. @returns the summary */
-async function writeAll(directory: string, encoder: Encoder, { step, config, record }: {
+async function writeDirectory(directory: string, encoder: Encoder, { step, config, record }: {
   readonly step: number;
   readonly config: object;
   readonly record: RunRecord;
@@ -245,7 +245,7 @@ export async function checkpoint(
       step,
     };
     const resized = imageSize === undefined ? encoder : encoderAt(encoder, imageSize);
-    return await writeAll(directory, resized, { step, config: decisive, record });
+    return await writeDirectory(directory, resized, { step, config: decisive, record });
   });
 }
 

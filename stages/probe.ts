@@ -13,6 +13,7 @@ import {
   VERSION,
 } from "../lib/cli/mod.ts";
 import { Failure } from "../lib/failure.ts";
+import { writeAll } from "../lib/files/mod.ts";
 import { readFeatures } from "../lib/formats/arrow.ts";
 import { writeSafetensors } from "../lib/formats/safetensors.ts";
 import {
@@ -143,9 +144,7 @@ async function writeOutputs(directory: string, run: ProbeRun, test: NamedFeature
   using file = await Deno.open(join(directory, "predictions.csv"), { write: true, create: true });
   const encoder = new TextEncoder();
   for (const piece of predictionsCsv(run.labels, test.features)) {
-    for (let rest = encoder.encode(piece); rest.length > 0;) {
-      rest = rest.subarray(await file.write(rest));
-    }
+    await writeAll(file, encoder.encode(piece));
   }
   const { tensors, metadata } = probeWeights(run.labels);
   if (Object.keys(tensors).length === 0) return; // Nearest neighbours have no weights.

@@ -34,7 +34,7 @@ const BASE = [
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "lib/failure.ts": [],
   "lib/foreign_text.ts": [],
-  "lib/messages.ts": ["lib/foreign_text.ts"],
+  "lib/messages.ts": ["lib/foreign_text.ts", "lib/files"],
   "lib/json.ts": ["lib/foreign_text.ts"],
   "lib/nearest.ts": [],
   "lib/repeated_key.ts": [],

@@ -1,6 +1,7 @@
 /** Writes the tar files of one split. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { writeAll } from "../files/mod.ts";
 import { packMembers, TAR_END, type TarMember } from "../formats/tar.ts";
 import { type SampleOffsets, type ShardFile, shardFileName } from "./manifest.ts";
 
@@ -24,7 +25,7 @@ class OpenShard {
   async #write(bytes: Uint8Array): Promise<void> {
     this.#hash.update(bytes);
     this.#bytes += bytes.length;
-    for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await this.#handle.write(rest));
+    await writeAll(this.#handle, bytes);
   }
 
   async add(members: readonly TarMember[]): Promise<void> {

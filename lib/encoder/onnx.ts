@@ -1,6 +1,7 @@
 /** Exports an encoder as an ONNX file. */
 import { join } from "node:path";
 import { bindInputs, emitOnnx, simplify, traceProgram, verifyGraph } from "../compile/mod.ts";
+import { writeAll } from "../files/mod.ts";
 import { encodeOnnx, externalConstants, type OnnxModel } from "../formats/onnx.ts";
 import { encoderProgram } from "../model/inference.ts";
 import { type Encoder, ENCODER_FILES } from "./directory.ts";
@@ -42,7 +43,6 @@ export async function writeOnnx(
   using file = await Deno.open(join(path, "..", external.file), { write: true, create: true });
   for (const { tensor: { data }, offset } of externalConstants(model, external)) {
     await file.seek(offset, Deno.SeekMode.Start);
-    let rest = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    while (rest.length > 0) rest = rest.subarray(await file.write(rest));
+    await writeAll(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
 }

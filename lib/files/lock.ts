@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { Failure } from "../failure.ts";
 import { systemCode } from "./system_error.ts";
 import { outputFailure } from "./write.ts";
+import { writeAll } from "./write_all.ts";
 
 /** How a lock is taken. */
 export interface LockOptions {
@@ -162,7 +163,7 @@ async function takeLock(
   };
   try {
     await file.truncate();
-    await file.write(new TextEncoder().encode(`process ${Deno.pid}\n${note}`));
+    await writeAll(file, new TextEncoder().encode(`process ${Deno.pid}\n${note}`));
   } catch (error) {
     await remove(); // The disk is full: leaves nothing behind.
     throw error;

@@ -19,3 +19,4 @@ export {
   syncPath,
   writeFileAtomically,
 } from "./write.ts";
+export { writeAll, writeAllSync } from "./write_all.ts";

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { Failure } from "../failure.ts";
 import { forEachConcurrently } from "./concurrent.ts";
 import { systemCode, systemReason } from "./system_error.ts";
+import { writeAll } from "./write_all.ts";
 
 /** What to do about an error of the system; for all others {@link ELSEWHERE}. */
 const ADVICE: Readonly<Record<string, string>> = {
@@ -102,8 +103,7 @@ export async function writeFileAtomically(path: string, data: string | Uint8Arra
     const created = await createBeside(path);
     temporary = created.temporary;
     using file = created.file;
-    let rest = typeof data === "string" ? new TextEncoder().encode(data) : data;
-    while (rest.length > 0) rest = rest.subarray(await file.write(rest));
+    await writeAll(file, typeof data === "string" ? new TextEncoder().encode(data) : data);
     await syncFile(file);
     await Deno.rename(temporary, path);
     await syncEntry(dirname(path)); // Makes the new name durable as well.

@@ -1,6 +1,6 @@
 /** The TensorBoard files of a run. */
 import { join } from "node:path";
-import { syncFile } from "../files/mod.ts";
+import { syncFile, writeAllSync } from "../files/mod.ts";
 import {
   eventsFileName,
   scalarsRecord,
@@ -62,8 +62,8 @@ export class EventsFile implements Disposable {
     const name = eventsFileName(nextSeconds(this.path), HOST, Deno.pid);
     this.#file = Deno.openSync(join(this.path, name), { write: true, createNew: true });
     const now = Date.now() / 1000;
-    writeAll(this.#file, versionRecord(now));
-    writeAll(this.#file, startRecord(now, step));
+    writeAllSync(this.#file, versionRecord(now));
+    writeAllSync(this.#file, startRecord(now, step));
     return this.#file;
   }
 
@@ -73,7 +73,7 @@ export class EventsFile implements Disposable {
       TAGS.flatMap(([tag, column]) => line[column] === undefined ? [] : [[tag, line[column]]]),
     );
     const file = this.#file ?? this.#open(line.step);
-    writeAll(file, scalarsRecord(Date.now() / 1000, line.step, values));
+    writeAllSync(file, scalarsRecord(Date.now() / 1000, line.step, values));
   }
 
   /** Forces all steps to the disk. */
@@ -84,9 +84,4 @@ export class EventsFile implements Disposable {
   [Symbol.dispose](): void {
     this.#file?.close();
   }
-}
-
-function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-  let rest = bytes;
-  while (rest.length > 0) rest = rest.subarray(file.writeSync(rest));
 }

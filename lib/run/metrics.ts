@@ -1,5 +1,5 @@
 /** `metrics.jsonl`: its columns and its writer. */
-import { readFully, syncFile, writeFileAtomically } from "../files/mod.ts";
+import { readFully, syncFile, writeAllSync, writeFileAtomically } from "../files/mod.ts";
 import type { StepReport } from "../training/loop.ts";
 import { longestRise, metricsEntries, type MetricsEntry } from "./metrics_lines.ts";
 
@@ -130,8 +130,7 @@ export class MetricsFile implements Disposable {
 
   /** Adds one line. It is written at once, so a killed process loses none. */
   append(line: MetricsLine): void {
-    let rest: Uint8Array = new TextEncoder().encode(JSON.stringify(line) + "\n");
-    while (rest.length > 0) rest = rest.subarray(this.#file.writeSync(rest));
+    writeAllSync(this.#file, new TextEncoder().encode(JSON.stringify(line) + "\n"));
   }
 
   /** Forces all lines to the disk. */

@@ -13,6 +13,7 @@ import {
   Struct,
   Utf8,
 } from "apache-arrow";
+import { writeAllSync } from "../../files/mod.ts";
 import { expectBatch, expectSchema, type FeatureBatch, type FeatureSchema } from "../features.ts";
 
 /** Rows per record batch, whatever the sizes given to `append`: readers pay per batch. */
@@ -169,9 +170,7 @@ export class FeatureWriter implements AsyncDisposable {
   async #writeChunks(): Promise<void> {
     for await (const chunk of this.#writer as unknown as AsyncIterable<Uint8Array>) {
       try {
-        for (let rest = chunk; rest.length > 0 && this.#error === undefined;) {
-          rest = rest.subarray(this.#file.writeSync(rest));
-        }
+        if (this.#error === undefined) writeAllSync(this.#file, chunk);
       } catch (error) {
         this.#error = error; // Thrown by the next append or close; the queue must still be emptied.
       }

@@ -1,5 +1,6 @@
 /** Writes one safetensors file. */
 import { createHash } from "node:crypto";
+import { writeAll } from "../../files/mod.ts";
 import { type Dtype, type HostTensor, sizeOf, type TensorRecord } from "../../tensor.ts";
 import { type ElementType, LENGTH_BYTES, WRITTEN_TYPES } from "./element_types.ts";
 
@@ -88,8 +89,7 @@ export async function writeSafetensors(
   for (const piece of pieces(tensors, metadata)) {
     hash.update(piece);
     bytes += piece.length;
-    let rest: Uint8Array = piece;
-    while (rest.length > 0) rest = rest.subarray(await file.write(rest));
+    await writeAll(file, piece);
   }
   await file.sync();
   return { bytes, sha256: hash.digest("hex") };
