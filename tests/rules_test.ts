@@ -28,6 +28,7 @@ const BASE = [
   "lib/json.ts",
   "lib/nearest.ts",
   "lib/repeated_key.ts",
+  "lib/round_half_even.ts",
   "lib/tensor.ts",
   "lib/worker_scope.ts",
 ];
@@ -38,6 +39,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "lib/json.ts": ["lib/foreign_text.ts"],
   "lib/nearest.ts": [],
   "lib/repeated_key.ts": [],
+  "lib/round_half_even.ts": [],
   "lib/tensor.ts": [],
   "lib/worker_scope.ts": [],
   "lib/random": [],

@@ -1,5 +1,6 @@
 /** Random crops for training, and the centre crop for trained encoders. */
 import type { RandomStream } from "../random/mod.ts";
+import { roundHalfEven } from "../round_half_even.ts";
 import type { RgbImage } from "./decode.ts";
 import type { Box, Resampler } from "./resample.ts";
 
@@ -69,7 +70,7 @@ export function randomCrop(image: Extent, config: CropConfig, stream: RandomStre
 
 /**
  * Scales the shorter side to the given length and takes the centre, normalised: how images are prepared for a trained
- * encoder. The longer side is rounded down, as in torchvision.
+ * encoder. As in torchvision the longer side is rounded down, and the place of the centre to even.
  *
  * @param options `shorterSide`: pixels, at least the height and width of the resampler's result
  * @throws {RangeError} the centre does not fit into the scaled image
@@ -102,18 +103,12 @@ export function resizeCenterCrop(
   resampler.write(image, {
     box: { top: 0, left: 0, height, width },
     scaled: {
-      top: roundHalfToEven((scaledHeight - cropHeight) / 2),
-      left: roundHalfToEven((scaledWidth - cropWidth) / 2),
+      top: roundHalfEven((scaledHeight - cropHeight) / 2),
+      left: roundHalfEven((scaledWidth - cropWidth) / 2),
       height: scaledHeight,
       width: scaledWidth,
     },
     output,
     at,
   });
-}
-
-/** As Python's `round`, which decides where torchvision puts the centre when one pixel is left over. */
-function roundHalfToEven(value: number): number {
-  const floor = Math.floor(value);
-  return value - floor === 0.5 ? floor + (floor % 2) : Math.round(value);
 }

@@ -1,19 +1,12 @@
 /** The `reference` sampler: the official collator, bit by bit. */
 import { RandomStream } from "../../random/mod.ts";
+import { roundHalfEven } from "../../round_half_even.ts";
 import { type Block, blockIndices, contextIndices, packMasks, type SampleMasks } from "./blocks.ts";
 import { MersenneTwister } from "./mersenne.ts";
 import type { BlockSize, Grid, MaskConfig, MaskPosition, Masks } from "./types.ts";
 
 /** Draws of a context before one target fewer is excluded. */
 const TIMEOUT = 20;
-
-/** Python's `round`: halves go to the even neighbour. */
-function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  if (rest !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
-}
 
 /**
  * Block size of the official collator. One draw decides scale and aspect, and a block never spans the grid.
