@@ -55,7 +55,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "lib/scenes": [...BASE, "lib/random"],
   "lib/pages": [...BASE, "lib/model"],
   "lib/runtime": [...BASE, "lib/files", "lib/formats", "lib/compile"],
-  "lib/run": [...BASE, "lib/files", "lib/formats", "lib/config", "lib/training"],
+  "lib/run": [...BASE, "lib/artifact", "lib/files", "lib/formats", "lib/config", "lib/training"],
   "lib/start": [
     ...BASE,
     "lib/artifact",

@@ -12,7 +12,10 @@ export {
   type OwnFile,
   readReceipt,
   type Receipt,
+  RECEIPT_FILE,
+  receiptOfGrown,
   receiptPath,
+  receiptText,
 } from "./receipt.ts";
 export { removeTemporaries } from "./staging.ts";
 export { expectUnchanged, expectUnchangedFiles, hashInput } from "./verify.ts";

@@ -143,7 +143,18 @@ export function receiptKey({ stage, config, inputs }: Making): string {
   return sha256(canonicalJson({ stage, config, inputs: inputs.map((input) => input.sha256) }));
 }
 
-/** The receipt of something finished now. */
+/** The receipt of a directory that has grown over several processes, such as a run: its files come and go. */
+export type ReceiptOfGrown = Omit<Receipt, "path" | "key" | "output" | "seconds" | "former">;
+
+/** The receipt of a grown directory, finished now: its sign of completion. */
+export function receiptOfGrown(
+  { stage, version, config, inputs }: Omit<Making, "path">,
+  summary: object,
+): ReceiptOfGrown {
+  return { stage, version, config, inputs, finished: new Date().toISOString(), summary };
+}
+
+/** The receipt of an artefact, finished now. */
 export function receiptOf(
   making: Making,
   { output, started, summary }: {
@@ -153,17 +164,17 @@ export function receiptOf(
     readonly summary: object;
   },
 ): Receipt {
-  const { stage, version, path, config, inputs } = making;
+  const { stage, version, config, inputs, finished } = receiptOfGrown(making, summary);
   return {
     stage,
     version,
-    path,
+    path: making.path,
     key: receiptKey(making),
     config,
     inputs,
     output,
     seconds: Number(((performance.now() - started) / 1000).toFixed(3)),
-    finished: new Date().toISOString(),
+    finished,
     summary,
   };
 }
@@ -172,6 +183,6 @@ const ENTRY =
   /\{\s+("path": "(?:[^"\\]|\\.)*"),\s+("bytes": \d+),\s+("sha256": "[0-9a-f]{64}")\s+\}/g;
 
 /** The text of a receipt, with one line for each own file. */
-export function receiptText(receipt: Receipt): string {
+export function receiptText(receipt: Receipt | ReceiptOfGrown): string {
   return JSON.stringify(receipt, null, 2).replace(ENTRY, "{ $1, $2, $3 }") + "\n";
 }

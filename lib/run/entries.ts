@@ -1,10 +1,10 @@
 /** The entries of a run directory. All others are foreign: allowed, and never touched. */
 import { join } from "node:path";
+import { RECEIPT_FILE } from "../artifact/mod.ts";
 import { Failure } from "../failure.ts";
 import { LEFTOVER } from "./checkpoint_removal.ts";
 import { CHECKPOINTS_FOLDER, checkpointsPath, namesIn, stepOf } from "./checkpoints.ts";
 import { EVENTS_FOLDER } from "./events.ts";
-import { RECEIPT_FILE } from "./finish.ts";
 import { METRICS_FILE } from "./metrics.ts";
 import { CONFIG_FILE } from "./record.ts";
 

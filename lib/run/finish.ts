@@ -1,6 +1,7 @@
 /** Finished runs: their receipt, and how one is recognised. */
 import { join, relative } from "node:path";
 import * as v from "valibot";
+import { receiptOfGrown, receiptPath, receiptText } from "../artifact/mod.ts";
 import { Failure, messageOf } from "../failure.ts";
 import {
   expectPlain,
@@ -40,8 +41,8 @@ export interface RunSummary {
   readonly checkpoint: string;
 }
 
-/** Name of the sign of completion inside a run directory. */
-export const RECEIPT_FILE = "receipt.json";
+/** What the receipt of a run names as its stage. */
+const STAGE = "pretrain";
 
 async function summaryOf(run: string, steps: number): Promise<RunSummary> {
   const loss = await lossOfLastStep(join(run, METRICS_FILE), steps - 1);
@@ -54,7 +55,7 @@ function lastCheckpoint(run: string, steps: number): Checkpoint {
 
 /** The values of a run in its receipt. */
 const FINISHED = v.looseObject({
-  stage: v.literal("pretrain"),
+  stage: v.literal(STAGE),
   config: v.record(v.string(), v.record(v.string(), v.unknown())),
   inputs: v.array(v.looseObject({ sha256: v.string() })),
 });
@@ -63,7 +64,7 @@ const FINISHED = v.looseObject({
 async function finishedValues(run: string, record: RunRecord): Promise<DecisiveValues | undefined> {
   const reading = { action: `open the run "${run}"`, advice: "remove it" };
   try {
-    const finished = await readJson(join(run, RECEIPT_FILE), FINISHED, reading);
+    const finished = await readJson(receiptPath(run, "directory"), FINISHED, reading);
     const config = finished.config as unknown as RunRecord["config"];
     const { sha256: manifestSha256 = record.shards.manifestSha256 } = finished.inputs[0] ?? {};
     return decisiveValues({ ...record, config, shards: { ...record.shards, manifestSha256 } });
@@ -99,9 +100,9 @@ export async function readRun(run: string): Promise<RunRecord> {
  * @throws {Failure} `output`: the receipt is of something else
  */
 export async function hasReceipt(run: string, steps: number): Promise<boolean> {
-  const path = join(run, RECEIPT_FILE);
+  const path = receiptPath(run, "directory");
   const schema = v.looseObject({
-    stage: v.literal("pretrain"),
+    stage: v.literal(STAGE),
     summary: v.looseObject({ steps: v.literal(steps) }),
   });
   let text: string;
@@ -168,19 +169,14 @@ export async function finishRun(
 ): Promise<RunSummary> {
   const summary = await summaryOf(run, steps);
   if (await hasReceipt(run, steps)) return summary;
-  const receipt = {
-    stage: "pretrain",
-    version: record.tool,
-    config: record.config,
-    inputs: [
-      { path: shards, sha256: record.shards.manifestSha256 },
-      ...record.initFrom === undefined
-        ? []
-        : [{ path: record.initFrom.file, sha256: record.initFrom.sha256 }],
-    ],
-    finished: new Date().toISOString(),
-    summary: { ...summary, checkpoint: relative(run, summary.checkpoint) },
-  };
-  await writeFileAtomically(join(run, RECEIPT_FILE), JSON.stringify(receipt, null, 2) + "\n");
+  const inputs = [{ path: shards, sha256: record.shards.manifestSha256 }];
+  if (record.initFrom !== undefined) {
+    inputs.push({ path: record.initFrom.file, sha256: record.initFrom.sha256 });
+  }
+  const receipt = receiptOfGrown(
+    { stage: STAGE, version: record.tool, config: record.config, inputs },
+    { ...summary, checkpoint: relative(run, summary.checkpoint) },
+  );
+  await writeFileAtomically(receiptPath(run, "directory"), receiptText(receipt));
   return summary;
 }
