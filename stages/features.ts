@@ -10,8 +10,9 @@ import {
   printMessage,
   Progress,
   VERSION,
+  withLateProgress,
 } from "../lib/cli/mod.ts";
-import { MANIFEST_FILE, openShards, type Shards, verifyShards } from "../lib/data/mod.ts";
+import { MANIFEST_FILE, openShards, verifyShards } from "../lib/data/mod.ts";
 import { IMAGE_SIZE_FLAG, parseImageSize } from "../lib/encoder/mod.ts";
 import { Failure } from "../lib/failure.ts";
 import {
@@ -111,8 +112,8 @@ target and the context encoder of a run ("deno task checkpoint --encoder context
 --image-size runs the encoder on images of another size than it was trained on.`,
 } as const satisfies Command<typeof FLAGS>;
 
-/** No progress for shorter checks. */
-const QUIET_MILLISECONDS = 2000;
+/** How the check of the shards is shown. */
+const CHECKING = { stage: "features", label: "checking shards", unit: "MB", perUnit: 1e6 } as const;
 
 const ENCODER_HINT = 'give a directory that "deno task checkpoint" has written';
 
@@ -137,19 +138,6 @@ async function sourceOf(options: FeaturesOptions): Promise<Source> {
   return await encoderSource(encoder, chosen, (text) => printMessage("features", text));
 }
 
-/** Compares the tar files with their hashes; shows progress only when that takes a while. */
-async function verify(shards: Shards, split: string): Promise<void> {
-  const started = performance.now();
-  let progress: Progress | undefined;
-  await verifyShards(shards, split, (done, all) => {
-    if (performance.now() - started < QUIET_MILLISECONDS) return;
-    const total = Math.ceil(all / 1e6);
-    progress ??= new Progress({ stage: "features", label: "checking shards", total, unit: "MB" });
-    progress.update(Math.floor(done / 1e6));
-  });
-  progress?.close();
-}
-
 /** Embeds the images of one split; see `lib/formats/arrow.ts` for the file. */
 export async function features(options: FeaturesOptions, _context: Context): Promise<Outcome> {
   const { out, layers, pool, batch, runtime, force } = options;
@@ -172,7 +160,7 @@ export async function features(options: FeaturesOptions, _context: Context): Pro
     inputs: [...source.inputs, manifest],
     force,
   }, async (temporary) => {
-    await verify(shards, split.name);
+    await withLateProgress(CHECKING, (show) => verifyShards(shards, split.name, show));
     const { embedder, metadata } = await source.open();
     using _embedder = embedder;
     printMessage("features", embedder.description);

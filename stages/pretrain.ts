@@ -11,6 +11,7 @@ import {
   readInput,
   SmoothedSeconds,
   VERSION,
+  withLateProgress,
 } from "../lib/cli/mod.ts";
 import { BatchLoader, medianSide, openShards, type Shards, verifyShards } from "../lib/data/mod.ts";
 import { HAS_TURBOJPEG } from "../lib/images/mod.ts";
@@ -49,8 +50,8 @@ import { Trainer } from "../lib/training/trainer.ts";
 import { startFrom, startingState } from "../lib/start/mod.ts";
 
 const SPLIT = "train";
-/** No progress for shorter checks. */
-const QUIET_MILLISECONDS = 2000;
+/** How the check of the shards is shown. */
+const CHECKING = { stage: "pretrain", label: "checking shards", unit: "MB", perUnit: 1e6 } as const;
 
 const SLOWER_DECODING =
   "libturbojpeg was not found (Debian: libturbojpeg0): JPEG files take about three times as long to decode";
@@ -115,19 +116,6 @@ async function readConfig(options: PretrainOptions): Promise<ResolvedConfig> {
   const file = await readInput(options.config, "read the configuration", "check --config");
   const flags = { steps, epochs, batch, accumulate, seed, checkpointSteps };
   return resolveConfig({ preset, file, sets, flags });
-}
-
-/** Compares the shards with their hashes; bad images must not be found hours later. */
-async function verifyData(shards: Shards): Promise<void> {
-  const started = performance.now();
-  let progress: Progress | undefined;
-  await verifyShards(shards, SPLIT, (done, all) => {
-    if (performance.now() - started < QUIET_MILLISECONDS) return;
-    const [doneMegabytes, total] = [Math.floor(done / 1e6), Math.ceil(all / 1e6)];
-    progress ??= new Progress({ stage: "pretrain", label: "checking shards", total, unit: "MB" });
-    progress.update(doneMegabytes);
-  });
-  progress?.close();
 }
 
 /** A trainer that holds the state. No other copy is kept, which would take its memory for the whole run. */
@@ -265,7 +253,9 @@ export async function pretrain(options: PretrainOptions, context: Context): Prom
     if (run.checkpoint === undefined && !isChosen) await propose(shards);
     if (!HAS_TURBOJPEG) say(SLOWER_DECODING);
     if (run.checkpoint !== undefined) say(`going on after step ${run.checkpoint.step}`);
-    await unlessStopped(verifyData(shards), signal);
+    // Damaged shards must not be found hours later.
+    const checked = withLateProgress(CHECKING, (show) => verifyShards(shards, SPLIT, show));
+    await unlessStopped(checked, signal);
     const { weights } = start ?? {};
     const parts = { options, config, plan, images, runtime, context, weights };
     const done = await trainInto(run, parts);

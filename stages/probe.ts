@@ -9,8 +9,8 @@ import {
   type Options,
   printLines,
   printMessage,
-  Progress,
   VERSION,
+  withLateProgress,
 } from "../lib/cli/mod.ts";
 import { Failure } from "../lib/failure.ts";
 import { writeAll } from "../lib/files/mod.ts";
@@ -100,7 +100,8 @@ best on that fifth. Intervals are 95 % bootstrap intervals over test rows.
 Writes metrics.json, predictions.csv, weights.safetensors (linear maps on the embeddings) and receipt.json.`,
 } as const satisfies Command<typeof FLAGS>;
 
-const SECONDS_BEFORE_PROGRESS = 3;
+/** How searches of neighbours are shown. */
+const SEARCHING = { stage: "probe", label: "neighbours", unit: "rows" } as const;
 
 function say(text: string): void {
   printMessage("probe", text);
@@ -117,25 +118,6 @@ async function expectFile(path: string): Promise<void> {
     "missing",
     `Cannot probe: "${path}" is a directory, give the feature file itself`,
   );
-}
-
-/** A progress display for searches that take long enough to need one. */
-function showProgress(): (doneQueries: number, totalQueries: number) => void {
-  let progress: Progress | undefined, started = performance.now(), before = { done: 0, total: 0 };
-  return (done, total) => {
-    const isNew = done < before.done || total !== before.total;
-    if (isNew) [progress, started] = [undefined, performance.now()];
-    before = { done, total };
-    if (performance.now() - started < SECONDS_BEFORE_PROGRESS * 1000) return;
-    progress ??= new Progress({
-      stage: "probe",
-      label: "neighbours",
-      total,
-      unit: "rows",
-      start: done,
-    });
-    progress.update(done);
-  };
 }
 
 async function writeOutputs(directory: string, run: ProbeRun, test: NamedFeatures): Promise<void> {
@@ -195,13 +177,11 @@ export async function probe(options: ProbeStageOptions, _context: Context): Prom
     const { rows, width } = train.features;
     say(`${rows} training and ${test.features.rows} test rows of width ${width}`);
     const runtime = await createRuntime(runtimeName, threads === undefined ? {} : { threads });
-    const run = await probeFeatures(train, test, {
-      wish: { label, task, method: method === "all" ? undefined : method },
-      seed,
-      runtime,
-      onStep: say,
-      onProgress: showProgress(),
-    });
+    const wish = { label, task, method: method === "all" ? undefined : method };
+    const run = await withLateProgress(
+      SEARCHING,
+      (onProgress) => probeFeatures(train, test, { wish, seed, runtime, onStep: say, onProgress }),
+    );
     await writeOutputs(directory, run, test);
     return summaryOf(run.metrics);
   });

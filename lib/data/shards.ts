@@ -90,7 +90,7 @@ export async function openShards(directory: string): Promise<Shards> {
 /**
  * Compares every tar file of a split with its SHA-256.
  *
- * @param onProgress called with the bytes checked so far and the bytes in all
+ * @param onProgress called with the bytes checked so far, at first 0, and the bytes in all
  * @throws {Failure} `data`: names the tar file, the expected and the actual hash; `missing`: it is not readable
  */
 export async function verifyShards(
@@ -101,6 +101,7 @@ export async function verifyShards(
   const files = shards.manifest.splits[splitName]?.shards ?? [];
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
+  onProgress?.(done, total);
   for (const { file, bytes, sha256: wanted } of files) {
     const path = join(shards.directory, file);
     const got = await sha256File(path).catch((error) => {
