@@ -5,11 +5,11 @@
 import { join } from "node:path";
 import { Failure } from "../../lib/failure.ts";
 import { readSafetensors } from "../../lib/formats/safetensors.ts";
+import { type Line, lineChart, type Panel } from "../../lib/pages/charts.ts";
 import { compareProbes, type ProbeMetrics, type ProbeSource } from "../../lib/probe/mod.ts";
 import { formatInterval, formatScore, markdownTable, type Table } from "../../lib/probe/table.ts";
 import { METRICS_FILE } from "../../lib/run/mod.ts";
 import type { FloatTensor } from "../../lib/tensor.ts";
-import { type Line, lineChart, type Panel } from "./line_chart.ts";
 
 /** Losses of all steps, of every run that is compared. */
 interface Losses {

@@ -12,7 +12,7 @@ import {
   meanTokens,
   type TokenBounds,
 } from "../model/masks.ts";
-import { heatMap, histogram, patchMap, percent } from "./charts.ts";
+import { DARK, heatMap, histogram, LIGHT, patchMap, percent } from "./charts.ts";
 
 /** The content of the page. */
 export interface MaskReport {
@@ -30,10 +30,10 @@ export interface MaskReport {
 const EXAMPLES = 8;
 
 const STYLE = `
-:root { color-scheme: light dark; --paper: #fbfbf9; --ink: #1d2329; --soft: #5a646e; --rule: #d9dcdf;
-  --empty: #eceeef; --context: #0b6fa4; --target: #c8501e; --both: #7b3fa0; }
-@media (prefers-color-scheme: dark) { :root { --paper: #14181c; --ink: #e6e9ec; --soft: #a3adb7;
-  --rule: #333b43; --empty: #262d34; --context: #4db3e6; --target: #f08a52; --both: #c48be8; } }
+:root { color-scheme: light dark; --paper: ${LIGHT.paper}; --ink: ${LIGHT.ink}; --soft: ${LIGHT.soft}; --rule: ${LIGHT.rule};
+  --empty: ${LIGHT.empty}; --context: ${LIGHT.blue}; --target: ${LIGHT.orange}; --both: ${LIGHT.purple}; }
+@media (prefers-color-scheme: dark) { :root { --paper: ${DARK.paper}; --ink: ${DARK.ink}; --soft: ${DARK.soft};
+  --rule: ${DARK.rule}; --empty: ${DARK.empty}; --context: ${DARK.blue}; --target: ${DARK.orange}; --both: ${DARK.purple}; } }
 body { margin: 2rem auto; max-width: 60rem; padding: 0 1.5rem; background: var(--paper);
   color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .4rem; }

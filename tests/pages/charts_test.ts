@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { heatMap, histogram, patchMap, percent } from "../../lib/pages/charts.ts";
+import {
+  heatMap,
+  histogram,
+  type Line,
+  lineChart,
+  type Panel,
+  patchMap,
+  percent,
+} from "../../lib/pages/charts.ts";
 
 /** How often something occurs in a text. */
 function count(text: string, pattern: RegExp): number {
@@ -48,4 +56,29 @@ Deno.test("histogram() has a bar per number of tokens, and joins neighbours when
     label: "h",
   });
   assert.doesNotMatch(one, /NaN|Infinity/);
+});
+
+Deno.test("lineChart() draws each line to scale and names it once", () => {
+  const line = (name: string, values: number[]): Line => ({ name, values, ink: "blue" });
+  const shared = { title: "t", height: 100 };
+  const panels: Panel[] = [
+    {
+      ...shared,
+      scale: "linear",
+      bounds: [0, 2],
+      step: 1,
+      lines: [line("a", [0, 2, 1]), line("a", [1, 1, 1])],
+    },
+    { ...shared, scale: "log", bounds: [1e-2, 1], lines: [line("b", [1, 0.1, 0])] },
+  ];
+  const svg = lineChart(panels, { x: { name: "x", values: [1, 2, 3], ticks: [1] }, label: "l" });
+  // The plot goes from 62 to 702 across; panels are 180 high, their plots from 60 and 240 down.
+  const points = [...svg.matchAll(/points="([^"]+)"/g)].map(([, each]) => each);
+  assert.deepEqual(points, [
+    "62,160 382,60 702,110",
+    "62,110 382,110 702,110",
+    "62,240 382,290 702,340",
+  ]);
+  assert.equal([...svg.matchAll(/>a<\/text>/g)].length, 1);
+  for (const tick of ["0", "1", "2", "1e-2", "1e-1"]) assert.ok(svg.includes(`>${tick}</text>`));
 });

@@ -1,5 +1,7 @@
 /** Line charts in panels below each other, as an SVG file that stands alone: it suits light and dark pages. */
-import { forHtml } from "../../lib/foreign_text.ts";
+import { forHtml } from "../../foreign_text.ts";
+import { type Colours, DARK, LIGHT } from "./colours.ts";
+import { text } from "./svg.ts";
 
 /** One curve. */
 export interface Line {
@@ -35,28 +37,14 @@ const TITLE = 30, LEGEND = 24, BELOW = 26;
 /** Mean width of a letter of the legend, pixels: nothing here can measure text. */
 const LETTER = 6.4;
 
-interface Colours extends Readonly<Record<Line["ink"], string>> {
-  readonly paper: string;
-  readonly ink: string;
-  readonly soft: string;
-  readonly rule: string;
-}
-
-const LIGHT: Colours = {
-  ...{ paper: "#fbfbf9", ink: "#1d2329", soft: "#5a646e", rule: "#d9dcdf" },
-  ...{ blue: "#0b6fa4", orange: "#c8501e", purple: "#7b3fa0" },
-};
-const DARK: Colours = {
-  ...{ paper: "#14181c", ink: "#e6e9ec", soft: "#a3adb7", rule: "#333b43" },
-  ...{ blue: "#4db3e6", orange: "#f08a52", purple: "#c48be8" },
-};
-
 /** Rules with the colours written out: not every program that draws SVG knows variables. */
-function colourRules({ paper, ink, soft, rule, ...lines }: Colours): string {
+function colourRules({ paper, ink, soft, rule, blue, orange, purple }: Colours): string {
   return [
     `.paper { fill: ${paper}; } text { fill: ${soft}; } .title { fill: ${ink}; }`,
     `.rule { stroke: ${rule}; }`,
-    ...Object.entries(lines).map(([name, colour]) => `.${name} { stroke: ${colour}; }`),
+    ...Object.entries({ blue, orange, purple }).map(([name, colour]) =>
+      `.${name} { stroke: ${colour}; }`
+    ),
   ].join("\n");
 }
 
@@ -72,27 +60,14 @@ ${colourRules(DARK)}
 `;
 
 /** A coordinate, pixels: finer than a tenth only makes the file longer. */
-function px(value: number): string {
-  return String(Math.round(10 * value) / 10);
-}
-
-function text(
-  content: string,
-  { x, y, anchor, kind }: {
-    readonly x: number;
-    readonly y: number;
-    readonly anchor: "start" | "middle" | "end";
-    readonly kind?: "title";
-  },
-): string {
-  const named = kind === undefined ? "" : ` class="${kind}"`;
-  return `<text x="${px(x)}" y="${px(y)}" text-anchor="${anchor}"${named}>${
-    forHtml(content)
-  }</text>`;
+function tenth(value: number): number {
+  return Math.round(10 * value) / 10;
 }
 
 function rule(x1: number, y1: number, x2: number, y2: number): string {
-  return `<line x1="${px(x1)}" y1="${px(y1)}" x2="${px(x2)}" y2="${px(y2)}" class="rule"/>`;
+  return `<line x1="${tenth(x1)}" y1="${tenth(y1)}" x2="${tenth(x2)}" y2="${
+    tenth(y2)
+  }" class="rule"/>`;
 }
 
 function classOf({ ink, style = "solid" }: Line): string {
@@ -128,8 +103,10 @@ function legend(lines: readonly Line[], top: number): string[] {
   for (const line of named.values()) {
     const y = top - 4;
     parts.push(
-      `<line x1="${px(x)}" y1="${y}" x2="${px(x + 24)}" y2="${y}" class="key ${classOf(line)}"/>`,
-      text(line.name, { x: x + 30, y: top, anchor: "start" }),
+      `<line x1="${tenth(x)}" y1="${y}" x2="${tenth(x + 24)}" y2="${y}" class="key ${
+        classOf(line)
+      }"/>`,
+      text(line.name, { x: tenth(x + 30), y: top, anchor: "start" }),
     );
     x += 30 + LETTER * line.name.length + 18;
   }
@@ -149,14 +126,16 @@ function drawPanel(
     ...legend(panel.lines, top + TITLE + 12),
     ...ticksOf(panel).flatMap(([value, label]) => [
       rule(LEFT, up(value), LEFT + PLOT_WIDTH, up(value)),
-      text(label, { x: LEFT - 8, y: up(value) + 4, anchor: "end" }),
+      text(label, { x: LEFT - 8, y: tenth(up(value) + 4), anchor: "end" }),
     ]),
     ...x.ticks.flatMap((value) => [
       rule(across(value), bottom, across(value), bottom + 4),
-      text(String(value), { x: across(value), y: bottom + 18, anchor: "middle" }),
+      text(String(value), { x: tenth(across(value)), y: bottom + 18, anchor: "middle" }),
     ]),
     ...panel.lines.map((line) => {
-      const points = line.values.map((value, i) => `${px(across(x.values[i]!))},${px(up(value))}`);
+      const points = line.values.map((value, i) =>
+        `${tenth(across(x.values[i]!))},${tenth(up(value))}`
+      );
       return `<polyline class="${classOf(line)}" points="${points.join(" ")}"/>`;
     }),
   ];
