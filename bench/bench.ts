@@ -7,18 +7,18 @@ import { describeFlags, parseFlags } from "../lib/cli/mod.ts";
 import { Failure } from "../lib/failure.ts";
 import { suggestion } from "../lib/nearest.ts";
 import { writeFileAtomically } from "../lib/files/mod.ts";
-import { check } from "./check.ts";
+import { check } from "./check/check.ts";
 import { preparePeers, ROOT } from "./contestants.ts";
-import { FEATURES_CASE, measureFeatures } from "./features.ts";
+import { FEATURES_CASE, measureFeatures } from "./features/measure.ts";
 import type { Finding } from "./findings.ts";
-import { GROWTH_CASES, measureGrowth } from "./growth.ts";
-import { LOADER_CASES, measureLoaders } from "./loaders.ts";
+import { GROWTH_CASES, measureGrowth } from "./growth/measure.ts";
+import { LOADER_CASES, measureLoaders } from "./loader/measure.ts";
 import type { Settings } from "./measures.ts";
-import { measureOverhead, OVERHEAD_CASE } from "./overhead.ts";
-import { measureProbes, PROBE_CASES } from "./probes.ts";
+import { measureOverhead, OVERHEAD_CASE } from "./overhead/measure.ts";
+import { measureProbes, PROBE_CASES } from "./probe/measure.ts";
 import { type Kept, newRunPath, resultTable, thisCommit, thisMachine } from "./results.ts";
-import { STEP_CASES } from "./step_cases.ts";
-import { measureStartUp, measureSteps } from "./steps.ts";
+import { STEP_CASES } from "./step/cases.ts";
+import { measureStartUp, measureSteps } from "./step/measure.ts";
 
 /** What can be measured. */
 interface Measure {
@@ -144,7 +144,7 @@ async function bench(args: readonly string[]): Promise<readonly string[]> {
         console.log(JSON.stringify(kept.result));
         console.error(table + "\n");
         if (path === undefined) continue;
-        // After each case: whoever stops the command keeps what is done.
+        // After each case: a command that is stopped keeps what is done.
         await writeFileAtomically(path, JSON.stringify({ ...record, measures }, null, 1) + "\n");
       }
     }

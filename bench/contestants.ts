@@ -1,15 +1,15 @@
-/** Whoever does the measured work: processes of this project and of the peers, and how they take turns. */
+/** The processes that do the measured work, of this project and of the peers, and how they take turns. */
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import denoJson from "../deno.json" with { type: "json" };
 import { Failure } from "../lib/failure.ts";
-import type { Measured } from "./measure/measured.ts";
+import type { Measured } from "./measured.ts";
 import { otherCores } from "./quiet.ts";
 
 /** Path of the repository. */
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** The environment of the Python programs; bench/twin.sh has the same. */
+/** The environment of the Python programs; bench/twin/twin.sh has the same. */
 export const PYTHON_FOLDER = join(ROOT, "runs/peers-python");
 
 /** A command that measures and prints one line of JSON. */
@@ -26,7 +26,7 @@ export interface Run extends Measured {
   readonly other_cores: readonly [before: number | null, after: number | null];
 }
 
-/** A program of this project below `bench/measure`. @param more permissions beside those that all of them have */
+/** A program of this project below `bench`, such as `step/process.ts`. @param more permissions beside those that all of them have */
 export function ours(
   program: string,
   args: readonly string[],
@@ -41,7 +41,7 @@ export function ours(
     "--allow-env=npm_package_config_libvips,MALLOC_ARENA_MAX,ORT_DISABLE_TELEMETRY,HOME,XDG_CACHE_HOME",
     ...more,
   ];
-  const script = join(ROOT, "bench/measure", program);
+  const script = join(ROOT, "bench", program);
   return {
     name: "ours",
     command: [Deno.execPath(), "run", "--quiet", "--no-prompt", ...grants, script, ...args],

@@ -1,6 +1,6 @@
 /** What all measures have in common. */
 import { type Contestant, ours, peer, type Run, runForJson, takeTurns } from "./contestants.ts";
-import type { ProductRates } from "./measure/products.ts";
+import type { ProductRates } from "./products/process.ts";
 import { isQuiet, waitForQuiet } from "./quiet.ts";
 import type { Kept, Result } from "./results.ts";
 import { median, peerReached, type Reached, reached } from "./statistics.ts";
@@ -53,7 +53,7 @@ type Rates = ProductRates & {
 /** As measured now. The peer multiplies matrices of the same size. */
 async function productRates({ threads, quick, alone }: Settings): Promise<Rates> {
   const args = [`${threads}`, `${quick ? QUICK_LIMIT_SECONDS : LIMIT_SECONDS}`];
-  const rates = await runForJson<ProductRates>(ours("products.ts", args));
+  const rates = await runForJson<ProductRates>(ours("products/process.ts", args));
   if (alone) return rates;
   const theirs = peer("PyTorch's products", ["products.py", ...args, `${rates.side}`]);
   const { gflops } = await runForJson<{ readonly gflops: number }>(theirs);

@@ -86,7 +86,7 @@ idx_file() {
 }
 
 if [ "$data" = digits ] && [ -z "$from" ]; then
-  bash bench/digits.sh "$digits"
+  bash bench/peers/digits.sh "$digits"
   from=$digits
 fi
 if [ "$data" = fashion ] || [ "$data" = digits ]; then
@@ -253,7 +253,7 @@ describe() {
   cat "$work/table.md"
   describe
 } >"$work/reference.md"
-# For bench/reference_twin.sh.
+# For bench/twin/reference.sh.
 for name in seeds pool test_shards test_split; do printf '%s=%q\n' "$name" "${!name}"; done >"$work/settings"
 cat "$work/reference.md"
 printf '\nreference: %s; everything is in %s, the table in %s/reference.md\n' "$(clock "$spent")" "$work" "$work" >&2

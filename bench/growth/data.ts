@@ -11,7 +11,7 @@ import { packMembers, TAR_END } from "../../lib/formats/tar.ts";
 import { ours, runForJson, stage } from "../contestants.ts";
 import type { Growing, Growth } from "./growing.ts";
 
-/** What `bench/measure/data.ts` can do with a dataset. */
+/** What `bench/growth/data_process.ts` can do with a dataset. */
 export type DataJob = "open" | "order" | "read" | "shard";
 
 /** A sample of zeros, as long as scenes of 32 pixels are. */
@@ -154,7 +154,7 @@ export function growingData(folder: string): Growing[] {
         } else await writeHollowShards(made, { images, shards });
         const args = [job, made, images, Math.ceil(images / shards), ...REPETITIONS[job]];
         const grants = job === "shard" ? [`--allow-run=${Deno.execPath()}`] : [];
-        contestants.push(ours("data.ts", args.map(String), grants));
+        contestants.push(ours("growth/data_process.ts", args.map(String), grants));
       }
       return { what, sizes, expected, because, contestants };
     },

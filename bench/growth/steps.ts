@@ -2,9 +2,9 @@
 import { join } from "node:path";
 import type { StepConfig } from "../../lib/training/step.ts";
 import { ours } from "../contestants.ts";
-import { growthExponent } from "../exponents.ts";
+import { growthExponent } from "./exponents.ts";
 import { stepFlops } from "../flops.ts";
-import { fixedMasks, OPTIMIZER, type StepCase, writeStepWork } from "../step_cases.ts";
+import { fixedMasks, OPTIMIZER, type StepCase, writeStepWork } from "../step/cases.ts";
 import type { Growing, Growth } from "./growing.ts";
 
 /** What decides how much work a step is. */
@@ -100,7 +100,7 @@ export function growingSteps(folder: string, { threads }: { readonly threads: nu
         await Deno.mkdir(work);
         const [masks] = await writeStepWork(work, stepCase, { threads, ...RUN });
         flops.push(stepFlops(stepCase.step)(masks!));
-        contestants.push(ours("step.ts", [work]));
+        contestants.push(ours("step/process.ts", [work]));
       }
       const expected = growthExponent({ sizes, costs: flops });
       return { what, sizes, expected, because: "its matrix products", contestants };

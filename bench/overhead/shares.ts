@@ -14,7 +14,7 @@ export interface Shares {
   readonly between_share: number;
   /** After the last step: the last checkpoint, the receipt, the end of threads and process. */
   readonly after_share: number;
-  /** Within steps, computing the monitors; at most, see bench/measure/monitors.ts. */
+  /** Within steps, computing the monitors; at most, see bench/overhead/monitors_process.ts. */
   readonly monitor_share: number;
   /** The last three together. */
   readonly overhead_share: number;

@@ -1,6 +1,6 @@
 /**
  * Embeds a batch of images with transformers.js, and times it: node features.mjs FOLDER THREADS WARM_UP TIMED. Prints
- * what bench/measure/measured.ts does.
+ * what bench/measured.ts does.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";

@@ -2,7 +2,7 @@
 
     python bench/peers/loader.py FOLDER torchvision|webdataset
 
-FOLDER is what bench/loader_work.ts has written. Pictures come from single files, in an order of their own in every
+FOLDER is what bench/loader/work.ts has written. Pictures come from single files, in an order of their own in every
 epoch, or from tar files with the library webdataset.
 """
 

@@ -1,4 +1,4 @@
-"""Times repetitions and prints what was measured, as bench/measure/measured.ts does."""
+"""Times repetitions and prints what was measured, as bench/measured.ts does."""
 
 import json
 import re

@@ -2,7 +2,7 @@
 
     python bench/peers/probe.py FOLDER cold|warm WARM_UP TIMED
 
-Reads train.arrow, test.arrow and split.json of a folder (bench/probe/features.ts makes them): standardises with the
+Reads train.arrow, test.arrow and split.json of a folder (bench/probe/made_features.ts makes them): standardises with the
 moments of all training rows, fits every C of the grid to the fitting rows, takes the C that is most accurate on the
 held-out rows (the first of equals), fits it to all training rows and scores the test rows. `cold` has scikit-learn's
 defaults, `warm` starts each C from the one before.

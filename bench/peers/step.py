@@ -1,4 +1,4 @@
-"""Trains the steps of a folder that bench/step_cases.ts has filled, and times them.
+"""Trains the steps of a folder that bench/step/cases.ts has filled, and times them.
 
     python bench/peers/step.py FOLDER eager|compiled
 """

@@ -1,5 +1,5 @@
 /**
- * What bench/twin.sh has measured, as `DIRECTORY/table.md` and the figure:
+ * What bench/twin/twin.sh has measured, as `DIRECTORY/table.md` and the figure:
  * `deno run --allow-read --allow-write bench/twin/report.ts DIRECTORY FIGURE`.
  */
 import { join } from "node:path";

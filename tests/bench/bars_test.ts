@@ -1,14 +1,14 @@
 /** Exponents, shares and the check: what is computed from measured numbers, and when it is too much. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { barsFor, type Baseline, judge } from "../../bench/baseline.ts";
-import { reachOf, workBytes } from "../../bench/check.ts";
-import { flawOfGrowth, growthExponent } from "../../bench/exponents.ts";
+import { barsFor, type Baseline, judge } from "../../bench/check/baseline.ts";
+import { reachOf, workBytes } from "../../bench/check/check.ts";
+import { flawOfGrowth, growthExponent } from "../../bench/growth/exponents.ts";
 import { growingData, writeHollowShards } from "../../bench/growth/data.ts";
 import { growingSteps } from "../../bench/growth/steps.ts";
 import { readClock, recordTimes } from "../../bench/overhead/clock.ts";
 import { flawsOfShares, medianShares, type Shares, sharesOf } from "../../bench/overhead/shares.ts";
-import { STEP_CASES } from "../../bench/step_cases.ts";
+import { STEP_CASES } from "../../bench/step/cases.ts";
 import { openShards } from "../../lib/data/mod.ts";
 import { scalarsRecord, startRecord, versionRecord } from "../../lib/formats/tfevents.ts";
 import { stateShapes } from "../../lib/training/state.ts";

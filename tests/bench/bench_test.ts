@@ -13,8 +13,8 @@ import { quietRounds } from "../../bench/measures.ts";
 import { parseTicks } from "../../bench/quiet.ts";
 import { machineSlug, newRunPath, resultTable } from "../../bench/results.ts";
 import { median, peerReached, reached } from "../../bench/statistics.ts";
-import { writeLoaderWork } from "../../bench/loader_work.ts";
-import { type StepCase, writeStepWork } from "../../bench/step_cases.ts";
+import { writeLoaderWork } from "../../bench/loader/work.ts";
+import { type StepCase, writeStepWork } from "../../bench/step/cases.ts";
 import denoJson from "../../deno.json" with { type: "json" };
 import { openShards } from "../../lib/data/mod.ts";
 import { Failure } from "../../lib/failure.ts";
@@ -279,7 +279,7 @@ Deno.test("writeLoaderWork() packs the very files that peers read", async () => 
       assert.deepEqual(image, await Deno.readFile(join(pictures, path)));
     }
     // Whole epochs in any order: what is looked at is nearly the same each time.
-    const { check } = await runForJson<Run>(ours("loader.ts", [folder]));
+    const { check } = await runForJson<Run>(ours("loader/process.ts", [folder]));
     assert.ok(Math.abs(check[1]! / check[0]! - 1) < 0.1, `${check}`);
   });
 });
@@ -297,7 +297,7 @@ Deno.test({
       const crop = { cropScale: [1, 1], cropAspect: [1, 1], horizontalFlip: false };
       const whole = { ...work, spec: { ...work.spec, crop } };
       await Deno.writeTextFile(join(folder, "work.json"), JSON.stringify(whole));
-      const our = await runForJson<Run>(ours("loader.ts", [folder]));
+      const our = await runForJson<Run>(ours("loader/process.ts", [folder]));
       const theirs = await runForJson<Run>(peer("tv", ["loader.py", folder, "torchvision"]));
       assert.deepEqual(Object.keys(theirs).sort(), Object.keys(our).sort());
       // Decoded pixels are equal. Pillow rounds up after each pass, by 0.07 levels on average, which is 1.5e-3 here.
@@ -313,7 +313,7 @@ Deno.test({
   async fn() {
     await withFolder(async (folder) => {
       await writeStepWork(folder, TOY, { threads: 1, warmUpSteps: 2, timedSteps: 4 });
-      const our = await runForJson<Run>(ours("step.ts", [folder]));
+      const our = await runForJson<Run>(ours("step/process.ts", [folder]));
       const eager = await runForJson<Run>(peer("eager", ["step.py", folder, "eager"]));
       assert.deepEqual(Object.keys(eager).sort(), Object.keys(our).sort());
       assert.deepEqual([eager.seconds.length, eager.warm_up_seconds.length], [4, 2]);

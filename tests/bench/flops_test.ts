@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { productFlops, stepFlops } from "../../bench/flops.ts";
-import { STEP_CASES } from "../../bench/step_cases.ts";
+import { STEP_CASES } from "../../bench/step/cases.ts";
 import type { Length } from "../../lib/compile/graph/length.ts";
 import type { Graph, Node, Value } from "../../lib/compile/graph/graph.ts";
 import type { StepConfig } from "../../lib/training/step.ts";

@@ -1,10 +1,10 @@
-/** Makes batches of the pictures in a folder that `writeLoaderWork` has filled: `loader.ts FOLDER`. */
+/** Makes batches of the pictures in a folder that `writeLoaderWork` has filled: `process.ts FOLDER`. */
 import { join } from "node:path";
 import { BatchLoader } from "../../lib/data/mod.ts";
 import { HAS_TURBOJPEG } from "../../lib/images/mod.ts";
 import { imagesOfStep } from "../../lib/training/order.ts";
-import type { LoaderWork } from "../loader_work.ts";
-import { measure } from "./measured.ts";
+import type { LoaderWork } from "./work.ts";
+import { measure } from "../measured.ts";
 
 const folder = Deno.args[0]!;
 const work = JSON.parse(await Deno.readTextFile(join(folder, "work.json"))) as LoaderWork;

@@ -1,7 +1,7 @@
 /** What the step must reach, as kept in bench/baseline.json, and whether it does. */
 import { join } from "node:path";
-import { writeFileAtomically } from "../lib/files/mod.ts";
-import { ROOT } from "./contestants.ts";
+import { writeFileAtomically } from "../../lib/files/mod.ts";
+import { ROOT } from "../contestants.ts";
 
 /** Ratios, which say the same on faster and slower machines of a kind. */
 export interface Reach {

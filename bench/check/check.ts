@@ -1,12 +1,12 @@
 /** Whether the step is still as fast and as small as kept: `deno task bench check [--update]`. */
-import { parseFlags } from "../lib/cli/mod.ts";
-import { sizeOf } from "../lib/tensor.ts";
-import { stateShapes } from "../lib/training/state.ts";
+import { parseFlags } from "../../lib/cli/mod.ts";
+import { sizeOf } from "../../lib/tensor.ts";
+import { stateShapes } from "../../lib/training/state.ts";
 import { barsFor, judge, keepEntry, type Reach, readBaseline } from "./baseline.ts";
-import { measureTask, type Settings } from "./measures.ts";
-import { machineSlug, type Result, thisCommit, thisMachine } from "./results.ts";
-import { STEP_CASES, type StepCase } from "./step_cases.ts";
-import { stepTask } from "./steps.ts";
+import { measureTask, type Settings } from "../measures.ts";
+import { machineSlug, type Result, thisCommit, thisMachine } from "../results.ts";
+import { STEP_CASES, type StepCase } from "../step/cases.ts";
+import { stepTask } from "../step/measure.ts";
 
 const CASE = "32px";
 const STEPS = { warmUpSteps: 2, timedSteps: 6 };

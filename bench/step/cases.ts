@@ -1,14 +1,14 @@
 /** The training steps that are measured, and the files from which every contestant takes the same one. */
 import { join } from "node:path";
-import { writeSafetensors } from "../lib/formats/safetensors.ts";
-import { gridOf } from "../lib/model/config.ts";
-import { type MaskIndices, sampleMasks } from "../lib/model/masks.ts";
-import { RandomStream } from "../lib/random/mod.ts";
-import { floatTensor, type TensorRecord } from "../lib/tensor.ts";
-import { resolveConfig } from "../lib/config/config.ts";
-import type { StepHyper } from "../lib/training/schedules.ts";
-import { initialState } from "../lib/training/state.ts";
-import { type StepConfig, stepConfigOf } from "../lib/training/step.ts";
+import { writeSafetensors } from "../../lib/formats/safetensors.ts";
+import { gridOf } from "../../lib/model/config.ts";
+import { type MaskIndices, sampleMasks } from "../../lib/model/masks.ts";
+import { RandomStream } from "../../lib/random/mod.ts";
+import { floatTensor, type TensorRecord } from "../../lib/tensor.ts";
+import { resolveConfig } from "../../lib/config/config.ts";
+import type { StepHyper } from "../../lib/training/schedules.ts";
+import { initialState } from "../../lib/training/state.ts";
+import { type StepConfig, stepConfigOf } from "../../lib/training/step.ts";
 
 const SEED = 0;
 

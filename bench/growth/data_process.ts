@@ -1,9 +1,9 @@
-/** Does one thing with a dataset again and again: `data.ts JOB FOLDER IMAGES SHARD_IMAGES WARM_UP TIMED`. */
+/** Does one thing with a dataset again and again: `data_process.ts JOB FOLDER IMAGES SHARD_IMAGES WARM_UP TIMED`. */
 import { openShards, type Shards } from "../../lib/data/mod.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../../lib/training/order.ts";
 import { runForJson, stage } from "../contestants.ts";
-import type { DataJob } from "../growth/data.ts";
-import { measure } from "./measured.ts";
+import type { DataJob } from "./data.ts";
+import { measure } from "../measured.ts";
 
 const [job, folder, ...numbers] = Deno.args as [DataJob, string, ...string[]];
 const [images, shardImages, warmUp, timed] = numbers.map(Number) as [

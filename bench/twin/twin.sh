@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The same training run twice, by this project and by PyTorch: bench/twin.sh [DIRECTORY] [FIGURE].
+# The same training run twice, by this project and by PyTorch: bench/twin/twin.sh [DIRECTORY] [FIGURE].
 # 200 steps on scenes; then PyTorch repeats them on the recorded batches: from the same weights, from the same in
 # float64, and from random weights of its own, as this project does with other seeds. Ends with losses, distances of
 # weights, probes of all encoders, and a figure: about 20 minutes on 2 cores.
 # Needs Python 3.11 or later; PyTorch goes into a virtual environment below runs/.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 deno=(deno)
 command -v deno >/dev/null || deno=(npx -y deno)

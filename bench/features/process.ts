@@ -1,10 +1,10 @@
-/** Embeds a batch of images again and again: `features.ts FOLDER THREADS WARM_UP TIMED`. */
+/** Embeds a batch of images again and again: `process.ts FOLDER THREADS WARM_UP TIMED`. */
 import { join } from "node:path";
 import { readEncoder } from "../../lib/encoder/mod.ts";
 import { encoderEmbedder } from "../../lib/features/encoder_embedder.ts";
 import { readSafetensors } from "../../lib/formats/safetensors.ts";
 import { createRuntime } from "../../lib/runtime/mod.ts";
-import { measure } from "./measured.ts";
+import { measure } from "../measured.ts";
 
 const [folder, ...numbers] = Deno.args as [string, ...string[]];
 const [threads, warmUp, timed] = numbers.map(Number) as [number, number, number];

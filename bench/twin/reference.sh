@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The reference run in PyTorch: bench/reference_twin.sh DIRECTORY [PYTHON], where pipelines/reference.sh has worked.
+# The reference run in PyTorch: bench/twin/reference.sh DIRECTORY [PYTHON], where pipelines/reference.sh has worked.
 # For each of its seeds, on the same crops, masks and values of the schedules: the same network from random weights of
 # PyTorch's own (bench/peers/twin.py), and, for scale, one that learns the labels (bench/peers/supervised.py). Both are
 # probed as the others are. Ends with a table of all, on stdout and in DIRECTORY/twin/table.md. What is complete is kept.
 # A record of 1,000 steps of 64 pictures of 32 x 32 takes 0.8 GB below DIRECTORY/twin, one seed at a time.
 # PYTHON has the packages of bench/peers/requirements.txt; without it they go into a virtual environment below runs/.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 reference=${1:?wanted the DIRECTORY of pipelines/reference.sh}
 if [ ! -s "$reference/settings" ]; then
@@ -21,7 +21,7 @@ work=$reference/twin
 threads=$(getconf _NPROCESSORS_ONLN)
 steps=2
 pipeline=twin
-# shellcheck source-path=SCRIPTDIR source=../pipelines/resumable.sh
+# shellcheck source-path=SCRIPTDIR source=../../pipelines/resumable.sh
 source pipelines/resumable.sh
 
 # train NAME SEED PROGRAM FLAG...: a run of PyTorch, into $work/NAME-SEED, with all threads.

@@ -1,17 +1,17 @@
 /** The measure of features: an encoder's vectors of prepared images. */
 import { join } from "node:path";
-import { type Encoder, writeEncoder, writeOnnx } from "../lib/encoder/mod.ts";
-import { writeSafetensors } from "../lib/formats/safetensors.ts";
-import { featureProgram } from "../lib/model/inference.ts";
-import { initialState } from "../lib/training/state.ts";
-import { modelConfigOf, resolveConfig } from "../lib/config/config.ts";
-import { type FloatTensor, under } from "../lib/tensor.ts";
-import { type Contestant, expectAgreement, ours, peer, ROOT } from "./contestants.ts";
-import { nodeEnvironment } from "./environments.ts";
-import { graphOf, productFlops } from "./flops.ts";
-import { isChosen, measureTask, type Settings } from "./measures.ts";
-import type { Kept } from "./results.ts";
-import { noiseImages } from "./step_cases.ts";
+import { type Encoder, writeEncoder, writeOnnx } from "../../lib/encoder/mod.ts";
+import { writeSafetensors } from "../../lib/formats/safetensors.ts";
+import { featureProgram } from "../../lib/model/inference.ts";
+import { initialState } from "../../lib/training/state.ts";
+import { modelConfigOf, resolveConfig } from "../../lib/config/config.ts";
+import { type FloatTensor, under } from "../../lib/tensor.ts";
+import { type Contestant, expectAgreement, ours, peer, ROOT } from "../contestants.ts";
+import { nodeEnvironment } from "../environments.ts";
+import { graphOf, productFlops } from "../flops.ts";
+import { isChosen, measureTask, type Settings } from "../measures.ts";
+import type { Kept } from "../results.ts";
+import { noiseImages } from "../step/cases.ts";
 
 const BATCH = 32;
 
@@ -82,7 +82,7 @@ export async function* measureFeatures(settings: Settings): AsyncGenerator<Kept>
     case: FEATURES_CASE,
     images: BATCH,
     flops: Array.from({ length: timed }, () => flops),
-    contestants: [ours("features.ts", args), ...peers],
+    contestants: [ours("features/process.ts", args), ...peers],
     expectSame: (runs) => expectAgreement(runs, TOLERANCE),
   }, settings);
 }

@@ -1,5 +1,5 @@
 /**
- * Computes the monitors of a step on its own, on one thread: `monitors.ts BATCH TOKENS WIDTH WARM_UP TIMED`. Within a
+ * Computes the monitors of a step on its own, on one thread: `monitors_process.ts BATCH TOKENS WIDTH WARM_UP TIMED`. Within a
  * step they share lanes and session with everything else, so there they take less.
  */
 import * as tf from "@tensorflow/tfjs";
@@ -7,7 +7,7 @@ import type { Program } from "../../lib/compile/mod.ts";
 import { createRuntime } from "../../lib/runtime/mod.ts";
 import { floatTensor } from "../../lib/tensor.ts";
 import { targetMonitors } from "../../lib/training/monitors.ts";
-import { measure } from "./measured.ts";
+import { measure } from "../measured.ts";
 
 const [batch, tokens, width, warmUp, timed] = Deno.args.map(Number) as [
   number,

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# scikit-learn's digits as files of MNIST's format, unless they are there: bench/digits.sh DIRECTORY.
+# scikit-learn's digits as files of MNIST's format, unless they are there: bench/peers/digits.sh DIRECTORY.
 # Every fourth of the 1,797 pictures is a test picture. Needs Python 3.11 or later; scikit-learn goes into a virtual
 # environment below runs/, in the version that the peers have.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 out=$1
 python=runs/digits-python

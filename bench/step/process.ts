@@ -1,12 +1,12 @@
-/** Trains the steps of a folder that `writeStepWork` has filled: `step.ts FOLDER`. */
+/** Trains the steps of a folder that `writeStepWork` has filled: `process.ts FOLDER`. */
 import { join } from "node:path";
 import { readSafetensors } from "../../lib/formats/safetensors.ts";
 import { createRuntime } from "../../lib/runtime/mod.ts";
 import { floatTensor, type TensorRecord } from "../../lib/tensor.ts";
 import { stateShapes } from "../../lib/training/state.ts";
 import { Trainer } from "../../lib/training/trainer.ts";
-import type { StepMasks, StepWork } from "../step_cases.ts";
-import { measure } from "./measured.ts";
+import type { StepMasks, StepWork } from "./cases.ts";
+import { measure } from "../measured.ts";
 
 const folder = Deno.args[0]!;
 const work = JSON.parse(await Deno.readTextFile(join(folder, "work.json"))) as StepWork;

@@ -1,8 +1,8 @@
 /** What the loaders are measured on: pictures, the same ones as shards, and how batches are made of them. */
 import { join } from "node:path";
-import type { BatchSpec } from "../lib/data/mod.ts";
-import { imageSizeOf, resolveConfig } from "../lib/config/config.ts";
-import { ours, runForJson, stage } from "./contestants.ts";
+import type { BatchSpec } from "../../lib/data/mod.ts";
+import { imageSizeOf, resolveConfig } from "../../lib/config/config.ts";
+import { ours, runForJson, stage } from "../contestants.ts";
 
 /** What a contestant is given; `work.json`. */
 export interface LoaderWork {
@@ -41,7 +41,9 @@ export async function writeLoaderWork(
 ): Promise<LoaderWork> {
   const pictures = join(folder, "pictures"), shards = join(folder, "shards");
   await Deno.mkdir(pictures);
-  const render = ours("pictures.ts", [pictures, `${images}`, `${pixels}`], ["--allow-write"]);
+  const render = ours("loader/pictures.ts", [pictures, `${images}`, `${pixels}`], [
+    "--allow-write",
+  ]);
   await runForJson(render);
   const perShard = `${Math.ceil(images / SHARDS)}`;
   await runForJson(

@@ -1,9 +1,9 @@
-/** Tunes and scores a logistic probe, reading included: `probe.ts FOLDER THREADS WARM_UP TIMED`. */
+/** Tunes and scores a logistic probe, reading included: `process.ts FOLDER THREADS WARM_UP TIMED`. */
 import { join } from "node:path";
 import { readFeatures } from "../../lib/formats/arrow.ts";
 import { probeFeatures } from "../../lib/probe/mod.ts";
 import { createRuntime } from "../../lib/runtime/mod.ts";
-import { measure } from "./measured.ts";
+import { measure } from "../measured.ts";
 
 const [folder, ...numbers] = Deno.args as [string, ...string[]];
 const [threads, warmUp, timed] = numbers.map(Number) as [number, number, number];

@@ -1,10 +1,10 @@
 /** The measures of the training step: how fast it goes, and how soon the first one is done. */
 import { join } from "node:path";
-import { expectAgreement, ours, peer } from "./contestants.ts";
-import { stepFlops } from "./flops.ts";
-import { isChosen, measureTask, type Settings, type Task } from "./measures.ts";
-import type { Kept } from "./results.ts";
-import { STEP_CASES, type StepCase, writeStepWork } from "./step_cases.ts";
+import { expectAgreement, ours, peer } from "../contestants.ts";
+import { stepFlops } from "../flops.ts";
+import { isChosen, measureTask, type Settings, type Task } from "../measures.ts";
+import type { Kept } from "../results.ts";
+import { STEP_CASES, type StepCase, writeStepWork } from "./cases.ts";
 
 const WARM_UP_STEPS = 5;
 
@@ -38,7 +38,7 @@ export async function stepTask(
     case: stepCase.name,
     images: stepCase.step.batch,
     flops: masks.slice(warmUpSteps).map(stepFlops(stepCase.step)),
-    contestants: [ours("step.ts", [work]), ...peers],
+    contestants: [ours("step/process.ts", [work]), ...peers],
     expectSame: (runs) => expectAgreement(runs, LOSS_TOLERANCE),
   };
 }

@@ -1,9 +1,9 @@
 /** The measure of the logistic probe: its whole grid of strengths, on made features. */
 import { join } from "node:path";
-import { expectAgreement, ours, peer } from "./contestants.ts";
-import { isChosen, measureTask, type Settings } from "./measures.ts";
-import { type MadeSizes, makeFeatures } from "./probe/features.ts";
-import type { Kept } from "./results.ts";
+import { expectAgreement, ours, peer } from "../contestants.ts";
+import { isChosen, measureTask, type Settings } from "../measures.ts";
+import { type MadeSizes, makeFeatures } from "./made_features.ts";
+import type { Kept } from "../results.ts";
 
 const SIZES = { trainRows: 50_000, testRows: 10_000, width: 384, classes: 10 } as const;
 const QUICK_SIZES = { trainRows: 2_000, testRows: 1_000, width: 16, classes: 4 } as const;
@@ -37,7 +37,7 @@ export async function* measureProbes(settings: Settings): AsyncGenerator<Kept> {
       measure: "probe",
       case: name,
       images: sizes.trainRows,
-      contestants: [ours("probe.ts", [work, `${threads}`, warmUp, timed]), ...peers],
+      contestants: [ours("probe/process.ts", [work, `${threads}`, warmUp, timed]), ...peers],
       expectSame: (runs) => expectAgreement(runs, TOLERANCE),
     }, settings);
   }

@@ -1,5 +1,5 @@
 /**
- * How fast this machine multiplies large matrices of 32-bit floats: `products.ts THREADS SECONDS`. Two ways, each for some
+ * How fast this machine multiplies large matrices of 32-bit floats: `process.ts THREADS SECONDS`. Two ways, each for some
  * seconds: one product on all threads, and one product per thread at the same time. The faster one is the limit.
  */
 import * as tf from "@tensorflow/tfjs";

@@ -1,9 +1,9 @@
 /** The measure of the loader: pictures to batches for training. */
 import { join } from "node:path";
-import { expectAgreement, hasPackage, ours, peer } from "./contestants.ts";
-import { type LoaderSizes, type LoaderWork, writeLoaderWork } from "./loader_work.ts";
-import { isChosen, measureTask, type Settings } from "./measures.ts";
-import type { Kept } from "./results.ts";
+import { expectAgreement, hasPackage, ours, peer } from "../contestants.ts";
+import { type LoaderSizes, type LoaderWork, writeLoaderWork } from "./work.ts";
+import { isChosen, measureTask, type Settings } from "../measures.ts";
+import type { Kept } from "../results.ts";
 
 const SIZES: LoaderSizes = { images: 512, batch: 64, pixels: 256 };
 const QUICK_SIZES: LoaderSizes = { images: 64, batch: 16, pixels: 64 };
@@ -47,7 +47,7 @@ export async function* measureLoaders(settings: Settings): AsyncGenerator<Kept> 
       measure: "loader",
       case: name,
       images: sizes.images,
-      contestants: [ours("loader.ts", [work]), ...await peersOf(work, settings)],
+      contestants: [ours("loader/process.ts", [work]), ...await peersOf(work, settings)],
       expectSame: (runs) => expectAgreement(runs, TOLERANCE),
     }, settings);
   }

@@ -1,16 +1,16 @@
 /** The measure of overhead: what a real run does besides training. */
 import { join } from "node:path";
-import { gridOf } from "../lib/model/config.ts";
-import { modelConfigOf, resolveConfig } from "../lib/config/config.ts";
-import { ours, runForJson, stage } from "./contestants.ts";
-import type { Finding } from "./findings.ts";
-import type { Measured } from "./measure/measured.ts";
-import { isChosen, type Settings } from "./measures.ts";
-import { readClock, type RunClock } from "./overhead/clock.ts";
-import { flawsOfShares, medianShares, type Shares, sharesOf } from "./overhead/shares.ts";
-import { isQuiet, otherCores, waitForQuiet } from "./quiet.ts";
-import { columns } from "./results.ts";
-import { median } from "./statistics.ts";
+import { gridOf } from "../../lib/model/config.ts";
+import { modelConfigOf, resolveConfig } from "../../lib/config/config.ts";
+import { ours, runForJson, stage } from "../contestants.ts";
+import type { Finding } from "../findings.ts";
+import type { Measured } from "../measured.ts";
+import { isChosen, type Settings } from "../measures.ts";
+import { readClock, type RunClock } from "./clock.ts";
+import { flawsOfShares, medianShares, type Shares, sharesOf } from "./shares.ts";
+import { isQuiet, otherCores, waitForQuiet } from "../quiet.ts";
+import { columns } from "../results.ts";
+import { median } from "../statistics.ts";
 
 const PRESET = "scenes", IMAGES = 2000;
 /** As long as the preset's checkpoints are apart: the run has one, as each part of a longer run of that length has. */
@@ -52,7 +52,9 @@ async function monitorSeconds(quick: boolean): Promise<number> {
   const { encoder } = modelConfigOf(config);
   const [rows, across] = gridOf(encoder);
   const sizes = [config.run.batch, rows * across, encoder.width, ...quick ? [1, 1] : [20, 200]];
-  return median((await runForJson<Measured>(ours("monitors.ts", sizes.map(String)))).seconds);
+  return median(
+    (await runForJson<Measured>(ours("overhead/monitors_process.ts", sizes.map(String)))).seconds,
+  );
 }
 
 /** Trains as the stage does, in a process of its own. */

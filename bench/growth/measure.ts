@@ -1,16 +1,16 @@
 /** The measure of growth: how the cost of a step, of a dataset and of its shards follows their size. */
 import { join } from "node:path";
-import { runForJson } from "./contestants.ts";
+import { runForJson } from "../contestants.ts";
 import { flawOfGrowth, growthExponent, TOLERANCE } from "./exponents.ts";
-import type { Finding } from "./findings.ts";
-import { GROWING_DATA, growingData } from "./growth/data.ts";
-import type { Growing, Growth } from "./growth/growing.ts";
-import { GROWING_STEPS, growingSteps } from "./growth/steps.ts";
-import type { Measured } from "./measure/measured.ts";
-import { isChosen, type Settings } from "./measures.ts";
-import { waitForQuiet } from "./quiet.ts";
-import { columns } from "./results.ts";
-import { median } from "./statistics.ts";
+import type { Finding } from "../findings.ts";
+import { GROWING_DATA, growingData } from "./data.ts";
+import type { Growing, Growth } from "./growing.ts";
+import { GROWING_STEPS, growingSteps } from "./steps.ts";
+import type { Measured } from "../measured.ts";
+import { isChosen, type Settings } from "../measures.ts";
+import { waitForQuiet } from "../quiet.ts";
+import { columns } from "../results.ts";
+import { median } from "../statistics.ts";
 
 /** After so many rounds a growth that is as expected is believed. */
 const ENOUGH_ROUNDS = 2;
