@@ -1,16 +1,17 @@
 /** The recipe: from a program to units and their kernels in C, for any lengths. */
 
-import { fuseProducts } from "../passes/fuse.ts";
-import type { Program } from "../program.ts";
-import { simplify } from "../passes/simplify.ts";
-import { traceProgram } from "../trace/unify.ts";
 import type { Graph } from "../graph/graph.ts";
-import { groupNodes, type Unit } from "./kernels/units.ts";
+import { verifyGraph } from "../graph/verify.ts";
+import { expandSoftmax } from "../passes/expand_softmax.ts";
+import { fuseProducts } from "../passes/fuse.ts";
+import { recomputeLate } from "../passes/recompute.ts";
+import { simplify } from "../passes/simplify.ts";
+import type { Program } from "../program.ts";
+import { traceProgram } from "../trace/unify.ts";
+import { KeptValues } from "./kernels/kept.ts";
 import type { FusedKernel } from "./kernels/parts.ts";
 import { writeKernel } from "./kernels/source.ts";
-import { KeptValues } from "./kernels/kept.ts";
-import { expandSoftmax } from "../passes/expand_softmax.ts";
-import { recomputeLate } from "../passes/recompute.ts";
+import { groupNodes, type Unit } from "./kernels/units.ts";
 
 /** A program whose units are known; its lengths may not be. */
 export interface CProgram {
@@ -23,15 +24,24 @@ export interface CProgram {
   readonly bodies: readonly string[];
 }
 
-/** The graph of a program that is compiled. */
-export function traceForC(program: Program): Graph {
-  return fuseProducts(simplify(traceProgram(program)));
-}
+/** From graph to graph, in the order in which a program passes them. */
+export const PASSES: readonly { readonly name: string; apply(graph: Graph): Graph }[] = [
+  { name: "simplify", apply: simplify },
+  { name: "fuse products", apply: fuseProducts },
+  { name: "expand softmax", apply: expandSoftmax },
+  { name: "recompute late", apply: recomputeLate },
+];
 
-/** Groups a graph and writes its kernels; units that do the same share one. */
-export function compileToC(given: Graph): CProgram {
-  const { graph, again } = recomputeLate(expandSoftmax(given));
-  const units = groupNodes(graph, again);
+/**
+ * Traces a program, takes it through all passes, groups its nodes and writes the kernels; units that do the same share
+ * one.
+ *
+ * @throws {TypeError} a pass has left a graph that is not valid
+ */
+export function compileToC(program: Program): CProgram {
+  const graph = PASSES.reduce((passed, { apply }) => apply(passed), traceProgram(program));
+  verifyGraph(graph);
+  const units = groupNodes(graph);
   const kept = new KeptValues(graph, units);
   const constants = new Map(graph.constants.map((each) => [each.value.id, each]));
   const numbers = new Map<string, number>();

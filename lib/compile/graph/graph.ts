@@ -16,6 +16,8 @@ export type Node<O extends Op = Op, V = Value, L = Length> = O extends Op ? {
     readonly inputs: readonly V[];
     readonly attributes: Attributes<L>[O];
     readonly outputs: readonly V[];
+    /** It computes a second time, later, what another node has. */
+    readonly again?: true;
   }
   : never;
 

@@ -24,12 +24,12 @@ function printConstant({ value, data }: Constant): string {
 }
 
 /** The text of one node: `%3: float32[4, 8] = Add %1 %2`. */
-export function printNode({ op, inputs, attributes, outputs }: Node): string {
+export function printNode({ op, inputs, attributes, outputs, again }: Node): string {
   const settings = Object.entries(attributes)
     .map(([name, attribute]) => `${name}=${printAttribute(attribute)}`);
   const tail = settings.length ? ` {${settings.join(", ")}}` : "";
   const operands = inputs.map(({ id }) => ` %${id}`).join("");
-  return `${outputs.map(printValue).join(", ")} = ${op}${operands}${tail}`;
+  return `${outputs.map(printValue).join(", ")} = ${op}${operands}${tail}${again ? " again" : ""}`;
 }
 
 /** The whole graph as text, one line per value; tests compare it and people read it. */

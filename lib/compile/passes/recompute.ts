@@ -21,12 +21,6 @@ const FAR = 100;
 /** Nodes that are computed again for one value, at most. */
 const MOST_NODES = 12;
 
-/** A graph, and those of its nodes that compute something again. */
-export interface Recomputing {
-  readonly graph: Graph;
-  readonly again: ReadonlySet<Node>;
-}
-
 /** Whether a value is not as large as most tensors: one number, or one per column or row. */
 function isSmall(value: Value): boolean {
   return value.shape.length < 2 || columnsOf(value) === 1;
@@ -97,8 +91,7 @@ class Recomputer {
     return visit(value) ? [...chain] : undefined;
   }
 
-  rewrite(): Recomputing {
-    const again = new Set<Node>();
+  rewrite(): Graph {
     const before = new Map<number, Node[]>();
     /** For nodes from a position on: what stands for a value. */
     const replaced = new Map<number, { readonly from: number; readonly by: Value }>();
@@ -117,14 +110,14 @@ class Recomputer {
         });
         return {
           ...each,
+          again: true,
           inputs: each.inputs.map((input) => fresh.get(input.id) ?? input),
           outputs,
         };
       });
-      for (const copy of copies) again.add(copy);
       before.set(late, [...before.get(late) ?? [], ...copies]);
       replaced.set(value!.id, { from: late, by: fresh.get(value!.id)! });
-      this.#replaceViews(value!, late, { before, replaced, again });
+      this.#replaceViews(value!, late, { before, replaced });
     }
     const nodes = this.#graph.nodes.flatMap((node, position) => {
       const inputs = node.inputs.map((input) => {
@@ -133,17 +126,16 @@ class Recomputer {
       });
       return [...before.get(position) ?? [], { ...node, inputs }];
     });
-    return { graph: { ...this.#graph, nodes }, again };
+    return { ...this.#graph, nodes };
   }
 
   /** Views of a value that late nodes use are taken of its copy. */
   #replaceViews(
     value: Value,
     late: number,
-    { before, replaced, again }: {
+    { before, replaced }: {
       readonly before: Map<number, Node[]>;
       readonly replaced: Map<number, { readonly from: number; readonly by: Value }>;
-      readonly again: Set<Node>;
     },
   ): void {
     for (const view of this.#graph.nodes) {
@@ -151,16 +143,15 @@ class Recomputer {
       const [output] = view.outputs;
       if (!(this.#uses.get(output!.id) ?? []).some((use) => use >= late)) continue;
       const copy = { ...output!, id: this.#nextId++ };
-      const node = { ...view, inputs: [replaced.get(value.id)!.by], outputs: [copy] };
-      again.add(node);
-      before.get(late)!.push(node);
+      const inputs = [replaced.get(value.id)!.by];
+      before.get(late)!.push({ ...view, again: true, inputs, outputs: [copy] });
       replaced.set(output!.id, { from: late, by: copy });
-      this.#replaceViews(output!, late, { before, replaced, again });
+      this.#replaceViews(output!, late, { before, replaced });
     }
   }
 }
 
 /** Rewrites a graph so that what is cheap to compute is computed again rather than kept for long. */
-export function recomputeLate(graph: Graph): Recomputing {
+export function recomputeLate(graph: Graph): Graph {
   return new Recomputer(graph).rewrite();
 }

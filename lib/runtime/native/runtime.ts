@@ -1,16 +1,9 @@
 /** The runtime that compiles programs for this machine: traced, fused, planned, and compiled by a C compiler. */
 
-import {
-  type Executable,
-  type Need,
-  type Program,
-  type Runtime,
-  type Store,
-  verifyGraph,
-} from "../../compile/mod.ts";
+import type { Executable, Need, Program, Runtime, Store } from "../../compile/mod.ts";
 import { type Bindings, evaluate } from "../../compile/graph/length.ts";
 import { inMemory, type Plan, planCalls } from "../../compile/c/plan/plan.ts";
-import { compileToC, type CProgram, traceForC } from "../../compile/c/compile.ts";
+import { compileToC, type CProgram } from "../../compile/c/compile.ts";
 import type { Buffer } from "../../compile/c/plan/arena.ts";
 import { floatTensor, type HostTensor, sizeOf, type TensorRecord } from "../../tensor.ts";
 import { checkFeeds } from "../feeds.ts";
@@ -48,9 +41,7 @@ export async function createNativeRuntime(
   const library = await KernelLibrary.load(compiler);
   const compiled = new WeakMap<Program, Promise<Compiled>>();
   async function compile(program: Program): Promise<Compiled> {
-    const graph = traceForC(program);
-    verifyGraph(graph);
-    const native = compileToC(graph);
+    const native = compileToC(program);
     const kernels = await library.compile(native.bodies);
     return { native, kernels, plans: new Recent(KEPT_PLANS) };
   }

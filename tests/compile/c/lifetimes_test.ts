@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import type { Program, Tensors } from "../../../lib/compile/mod.ts";
 import { planCalls } from "../../../lib/compile/c/plan/plan.ts";
-import { compileToC, traceForC } from "../../../lib/compile/c/compile.ts";
+import { compileToC } from "../../../lib/compile/c/compile.ts";
 import { RandomStream } from "../../../lib/random/mod.ts";
 import { createRuntime } from "../../../lib/runtime/mod.ts";
 import { floatTensor } from "../../../lib/tensor.ts";
@@ -37,7 +37,7 @@ async function squares(run: (x: Square, w: Square) => tf.Tensor): Promise<number
   })) as [Float32Array, Float32Array];
   const error = relativeError(got, wanted);
   assert.ok(error < 2e-6, `relative error ${error}`);
-  const plan = planCalls(compileToC(traceForC(program)), {}, program);
+  const plan = planCalls(compileToC(program), {}, program);
   return Math.round(plan.arena.bytes / (4 * SIDE ** 2));
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import type { Program, Tensors } from "../../../lib/compile/mod.ts";
 import { planCalls } from "../../../lib/compile/c/plan/plan.ts";
-import { compileToC, traceForC } from "../../../lib/compile/c/compile.ts";
+import { compileToC } from "../../../lib/compile/c/compile.ts";
 
 /** How many elements of x and y, which are [4 6], a program copies: call by call. */
 function copies(run: (x: tf.Tensor, y: tf.Tensor) => tf.Tensor): readonly number[] {
@@ -13,7 +13,7 @@ function copies(run: (x: tf.Tensor, y: tf.Tensor) => tf.Tensor): readonly number
     inputs: { x: float, y: float },
     run: ({ x, y }: Tensors) => ({ result: run(x!, y!) }),
   };
-  const { calls } = planCalls(compileToC(traceForC(program)), {}, program);
+  const { calls } = planCalls(compileToC(program), {}, program);
   return calls.filter(({ kernel }) => kernel === "copy_elements").map((call) =>
     call.arguments.slice(2, 8).reduce<number>((count, length) => count * Number(length), 1)
   );

@@ -1,10 +1,10 @@
 /** One small program at each stage of its way to calls of C. */
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import { compileToC, traceForC } from "../../../lib/compile/c/compile.ts";
+import { compileToC, PASSES } from "../../../lib/compile/c/compile.ts";
 import { planCalls } from "../../../lib/compile/c/plan/plan.ts";
 import { printKernels, printPlan, printUnits } from "../../../lib/compile/c/print.ts";
-import { printGraph, type Program, traceProgram } from "../../../lib/compile/mod.ts";
+import { type Graph, printGraph, type Program, traceProgram } from "../../../lib/compile/mod.ts";
 
 /** Attention weights, and how they change a sum of them. */
 const PROGRAM: Program = {
@@ -20,8 +20,13 @@ const PROGRAM: Program = {
   },
 };
 
-const GRAPH = traceForC(PROGRAM);
-const COMPILED = compileToC(GRAPH);
+const COMPILED = compileToC(PROGRAM);
+
+/** The graph after a pass and all before it. */
+function graphAfter(name: string): Graph {
+  const passed = PASSES.slice(0, 1 + PASSES.findIndex((pass) => pass.name === name));
+  return passed.reduce((graph, { apply }) => apply(graph), traceProgram(PROGRAM));
+}
 
 Deno.test("1: the tracer records the kernels, and lengths have names", () => {
   assert.equal(
@@ -41,7 +46,7 @@ program weights (rows)
 
 Deno.test("2: products take in their scale", () => {
   assert.equal(
-    printGraph(GRAPH),
+    printGraph(graphAfter("fuse products")),
     `\
 program weights (rows)
   %0: float32[rows, 8] = input q

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { planCalls } from "../../../lib/compile/c/plan/plan.ts";
-import { compileToC, traceForC } from "../../../lib/compile/c/compile.ts";
+import { compileToC } from "../../../lib/compile/c/compile.ts";
 import { resolveConfig } from "../../../lib/config/config.ts";
 import { stepConfigOf } from "../../../lib/training/step.ts";
 import { updateProgram } from "../../../lib/training/step.ts";
@@ -9,7 +9,7 @@ Deno.test("an update works through each parameter once, and needs no memory besi
   const { config } = resolveConfig({ preset: "smoke" });
   const step = { ...stepConfigOf(config), lanes: 2 };
   const program = updateProgram(step);
-  const native = compileToC(traceForC(program));
+  const native = compileToC(program);
   const { calls, arena } = planCalls(native, {}, program);
   const moments = program.carried.filter((each) => each.startsWith("moment1."));
   assert.ok(moments.length > 20);

@@ -1,15 +1,12 @@
 import assert from "node:assert/strict";
 import {
   fuse,
-  type Graph,
   type Program,
   simplify,
   traceProgram,
   verifyGraph,
 } from "../../../lib/compile/mod.ts";
-import { fuseProducts } from "../../../lib/compile/passes/fuse.ts";
-import { expandSoftmax } from "../../../lib/compile/passes/expand_softmax.ts";
-import { recomputeLate } from "../../../lib/compile/passes/recompute.ts";
+import { PASSES } from "../../../lib/compile/c/compile.ts";
 import { encoderProgram, featureProgram } from "../../../lib/model/inference.ts";
 import { resolveConfig } from "../../../lib/config/config.ts";
 import { stepConfigOf } from "../../../lib/training/step.ts";
@@ -24,14 +21,6 @@ function programsOf(options: Parameters<typeof resolveConfig>[0]): readonly Prog
     ...[encoderProgram(encoder), featureProgram(encoder, 2, "2x2")],
   ];
 }
-
-/** In the order in which the native runtime takes them. */
-const NATIVE_PASSES: readonly (readonly [string, (graph: Graph) => Graph])[] = [
-  ["simplify", simplify],
-  ["fuseProducts", fuseProducts],
-  ["expandSoftmax", expandSoftmax],
-  ["recomputeLate", (graph) => recomputeLate(graph).graph],
-];
 
 for (
   const [name, options] of [
@@ -49,9 +38,9 @@ for (
       let graph = traceProgram(program);
       verifyGraph(graph);
       verifyGraph(fuse(simplify(graph)));
-      for (const [pass, apply] of NATIVE_PASSES) {
+      for (const { name: pass, apply } of PASSES) {
         graph = apply(graph);
-        assert.doesNotThrow(() => verifyGraph(graph), `${program.name} after ${pass}`);
+        assert.doesNotThrow(() => verifyGraph(graph), `${program.name} after "${pass}"`);
       }
     }
   });

@@ -56,12 +56,10 @@ class Grouping {
   readonly #makers: ReadonlyMap<number, Node>;
   readonly #drafts: Draft[] = [];
   readonly #draftOf = new Map<Node, Draft>();
-  readonly #again: ReadonlySet<Node>;
   readonly #nodes: number;
 
-  constructor(graph: Graph, again: ReadonlySet<Node>) {
+  constructor(graph: Graph) {
     this.#makers = makersOf(graph);
-    this.#again = again;
     this.#nodes = graph.nodes.length;
     for (const node of graph.nodes) this.#place(node);
   }
@@ -114,7 +112,7 @@ class Grouping {
     const makers = sources.map((value) => this.#draftThatMakes(value))
       .filter((draft) => draft !== undefined && draft.fused)
       // What is computed again must not join those that computed it first.
-      .filter((draft) => !this.#again.has(node) || this.#isNear(draft!)) as Draft[];
+      .filter((draft) => !node.again || this.#isNear(draft!)) as Draft[];
     const read = new Set(sources.filter(({ shape }) => shape.length > 1).map(({ id }) => id));
     const readers = this.#drafts.slice(-NEIGHBOURS).filter((draft) =>
       draft.fused &&
@@ -162,7 +160,7 @@ class Grouping {
   }
 }
 
-/** Groups the nodes of a graph. @param again nodes that compute something a second time, later */
-export function groupNodes(graph: Graph, again: ReadonlySet<Node>): readonly Unit[] {
-  return new Grouping(graph, again).ordered();
+/** Groups the nodes of a graph. */
+export function groupNodes(graph: Graph): readonly Unit[] {
+  return new Grouping(graph).ordered();
 }
