@@ -88,7 +88,7 @@ export {
   resolveConfig,
   type ResolvedConfig,
   type RunPlan,
-} from "./lib/config/config.ts";
+} from "./lib/config/mod.ts";
 export { type LoopParts, type StepReport, train } from "./lib/training/loop.ts";
 export { imagesOfStep, stepsPerEpochOf } from "./lib/training/order.ts";
 export { hyperAt, type StepHyper } from "./lib/training/schedules.ts";

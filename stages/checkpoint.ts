@@ -39,7 +39,7 @@ import {
   type RunRecord,
 } from "../lib/run/mod.ts";
 import { under } from "../lib/tensor.ts";
-import { imageSizeOf, modelConfigOf, type PretrainConfig } from "../lib/config/config.ts";
+import { imageSizeOf, modelConfigOf, type PretrainConfig } from "../lib/config/mod.ts";
 import { stateShapes } from "../lib/training/state.ts";
 
 const FLAGS = {

@@ -20,12 +20,12 @@ import {
 } from "../lib/model/masks.ts";
 import { masksPage } from "../lib/pages/masks_page.ts";
 import {
+  CONFIG_FLAGS,
   DEFAULT_PRESET,
   modelConfigOf,
   resolveConfig,
   type ResolvedConfig,
-} from "../lib/config/config.ts";
-import { CONFIG_FLAGS } from "../lib/config/flags.ts";
+} from "../lib/config/mod.ts";
 
 const FLAGS = {
   out: {

@@ -28,22 +28,24 @@ import type { Runtime } from "../lib/compile/mod.ts";
 import type { TensorRecord } from "../lib/tensor.ts";
 import { availableMemory, createRuntime, RUNTIME_FLAGS } from "../lib/runtime/mod.ts";
 import {
+  CONFIG_FLAGS,
   DEFAULT_PRESET,
+  describePlan,
+  describeProposal,
   imageSizeOf,
+  isModelStated,
+  LENGTH_FLAGS,
   modelConfigOf,
   planRun,
   type PretrainConfig,
   resolveConfig,
   type ResolvedConfig,
   type RunPlan,
-} from "../lib/config/config.ts";
-import { describePlan } from "../lib/config/describe.ts";
+} from "../lib/config/mod.ts";
 import { describeStep } from "../lib/training/describe.ts";
-import { CONFIG_FLAGS, LENGTH_FLAGS } from "../lib/config/flags.ts";
 import { stepConfigOf } from "../lib/training/step.ts";
 import { train } from "../lib/training/loop.ts";
 import { describeMemory, expectStateFits, planMemory } from "../lib/training/memory.ts";
-import { describeProposal, isModelStated } from "../lib/config/proposal.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../lib/training/order.ts";
 import { unlessStopped } from "../lib/training/stopping.ts";
 import { Trainer } from "../lib/training/trainer.ts";

@@ -1,7 +1,7 @@
 /** What the texts say about the commands is true: tasks, flags, presets, proofs and exit codes exist. */
 import assert from "node:assert/strict";
 import denoJson from "../deno.json" with { type: "json" };
-import { PRESET_NAMES } from "../lib/config/config.ts";
+import { PRESET_NAMES } from "../lib/config/mod.ts";
 import { filesBelow } from "./module_graph.ts";
 import { ROOT, runStage } from "./run_stage.ts";
 

@@ -4,7 +4,7 @@ import { type Encoder, writeEncoder, writeOnnx } from "../../lib/encoder/mod.ts"
 import { writeSafetensors } from "../../lib/formats/safetensors.ts";
 import { featureProgram } from "../../lib/model/inference.ts";
 import { initialState } from "../../lib/training/state.ts";
-import { modelConfigOf, resolveConfig } from "../../lib/config/config.ts";
+import { modelConfigOf, resolveConfig } from "../../lib/config/mod.ts";
 import { type FloatTensor, under } from "../../lib/tensor.ts";
 import { type Contestant, expectAgreement, ours, peer, ROOT } from "../contestants.ts";
 import { nodeEnvironment } from "../environments.ts";

@@ -1,7 +1,7 @@
 /** What the loaders are measured on: pictures, the same ones as shards, and how batches are made of them. */
 import { join } from "node:path";
 import type { BatchSpec } from "../../lib/data/mod.ts";
-import { imageSizeOf, resolveConfig } from "../../lib/config/config.ts";
+import { imageSizeOf, resolveConfig } from "../../lib/config/mod.ts";
 import { ours, runForJson, stage } from "../contestants.ts";
 
 /** What a contestant is given; `work.json`. */

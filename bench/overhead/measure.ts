@@ -1,7 +1,7 @@
 /** The measure of overhead: what a real run does besides training. */
 import { join } from "node:path";
 import { gridOf } from "../../lib/model/config.ts";
-import { modelConfigOf, resolveConfig } from "../../lib/config/config.ts";
+import { modelConfigOf, resolveConfig } from "../../lib/config/mod.ts";
 import { ours, runForJson, stage } from "../contestants.ts";
 import type { Finding } from "../findings.ts";
 import type { Measured } from "../measured.ts";

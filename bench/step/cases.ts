@@ -5,7 +5,7 @@ import { gridOf } from "../../lib/model/config.ts";
 import { type MaskIndices, sampleMasks } from "../../lib/model/masks.ts";
 import { RandomStream } from "../../lib/random/mod.ts";
 import { floatTensor, type TensorRecord } from "../../lib/tensor.ts";
-import { resolveConfig } from "../../lib/config/config.ts";
+import { resolveConfig } from "../../lib/config/mod.ts";
 import type { StepHyper } from "../../lib/training/schedules.ts";
 import { initialState } from "../../lib/training/state.ts";
 import { type StepConfig, stepConfigOf } from "../../lib/training/step.ts";

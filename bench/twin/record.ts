@@ -23,7 +23,7 @@ import {
   planRun,
   type PretrainConfig,
   type RunPlan,
-} from "../../lib/config/config.ts";
+} from "../../lib/config/mod.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../../lib/training/order.ts";
 import { hyperOf, type StepHyper } from "../../lib/training/schedules.ts";
 import { initialState } from "../../lib/training/state.ts";

@@ -2,16 +2,15 @@
 import { gridOf } from "../model/config.ts";
 import { maskTokenBounds } from "../model/masks.ts";
 import { sizeOf } from "../tensor.ts";
+import { trainedShapes } from "../model/parameters.ts";
+import { isStated, type ResolvedConfig } from "./resolve.ts";
 import {
   imageSizeOf,
-  isStated,
   modelConfigOf,
   planNotices,
   type PretrainConfig,
-  type ResolvedConfig,
   type RunPlan,
-} from "./config.ts";
-import { trainedShapes } from "../model/parameters.ts";
+} from "./settings.ts";
 
 /** `31.6 k`, `22.1 M`: values under names with a prefix. */
 function countOf(shapes: Readonly<Record<string, readonly number[]>>, prefix: string): string {

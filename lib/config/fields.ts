@@ -171,3 +171,12 @@ export const FIELDS: {
     keepEvery: integer({ least: 0, most: MOST.checkpoints }),
   },
 };
+
+/** The names of the groups, and of all settings as `group.key`, in the order in which they are printed. */
+export const GROUPS: readonly string[] = Object.keys(FIELDS);
+export const KEYS: readonly string[] = Object.entries(FIELDS).flatMap(([group, fields]) =>
+  Object.keys(fields).map((key) => `${group}.${key}`)
+);
+
+/** Values of which exactly one is given; one in a later layer replaces the other. */
+export const EITHER = [["steps", "epochs"], ["warmupSteps", "warmupEpochs"]] as const;

@@ -1,5 +1,5 @@
 /** Suggests a preset for the size and number of images. */
-import { isStated, type ResolvedConfig } from "./config.ts";
+import { isStated, type ResolvedConfig } from "./resolve.ts";
 import { DEFAULT_PRESET, type Preset, presetOf, PRESETS } from "./presets.ts";
 import { DEFAULTS, imageSizeOf } from "./settings.ts";
 

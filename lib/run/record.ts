@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { Failure, messageOf } from "../failure.ts";
 import { readJson } from "../files/mod.ts";
-import { type PretrainConfig, resolveRecorded } from "../config/config.ts";
+import { type PretrainConfig, resolveRecorded } from "../config/mod.ts";
 import { FIELDS } from "../config/fields.ts";
 
 /** Weights that a run started from. */

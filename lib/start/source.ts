@@ -14,7 +14,7 @@ import { isTorchFile, readTorch } from "../formats/torch.ts";
 import type { Grid } from "../model/masks.ts";
 import { latestCheckpoint, readRun, stateFile } from "../run/mod.ts";
 import type { TensorRecord } from "../tensor.ts";
-import { imageSizeOf, type PretrainConfig } from "../config/config.ts";
+import { imageSizeOf, type PretrainConfig } from "../config/mod.ts";
 
 /** The weights that a path of the user means. */
 export interface WeightsSource {

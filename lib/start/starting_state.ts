@@ -1,7 +1,7 @@
 /** The state that training starts or resumes from. */
 import { readCheckpoint, type RunDirectory } from "../run/mod.ts";
 import type { TensorRecord } from "../tensor.ts";
-import { modelConfigOf, type PretrainConfig } from "../config/config.ts";
+import { modelConfigOf, type PretrainConfig } from "../config/mod.ts";
 import { stateShapes } from "../training/state.ts";
 import { drawInitialState } from "./initial_state.ts";
 

@@ -10,7 +10,7 @@ import {
   planRun,
   PRESET_NAMES,
   resolveConfig,
-} from "../../lib/config/config.ts";
+} from "../../lib/config/mod.ts";
 import { FIELDS } from "../../lib/config/fields.ts";
 import { hyperOf } from "../../lib/training/schedules.ts";
 

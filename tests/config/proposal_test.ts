@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { PRESETS, resolveConfig } from "../../lib/config/config.ts";
-import { describeProposal, isModelStated, proposePreset } from "../../lib/config/proposal.ts";
+import {
+  describeProposal,
+  isModelStated,
+  PRESETS,
+  proposePreset,
+  resolveConfig,
+} from "../../lib/config/mod.ts";
 
 function side(preset: string): number {
   const { imageSize } = resolveConfig({ preset }).config.data;

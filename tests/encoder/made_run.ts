@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { writeCheckpoint } from "../../lib/run/checkpoint_writing.ts";
 import type { RunRecord } from "../../lib/run/mod.ts";
 import { type FloatTensor, floatTensor, type TensorRecord } from "../../lib/tensor.ts";
-import { modelConfigOf, resolveConfig } from "../../lib/config/config.ts";
+import { modelConfigOf, resolveConfig } from "../../lib/config/mod.ts";
 import { initialState } from "../../lib/training/state.ts";
 
 /** A tiny encoder with blocks enough for `last4`, and a normalisation of its own. */

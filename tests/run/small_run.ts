@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Failure } from "../../lib/failure.ts";
 import { finishRun, type MetricsLine, RunDirectory, type RunRecord } from "../../lib/run/mod.ts";
 import { floatTensor } from "../../lib/tensor.ts";
-import { type ConfigPatch, type PretrainConfig, resolveConfig } from "../../lib/config/config.ts";
+import { type ConfigPatch, type PretrainConfig, resolveConfig } from "../../lib/config/mod.ts";
 
 export const { config: CONFIG, origins: ORIGINS } = resolveConfig({
   preset: "smoke",

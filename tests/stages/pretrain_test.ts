@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { describeProposal } from "../../lib/config/proposal.ts";
+import { describeProposal } from "../../lib/config/mod.ts";
 import { pictureFile, writeShards } from "../data/small_shards.ts";
 import { runStage, spawnStage } from "../run_stage.ts";
 import { exists, FINAL, SMALL, SmallPretraining, STEPS, stepsDone } from "./small_pretraining.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { planRun, PRESET_NAMES, resolveConfig } from "../../lib/config/config.ts";
+import { planRun, PRESET_NAMES, resolveConfig } from "../../lib/config/mod.ts";
 import { adviceAgainstCollapse } from "../../lib/training/advice.ts";
 import { FIELDS } from "../../lib/config/fields.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { AlarmWatch, type StepSigns } from "../../lib/training/alarms.ts";
-import { planRun, resolveConfig } from "../../lib/config/config.ts";
+import { planRun, resolveConfig } from "../../lib/config/mod.ts";
 
 const HEALTHY = { loss: 0.2, targetStd: 0.5, targetCosine: 0.4, targetRank: 6 };
 type Signs = Omit<StepSigns, "step">;

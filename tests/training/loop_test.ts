@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { planRun, type PretrainConfig, resolveConfig } from "../../lib/config/config.ts";
+import { planRun, type PretrainConfig, resolveConfig } from "../../lib/config/mod.ts";
 import { type LoopParts, type StepReport, train } from "../../lib/training/loop.ts";
 import type { StepInput } from "../../lib/training/trainer.ts";
 import { floatTensor } from "../../lib/tensor.ts";

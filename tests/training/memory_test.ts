@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { resolveConfig } from "../../lib/config/config.ts";
+import { resolveConfig } from "../../lib/config/mod.ts";
 import { stepConfigOf } from "../../lib/training/step.ts";
 import { describeMemory, type MemoryPlan, planMemory } from "../../lib/training/memory.ts";
 import { Trainer } from "../../lib/training/trainer.ts";

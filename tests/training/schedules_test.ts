@@ -7,7 +7,7 @@ import {
   planRun,
   type PretrainConfig,
   type ScheduleConfig,
-} from "../../lib/config/config.ts";
+} from "../../lib/config/mod.ts";
 import { hyperAt } from "../../lib/training/schedules.ts";
 import fixture from "../fixtures/schedule.json" with { type: "json" };
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { RandomStream } from "../../lib/random/mod.ts";
 import type { TensorRecord } from "../../lib/tensor.ts";
-import { planRun, resolveConfig } from "../../lib/config/config.ts";
+import { planRun, resolveConfig } from "../../lib/config/mod.ts";
 import { stepConfigOf } from "../../lib/training/step.ts";
 import { train } from "../../lib/training/loop.ts";
 import { initialState } from "../../lib/training/state.ts";

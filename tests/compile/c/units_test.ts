@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { planCalls } from "../../../lib/compile/c/plan/plan.ts";
 import { compileToC } from "../../../lib/compile/c/compile.ts";
-import { resolveConfig } from "../../../lib/config/config.ts";
+import { resolveConfig } from "../../../lib/config/mod.ts";
 import { stepConfigOf } from "../../../lib/training/step.ts";
 import { updateProgram } from "../../../lib/training/step.ts";
 

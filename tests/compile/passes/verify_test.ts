@@ -8,7 +8,7 @@ import {
 } from "../../../lib/compile/mod.ts";
 import { PASSES } from "../../../lib/compile/c/compile.ts";
 import { encoderProgram, featureProgram } from "../../../lib/model/inference.ts";
-import { resolveConfig } from "../../../lib/config/config.ts";
+import { resolveConfig } from "../../../lib/config/mod.ts";
 import { stepConfigOf } from "../../../lib/training/step.ts";
 import { gradientProgram, updateProgram } from "../../../lib/training/step.ts";
 

@@ -1,28 +1,10 @@
-/**
- * The configuration of pretraining: defaults, preset, file, `--set` and flags in one, each value with its origin.
- *
- * @module
- */
+/** What a file, `--set` and flags state, as layers of a configuration, checked value by value. */
 import { Failure, messageOf } from "../failure.ts";
 import { describeValue } from "../foreign_text.ts";
-import { gridOf } from "../model/config.ts";
-import { checkMaskGeometry } from "../model/masks.ts";
 import { nearest, suggestion } from "../nearest.ts";
 import { repeatedKey } from "../repeated_key.ts";
-import { FIELDS } from "./fields.ts";
-import { checkGeometry } from "./geometry.ts";
-import {
-  followingLayer,
-  type Layer,
-  presetLayer,
-  regularizerLayer,
-  strategyLayer,
-} from "./layers.ts";
-import { DEFAULTS, modelConfigOf, type PretrainConfig } from "./settings.ts";
-
-export * from "./settings.ts";
-export { checkGeometry } from "./geometry.ts";
-export { DEFAULT_PRESET, type Preset, PRESET_NAMES, PRESETS } from "./presets.ts";
+import { EITHER, FIELDS, GROUPS, KEYS } from "./fields.ts";
+import { type Layer, presetLayer } from "./layers.ts";
 
 /** The flags of `pretrain` that are configuration values. */
 export interface ConfigFlags {
@@ -47,28 +29,6 @@ export interface ConfigSources {
   readonly sets?: readonly string[] | undefined;
   readonly flags?: ConfigFlags | undefined;
 }
-
-/** A complete configuration and, by `group.key`, where each value was stated. */
-export interface ResolvedConfig {
-  readonly config: PretrainConfig;
-  /** `default`, `preset NAME`, `strategy NAME` (of the masks), `config FILE`, `--set`, or the flag. */
-  readonly origins: Readonly<Record<string, string>>;
-}
-
-/** Whether a value of this origin was stated for this run, not by a default or preset. */
-export function isStated(origin: string): boolean {
-  return origin !== "default" && !origin.startsWith("preset ");
-}
-
-type Values = Record<string, Record<string, unknown>>;
-
-/** Values of which exactly one is given; one in a later layer replaces the other. */
-const EITHER = [["steps", "epochs"], ["warmupSteps", "warmupEpochs"]] as const;
-
-const GROUPS = Object.keys(FIELDS);
-const KEYS = Object.entries(FIELDS).flatMap(([group, fields]) =>
-  Object.keys(fields).map((key) => `${group}.${key}`)
-);
 
 function refuse(text: string): never {
   throw new Failure("usage", `Cannot use the configuration: ${text}`);
@@ -176,7 +136,7 @@ function parseSingle(text: string): unknown {
 }
 
 function setLayer(sets: readonly string[]): Layer {
-  const values: Values = {};
+  const values: Record<string, Record<string, unknown>> = {};
   for (const text of sets) {
     const match = /^\s*([^=\s]+)\s*=(.*)$/s.exec(text);
     if (match === null) {
@@ -210,38 +170,16 @@ function flagLayers(flags: ConfigFlags): Layer[] {
   }));
 }
 
-function merge(layers: readonly Layer[]): ResolvedConfig {
-  const stated = new Map<string, { readonly value: unknown; readonly origin: string }>();
-  for (const { origin, values } of layers) {
-    for (const [group, entries] of Object.entries(values)) {
-      for (const [key, value] of Object.entries(entries)) {
-        const pair = EITHER.find((names) => names.some((name) => name === key)) ?? [];
-        for (const name of pair) stated.delete(`${group}.${name}`);
-        stated.set(`${group}.${key}`, { value, origin });
-      }
-    }
-  }
-  // In the order of KEYS, so that equal configurations print as equal JSON.
-  const config: Values = Object.fromEntries(GROUPS.map((group) => [group, {}]));
-  const origins: Record<string, string> = {};
-  for (const name of KEYS) {
-    const entry = stated.get(name);
-    if (entry === undefined) continue;
-    const [group, key] = name.split(".") as [string, string];
-    config[group]![key] = entry.value;
-    origins[name] = entry.origin;
-  }
-  return { config: config as unknown as PretrainConfig, origins };
+/** The values that the sources state, checked one by one; later layers win. */
+export interface StatedLayers {
+  /** Those of the preset. */
+  readonly below: readonly Layer[];
+  /** Those of file, `--set` and flags. */
+  readonly above: readonly Layer[];
 }
 
-/**
- * The configuration of an existing run. Its masks may be those of an earlier version and matter only if the run
- * resumes, so whether they can be drawn is not checked.
- *
- * @throws {Failure} `usage`: as {@link resolveConfig}, masks aside
- */
-export function resolveRecorded(sources: ConfigSources): ResolvedConfig {
-  const { preset, file, sets = [], flags = {} } = sources;
+/** Reads and checks the sources. @throws {Failure} `usage`: an unknown preset or key, a value of the wrong type or size */
+export function statedLayers({ preset, file, sets = [], flags = {} }: ConfigSources): StatedLayers {
   const below = preset === undefined ? [] : [presetLayer(preset)];
   const above = [
     ...file === undefined ? [] : [fileLayer(file)],
@@ -249,30 +187,5 @@ export function resolveRecorded(sources: ConfigSources): ResolvedConfig {
     ...flagLayers(flags),
   ];
   for (const layer of [...below, ...above]) checkLayer(layer);
-  const defaults = { origin: "default", values: DEFAULTS as unknown as Layer["values"] };
-  const stated = [...below, ...above];
-  const resolved = merge([
-    defaults,
-    followingLayer(merge([defaults, ...stated]).config),
-    regularizerLayer(below),
-    ...below,
-    strategyLayer(stated),
-    regularizerLayer(above),
-    ...above,
-  ]);
-  checkGeometry(resolved.config);
-  return resolved;
-}
-
-/**
- * One complete, checked configuration from all sources.
- *
- * @throws {Failure} `usage`: a file that is not JSON, unknown preset or key (with the nearest known one), a value of the
- * wrong type or size, or geometry that cannot work
- */
-export function resolveConfig(sources: ConfigSources): ResolvedConfig {
-  const resolved = resolveRecorded(sources);
-  const { masks } = resolved.config;
-  checkMaskGeometry(masks, gridOf(modelConfigOf(resolved.config).encoder));
-  return resolved;
+  return { below, above };
 }
