@@ -62,8 +62,8 @@ const STRIP_BYTES = 2 ** 18;
 const MARGIN_BYTES = 64;
 const PAGE_BYTES = 2 ** 16;
 
-/** Addresses in the memory of the kernels, and their contents. */
-interface Layout {
+/** Addresses in the memory of the kernels, and what lies there. */
+interface Addresses {
   /** int32 [width]. */
   readonly starts: number;
   /** float64 [width 2 pairs]. */
@@ -113,19 +113,19 @@ export class Resampler {
     const firstRow = rows.starts[0]!;
     const rowCount = rows.starts[height - 1]! + rows.counts[height - 1]! - firstRow;
     const needed = { ...box, top: box.top + firstRow, height: rowCount };
-    const layout = this.#layOut(image, rowCount);
-    this.#writeTables(layout);
-    this.#scaleRows(image, needed, layout);
-    this.#scaleColumns(layout);
-    output.set(this.#floats(layout.result, 3 * height * width), at);
+    const addresses = this.#assignAddresses(image, rowCount);
+    this.#writeTables(addresses);
+    this.#scaleRows(image, needed, addresses);
+    this.#scaleColumns(addresses);
+    output.set(this.#floats(addresses.result, 3 * height * width), at);
   }
 
   #floats(address: number, length: number): Float32Array {
     return new Float32Array(this.#memory.buffer, address, length);
   }
 
-  /** Assigns addresses, and grows the memory. */
-  #layOut(image: RgbImage, rowCount: number): Layout {
+  /** Grows the memory as needed. */
+  #assignAddresses(image: RgbImage, rowCount: number): Addresses {
     const [height, width] = this.size;
     const pairs = Math.ceil(this.#columns.counts.reduce((a, b) => Math.max(a, b)) / 2);
     let end = 0;
@@ -134,7 +134,7 @@ export class Resampler {
       end = Math.ceil((end + bytes + MARGIN_BYTES) / 16) * 16;
       return address;
     };
-    const layout = {
+    const addresses = {
       starts: place(4 * width),
       columnWeights: place(16 * width * pairs),
       pairs,
@@ -147,10 +147,10 @@ export class Resampler {
     };
     const missing = end - this.#memory.buffer.byteLength;
     if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE_BYTES));
-    return layout;
+    return addresses;
   }
 
-  #writeTables({ starts, columnWeights, pairs, rowWeights }: Layout): void {
+  #writeTables({ starts, columnWeights, pairs, rowWeights }: Addresses): void {
     const [height, width] = this.size, { buffer } = this.#memory;
     const columns = this.#columns, rows = this.#rows;
     new Int32Array(buffer, starts, width).set(columns.starts.map((start) => 3 * start));
@@ -172,7 +172,7 @@ export class Resampler {
   #scaleRows(
     { width: imageWidth, data }: RgbImage,
     { top, left, width: boxWidth }: Box,
-    { starts, columnWeights, pairs, strip, scaledRows, rowCount }: Layout,
+    { starts, columnWeights, pairs, strip, scaledRows, rowCount }: Addresses,
   ): void {
     const width = this.size[1], rowBytes = 3 * imageWidth;
     const rowsAtOnce = Math.max(1, Math.floor(STRIP_BYTES / rowBytes));
@@ -197,7 +197,7 @@ export class Resampler {
   }
 
   /** `[3 rows width]` to `[3 height width]`, normalised. Whole source rows are added. */
-  #scaleColumns({ rowWeights, scaledRows, rowCount, result }: Layout): void {
+  #scaleColumns({ rowWeights, scaledRows, rowCount, result }: Addresses): void {
     const { starts, counts, stride } = this.#rows;
     const [height, width] = this.size, rowBytes = 4 * width;
     const { addRows } = this.#kernels;

@@ -35,7 +35,7 @@ const FUNCTIONS = {
 const RUN = 9;
 
 type Pointer = Deno.PointerValue;
-type Call = (...values: unknown[]) => Pointer;
+type ApiFunction = (...values: unknown[]) => Pointer;
 
 /** ONNX element type codes. */
 const TYPE_CODES: Readonly<Record<Dtype, number>> = {
@@ -88,7 +88,7 @@ export function bundledLibrary(): string {
 /** A loaded ONNX Runtime library. */
 export class OnnxRuntimeLibrary {
   readonly version: string;
-  readonly #calls = new Map<keyof typeof FUNCTIONS, Call>();
+  readonly #calls = new Map<keyof typeof FUNCTIONS, ApiFunction>();
   readonly #run: (...values: unknown[]) => Promise<Pointer>;
   readonly #environment: Pointer;
   readonly #memoryInfo: Pointer;
@@ -124,7 +124,7 @@ export class OnnxRuntimeLibrary {
     for (const [name, [index, parameters, result]] of Object.entries(FUNCTIONS)) {
       const definition: Deno.ForeignFunction = { parameters, result };
       const pointer = new Deno.UnsafeFnPointer(api.getPointer(index * 8)!, definition);
-      this.#calls.set(name as keyof typeof FUNCTIONS, pointer.call.bind(pointer) as Call);
+      this.#calls.set(name as keyof typeof FUNCTIONS, pointer.call.bind(pointer) as ApiFunction);
     }
     const run = new Deno.UnsafeFnPointer(
       api.getPointer(RUN * 8)!,

@@ -128,15 +128,15 @@ async function findFooter(
 }
 
 /** A part between head and footer, as the footer locates it. */
-interface Block {
+interface FilePart {
   readonly at: number;
   /** Bytes of the metadata with their prefix. */
   readonly metadata: number;
   readonly body: number;
 }
 
-/** The blocks of a list in the footer. */
-function blocksOf(footer: Table, field: number): Block[] {
+/** The parts of a list in the footer. */
+function partsOf(footer: Table, field: number): FilePart[] {
   // Metadata lengths have 32 bits; the others are padding.
   return footer.structs(field, BLOCK_INTEGERS)
     .map(([at, metadata, body]) => ({ at: at!, metadata: metadata! % 2 ** 32, body: body! }));
@@ -147,8 +147,8 @@ function blocksOf(footer: Table, field: number): Block[] {
  *
  * @returns where the first one begins
  */
-function expectContiguous(blocks: readonly Block[], end: number): number {
-  const sorted = blocks.toSorted((a, b) => a.at - b.at);
+function expectContiguous(parts: readonly FilePart[], end: number): number {
+  const sorted = parts.toSorted((a, b) => a.at - b.at);
   const first = sorted[0]?.at;
   let next = first;
   for (const { at, metadata, body } of sorted) {
@@ -211,7 +211,7 @@ async function readFront(file: Deno.FsFile, end: number): Promise<ArrowSchema | 
 /** The header of a part, which must agree with the footer. */
 async function readPart(
   file: Deno.FsFile,
-  { at, metadata, body }: Block,
+  { at, metadata, body }: FilePart,
   wanted: typeof KINDS[number],
 ): Promise<Table> {
   if (metadata > LARGEST_METADATA_BYTES) damaged(`a part announces metadata of ${metadata} bytes`);
@@ -223,7 +223,7 @@ async function readPart(
 }
 
 /** Rows as the metadata state them, with all buffers inside of the body, one after the other. */
-function readBatch(table: Table, { at, metadata, body: bytes }: Block): Batch {
+function readBatch(table: Table, { at, metadata, body: bytes }: FilePart): Batch {
   const compression = table.table(RECORD_BATCH.compression);
   if (compression !== undefined) {
     const codec = CODECS[compression.uint8(COMPRESSION.codec)] ?? "unknown";
@@ -261,21 +261,21 @@ export async function readLayout(file: Deno.FsFile): Promise<ArrowLayout> {
     const { start, bytes } = await findFooter(file);
     const footer = Table.root(await take(file, start, bytes));
     const schema = readSchema(footer.table(FOOTER.schema) ?? damaged("it has no schema"));
-    const rows = blocksOf(footer, FOOTER.batches);
-    const values = blocksOf(footer, FOOTER.dictionaries);
+    const rows = partsOf(footer, FOOTER.batches);
+    const values = partsOf(footer, FOOTER.dictionaries);
     const front = await readFront(file, expectContiguous([...rows, ...values], start));
     if (front !== undefined && JSON.stringify(front) !== JSON.stringify(schema)) {
       damaged("its footer states other columns or metadata than its beginning");
     }
     const batches: Batch[] = [], dictionaries: DictionaryBatch[] = [];
-    for (const block of rows) batches.push(readBatch(await readPart(file, block, "rows"), block));
-    for (const block of values) {
-      const header = await readPart(file, block, "dictionary");
+    for (const part of rows) batches.push(readBatch(await readPart(file, part, "rows"), part));
+    for (const part of values) {
+      const header = await readPart(file, part, "dictionary");
       const data = header.table(DICTIONARY_BATCH.data) ?? damaged("a dictionary has no values");
       dictionaries.push({
         id: header.int64(DICTIONARY_BATCH.id),
         delta: header.uint8(DICTIONARY_BATCH.isDelta) !== 0,
-        batch: readBatch(data, block),
+        batch: readBatch(data, part),
       });
     }
     return { schema, dictionaries, batches };
