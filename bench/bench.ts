@@ -100,7 +100,7 @@ function parseCommandLine(args: readonly string[]) {
   return { names, options };
 }
 
-/** Where the results go; quick ones are kept only where that is asked for. */
+/** Where the results go; quick ones are kept only with --out. */
 async function pathOf(
   { out, quick }: { readonly out: string | undefined; readonly quick: boolean },
   started: Date,

@@ -22,7 +22,7 @@ export interface Contestant {
 /** What a process measured, and the seconds from its start to its first result. */
 export interface Run extends Measured {
   readonly first_useful_step_seconds: number;
-  /** Cores that other programs took just before and just after; `null` where the system does not tell. */
+  /** Cores that other programs took just before and just after; `null` where the system does not report it. */
   readonly other_cores: readonly [before: number | null, after: number | null];
 }
 
@@ -114,7 +114,7 @@ async function runOnce(contestant: Contestant): Promise<Run> {
   };
 }
 
-/** How often contestants take turns, and whom that is told. */
+/** How often contestants take turns. */
 export interface Turns {
   readonly pairs: number;
   /** Called before each round. */
@@ -123,7 +123,7 @@ export interface Turns {
 }
 
 /**
- * Lets contestants run one after the other, again and again, so that what the machine does meanwhile meets all of them.
+ * Lets contestants run one after the other, again and again, so that what else the machine does affects all of them.
  * Every other round goes backwards.
  *
  * @returns the runs of each contestant in the order of rounds

@@ -1,4 +1,4 @@
-/** What a measured process tells on stdout, as one line of JSON. */
+/** What a measured process prints on stdout, as one line of JSON. */
 
 /** Of both sides; Python writes the same names. */
 export interface Measured {
@@ -8,7 +8,7 @@ export interface Measured {
   readonly seconds: readonly number[];
   /** Of the repetitions before those; the first ones may compile. */
   readonly warm_up_seconds: readonly number[];
-  /** Most memory that the process ever held; `null` where the system does not tell. */
+  /** Most memory that the process ever held; `null` where the system does not report it. */
   readonly peak_memory_bytes: number | null;
   /** A value that all contestants must agree on, for each repetition. */
   readonly check: readonly number[];

@@ -1,6 +1,6 @@
 /** Whether other programs take part of the machine: with them, a measurement says little. */
 
-/** More cores than this taken by others is a disturbance; a system's own errands take a few hundredths. */
+/** More cores than this taken by others is a disturbance; a system's own processes take a few hundredths. */
 export const MOST_OTHER_CORES = 0.25;
 
 /** Counts of processor time. */
@@ -24,7 +24,7 @@ async function ticks(): Promise<Ticks> {
 /**
  * Cores that are busy now, which is what others take as long as nothing is being measured.
  *
- * @returns `null` where the system does not tell
+ * @returns `null` where the system does not report it
  */
 export async function otherCores(): Promise<number | null> {
   if (Deno.build.os !== "linux") return null;
@@ -46,11 +46,11 @@ export async function waitForQuiet(
   say: (text: string) => void,
 ): Promise<void> {
   const end = Date.now() + 1000 * patienceSeconds;
-  let told = false;
+  let said = false;
   while (Date.now() < end) {
     const cores = await otherCores();
     if (isQuiet(cores)) return;
-    if (!told) say(`waiting: other programs take ${cores!.toFixed(1)} cores`);
-    told = true;
+    if (!said) say(`waiting: other programs take ${cores!.toFixed(1)} cores`);
+    said = true;
   }
 }

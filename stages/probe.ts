@@ -177,10 +177,11 @@ export async function probe(options: ProbeStageOptions, _context: Context): Prom
     const { rows, width } = train.features;
     say(`${rows} training and ${test.features.rows} test rows of width ${width}`);
     const runtime = await createRuntime(runtimeName, threads === undefined ? {} : { threads });
-    const wish = { label, task, method: method === "all" ? undefined : method };
+    const choices = { label, task, method: method === "all" ? undefined : method };
     const run = await withLateProgress(
       SEARCHING,
-      (onProgress) => probeFeatures(train, test, { wish, seed, runtime, onStep: say, onProgress }),
+      (onProgress) =>
+        probeFeatures(train, test, { choices, seed, runtime, onStep: say, onProgress }),
     );
     await writeOutputs(directory, run, test);
     return summaryOf(run.metrics);

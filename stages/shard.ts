@@ -197,7 +197,7 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
   const paths = listing.images.map(({ path }) => path);
   // A row for an unreadable file belongs to an image as well.
   const named = [...paths, ...listing.unreadable.map(({ path }) => path)].sort(compareText);
-  const labels = await collectLabels(named, { root, csv, asked: options.labels !== undefined });
+  const labels = await collectLabels(named, { root, csv, given: options.labels !== undefined });
   const test = paths.filter((path) => isHeldOut(path, { seed, holdoutFraction: holdout })).length;
   if (paths.length > 0) expectBothSides({ train: paths.length - test, test, holdout });
   const known = await recallContents(listing, {

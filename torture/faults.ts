@@ -116,7 +116,7 @@ async function runFault(
     different: stays ? different.filter((path) => !/(^|\/)\./.test(path)) : different,
     left: stays ? [] : await leftIn(place).catch(() => []),
     free: false,
-    told: [],
+    warnings: [],
   });
   const reason = `${fault.name}: ${verdict.reason}`;
   if (!["refused", "right"].includes(verdict.outcome) || onDisk) return { ...verdict, reason };
@@ -125,7 +125,7 @@ async function runFault(
     different: differences(await contentsOf(join(folder, work.out)), wanted),
     left: await leftIn(folder),
     free: false,
-    told: [],
+    warnings: [],
   });
   if (after.outcome === "right") return { ...verdict, reason };
   const outcome = after.outcome === "refused" ? "silently wrong" : after.outcome;

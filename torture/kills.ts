@@ -98,7 +98,7 @@ function goesOn({ outcome, reason }: Verdict): Verdict {
   return { outcome: outcome === "refused" ? "silently wrong" : outcome, reason };
 }
 
-const NOTHING = { different: [], left: [], free: false, told: [] };
+const NOTHING = { different: [], left: [], free: false, warnings: [] };
 
 /** Kills a stage up to three times in a row, then lets it end. */
 export async function runKill(
@@ -143,7 +143,7 @@ export async function runKill(
       different: differences(contents, wanted).filter((path) => !own.includes(path)),
       left: (await leftIn(folder)).filter((name) => !beside.includes(name)),
       free: false,
-      told: [],
+      warnings: [],
     });
     const reason = `${history.join(", ")}: ${verdict.reason}`;
     if (lost.length > 0) {

@@ -43,7 +43,7 @@ async function control(target: Target, arena: Arena): Promise<Contents | string>
 }
 
 /** Words of which one on stderr shows that the damage was seen: the file, or the checkpoint that it belongs to. */
-function tellingWords(path: string): string[] {
+function warningsAbout(path: string): string[] {
   return [basename(path), basename(dirname(path))].filter((word) => /\.|^step-/.test(word));
 }
 
@@ -70,7 +70,7 @@ export async function runMutant(
     different: ended.code === 0 ? differences(await resultOf(folder, target), wanted) : [],
     left: await leftIn(folder),
     free,
-    told: tellingWords(file),
+    warnings: warningsAbout(file),
   });
   return { ...verdict, reason: `${mutated.name} of ${file}: ${verdict.reason}` };
 }

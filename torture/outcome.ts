@@ -33,7 +33,7 @@ export interface Results {
   /** Whether the input decides the content, so that another content is no fault. */
   readonly free: boolean;
   /** Texts of which one on stderr says that something was wrong with the input. */
-  readonly told: readonly string[];
+  readonly warnings: readonly string[];
 }
 
 /** What a case counts as, and why. */
@@ -49,14 +49,14 @@ function isSentence(stage: string, stderr: string): boolean {
     !lines.some((line) => /unexpected error|panicked|^\s+at .*\.ts:\d+|Uncaught/.test(line));
 }
 
-/** What a reader of the log wants to see: what went wrong, without the way there. */
+/** What went wrong, without the stack. */
 function gist(text: string): string {
   const lines = text.trimEnd().split("\n").filter((line) => !/^\s+at /.test(line));
   const wrong = lines.findLast((line) => /unexpected error|[Ee]rror:|panicked|Cannot/.test(line));
   return (wrong ?? lines.at(-1) ?? "").slice(0, 300);
 }
 
-/** Judges a command that nobody has interrupted. */
+/** Judges a command that was not interrupted. */
 export function judge(stage: string, ended: Ended, results: Results): Verdict {
   const { code, signal, stderr, exceeded } = ended;
   const said = gist(stderr);
@@ -78,7 +78,7 @@ export function judge(stage: string, ended: Ended, results: Results): Verdict {
   }
   if (results.different.length === 0) return { outcome: "right", reason: "the same content" };
   if (results.free) return { outcome: "right", reason: "another input, another content" };
-  if (results.told.some((text) => stderr.includes(text))) {
+  if (results.warnings.some((text) => stderr.includes(text))) {
     return { outcome: "right", reason: `another content, and it says so: ${said}` };
   }
   return {

@@ -65,7 +65,7 @@ function say(text: string): void {
   console.error(`torture: ${text}`);
 }
 
-/** Cases without end or as many as are asked for, in turns, so that a short time sees some of each. */
+/** As many cases as requested, or without end, in turns, so that a short time sees some of each. */
 function* plan(options: TortureOptions, arena: Arena, mounts: boolean): Generator<Case> {
   const controls: Controls = new Map(), failing = faults(arena, { mounts });
   const counted = options.kills !== undefined || options.mutations !== undefined;

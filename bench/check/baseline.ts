@@ -7,7 +7,7 @@ import { ROOT } from "../contestants.ts";
 export interface Reach {
   /** Rate of the step's matrix products over that of large ones. */
   readonly gemm_share: number;
-  /** Peak memory of the process over the bytes of state and inputs; `null` where the system does not tell. */
+  /** Peak memory of the process over the bytes of state and inputs; `null` where the system does not report it. */
   readonly memory_ratio: number | null;
 }
 

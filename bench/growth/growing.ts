@@ -11,7 +11,7 @@ export interface Growth {
   readonly expected: number;
   /** Where that comes from. */
   readonly because: string;
-  /** Whoever does the work, one per size. */
+  /** The processes that do the work, one per size. */
   readonly contestants: readonly Contestant[];
 }
 

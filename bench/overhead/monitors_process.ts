@@ -17,7 +17,7 @@ const [batch, tokens, width, warmUp, timed] = Deno.args.map(Number) as [
   number,
 ];
 
-/** Targets [B N, D] to their means over images and what is told of those. */
+/** Targets [B N, D] to the monitors of their means over images. */
 const MONITORS: Program = {
   name: "monitors",
   carried: [],

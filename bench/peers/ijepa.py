@@ -168,9 +168,9 @@ class Predictor(nn.Module):
     def forward(self, context: Tensor, kept: Tensor, targets: Tensor) -> Tensor:
         positions = self.predictor_pos_embed[0]
         seen = self.predictor_embed(context) + positions[kept]
-        asked = self.mask_token + positions[targets]
+        masked = self.mask_token + positions[targets]
         blocks = len(targets) // len(kept)
-        x = torch.cat([seen.repeat(blocks, 1, 1), asked], dim=1)
+        x = torch.cat([seen.repeat(blocks, 1, 1), masked], dim=1)
         for block in self.predictor_blocks:
             x = block(x)
         return self.predictor_proj(self.predictor_norm(x[:, kept.shape[1] :]))

@@ -18,7 +18,7 @@ export interface MadeSizes {
 }
 
 const SEED = 1;
-/** Spread of the class means, in standard deviations of a class: about 70 % can be told apart. */
+/** Spread of the class means, in standard deviations of a class: about 70 % are separable. */
 const MEAN_SPREAD = 0.1;
 const REFLECTIONS = 8;
 
@@ -91,7 +91,7 @@ export async function makeFeatures(directory: string, sizes: MadeSizes): Promise
   await save(join(directory, "test.arrow"), test.features);
   const label = readLabel(train, test, {
     label: "kind",
-    wish: { label: "kind", task: undefined, method: undefined },
+    choices: { label: "kind", task: undefined, method: undefined },
   });
   if (label.task !== "classify") throw new TypeError("made labels are classes");
   const { fit, heldOut } = holdOut(label.train, { seed: 0 });

@@ -16,7 +16,7 @@ async function readNamed(path: string) {
 await measure(async () => {
   const train = await readNamed(join(folder, "train.arrow"));
   const test = await readNamed(join(folder, "test.arrow"));
-  const wish = { label: undefined, task: undefined, method: "logistic" } as const;
-  const { metrics } = await probeFeatures(train, test, { wish, seed: 0, runtime });
+  const choices = { label: undefined, task: undefined, method: "logistic" } as const;
+  const { metrics } = await probeFeatures(train, test, { choices, seed: 0, runtime });
   return metrics.labels[0]!.methods[0]!.score;
 }, { warmUp, timed, library: runtime.description });

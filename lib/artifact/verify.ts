@@ -13,17 +13,17 @@ import {
 
 const HASHES_IN_FLIGHT = 8;
 
-/** A receipt, its path, and the hashes that it lists for one file. */
-interface Testimony {
+/** A file as a receipt lists it, and the path of that receipt. */
+interface ListedFile {
   readonly receipt: Receipt;
   readonly path: string;
   readonly sha256: string;
 }
 
-async function testimonyOf(
+async function listedFile(
   file: string,
   kind: ArtifactKind,
-): Promise<Testimony | undefined> {
+): Promise<ListedFile | undefined> {
   const [artifact, name] = [kind === "file" ? file : dirname(file), basename(file)];
   const receipt = await readReceipt(artifact, kind);
   const own = receipt && ownFilesOf(receipt, { kind, name })?.find(({ path }) => path === name);
@@ -32,7 +32,7 @@ async function testimonyOf(
 
 function changed(
   { path, sha256 }: FileRecord,
-  { receipt, path: where, sha256: wanted }: Testimony,
+  { receipt, path: where, sha256: wanted }: ListedFile,
   action: string,
 ): Failure {
   const what = receipt.former === undefined
@@ -54,10 +54,10 @@ function changed(
  */
 export async function expectUnchanged(file: FileRecord, action: string): Promise<void> {
   const real = await Deno.realPath(file.path);
-  const testimony = await testimonyOf(file.path, "file") ?? await testimonyOf(real, "file") ??
-    await testimonyOf(file.path, "directory");
-  if (testimony !== undefined && testimony.sha256 !== file.sha256) {
-    throw changed(file, testimony, action);
+  const listed = await listedFile(file.path, "file") ?? await listedFile(real, "file") ??
+    await listedFile(file.path, "directory");
+  if (listed !== undefined && listed.sha256 !== file.sha256) {
+    throw changed(file, listed, action);
   }
 }
 

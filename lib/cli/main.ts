@@ -61,26 +61,26 @@ function helpText(command: Command<FlagTable>): string {
 /** Signals this close are one request: job managers signal a process and also its parent, which forwards it. */
 const SECONDS_OF_ONE_REQUEST = 1;
 
-/** Signals that ask a process to end, with the exit code of one that does so at once. */
+/** Signals that end a process, with the exit code of one that does so at once. */
 const END_SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 function watchSignals(command: string, stopsCleanly: boolean): AbortSignal {
   const controller = new AbortController();
   // Without a listener a file beyond `ulimit -f` ends the process; with one, the write fails and is reported.
   if (Deno.build.os !== "windows") Deno.addSignalListener("SIGXFSZ", () => {});
-  let asked = -Infinity;
+  let requested = -Infinity;
   for (const [signal, code] of Object.entries(END_SIGNALS) as [Deno.Signal, number][]) {
     Deno.addSignalListener(signal, () => {
       if (stopsCleanly && !controller.signal.aborted) {
         const haste = signal === "SIGHUP" ? "" : "; once more to end at once";
         printMessage(command, `${signal}: stopping at the next safe point${haste}`);
-        asked = performance.now();
+        requested = performance.now();
         controller.abort();
         return;
       }
       // A closing terminal sends SIGHUP several times, directly and by the shell; that is no request to end at once.
       if (controller.signal.aborted && signal === "SIGHUP") return;
-      if (performance.now() - asked < SECONDS_OF_ONE_REQUEST * 1000) return;
+      if (performance.now() - requested < SECONDS_OF_ONE_REQUEST * 1000) return;
       removeTemporaries();
       Deno.exit(code);
     });

@@ -50,7 +50,7 @@ export interface Need {
   readonly workBytes: number;
 }
 
-/** Float32 tensors that stay in a runtime from one run to the next, by name. Whoever makes it disposes it. */
+/** Float32 tensors that stay in a runtime from one run to the next, by name. Its owner is the code that makes it, which disposes it. */
 export interface Store extends Disposable {
   readonly specs: Readonly<Record<string, TensorSpec>>;
   /** Where the tensors are. */
@@ -70,7 +70,7 @@ export interface Executable {
    * Makes ready for runs, so that the first is as fast as the others. It may be left out, and lengths may be exceeded.
    *
    * @param lengths the longest that are expected, of all named axes
-   * @returns what runs of these lengths need, where the runtime can tell
+   * @returns what runs of these lengths need, where the runtime can determine it
    */
   reserve(lengths: Bindings): Need | undefined;
   /** Runs once: takes the inputs that do not stay in the runtime, gives the results that do not. */

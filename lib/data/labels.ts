@@ -41,7 +41,7 @@ function noteOnFolders({ classes }: LabelColumn, images: readonly string[]): str
 }
 
 /** Reads a table that was found, not given; if it cannot be used, returns a line that says why. */
-async function readUnasked(
+async function readFound(
   source: Parameters<typeof readLabelTable>[0],
 ): Promise<LabelTable | string> {
   const { path } = source;
@@ -70,21 +70,21 @@ export function clsColumnOf({ columns }: Labels): string | undefined {
  * as counts stay numbers: a probe can still treat them as classes. A `class` column of the table replaces the folders.
  *
  * @param images relative paths of all images
- * @param asked whether the user gave the table; an unusable one that was merely found is ignored with a note
+ * @param given whether the user gave the table; an unusable one that was merely found is ignored with a note
  * @throws {Failure} `missing` or `data`: no table, not readable as one, or no row belongs to an image
  */
 export async function collectLabels(
   images: readonly string[],
-  { root, csv, asked = true }: {
+  { root, csv, given = true }: {
     readonly root: string;
     readonly csv: string | undefined;
-    readonly asked?: boolean;
+    readonly given?: boolean;
   },
 ): Promise<Labels> {
-  const source = { path: csv ?? "", images, root: resolve(root), asked };
+  const source = { path: csv ?? "", images, root: resolve(root), given };
   const read = csv === undefined
     ? undefined
-    : await (asked ? readLabelTable(source) : readUnasked(source));
+    : await (given ? readLabelTable(source) : readFound(source));
   const table = typeof read === "string" ? undefined : read;
   const ownClass = table?.columns.some(({ name }) => name === "class") ?? false;
   const inFolders = folderColumn(images);

@@ -50,9 +50,9 @@ export class BatchLoader implements AsyncDisposable {
   readonly #ahead: number;
   readonly #workers: Worker[];
   readonly #closed: PromiseWithResolvers<void>[];
-  readonly #asked = new Map<number, PromiseWithResolvers<Float32Array<ArrayBuffer>>>();
+  readonly #requested = new Map<number, PromiseWithResolvers<Float32Array<ArrayBuffer>>>();
   readonly #free: Float32Array<ArrayBuffer>[] = [];
-  #nextToAsk: number;
+  #nextToRequest: number;
   #nextToGive: number;
   #given: Float32Array<ArrayBuffer> | undefined;
   #broken = false;
@@ -63,7 +63,7 @@ export class BatchLoader implements AsyncDisposable {
       Math.max(1, Math.min(8, Math.floor(navigator.hardwareConcurrency / 4)));
     this.#options = options;
     this.#ahead = options.ahead ?? Math.max(3, threads + 1);
-    this.#nextToAsk = this.#nextToGive = options.firstStep;
+    this.#nextToRequest = this.#nextToGive = options.firstStep;
     expectRoomForThreads(threads);
     this.#closed = Array.from({ length: threads }, () => Promise.withResolvers<void>());
     this.#workers = this.#closed.map((closed) => this.#startWorker(closed));
@@ -74,7 +74,7 @@ export class BatchLoader implements AsyncDisposable {
       budget: new DecodeBudget().shared,
     };
     for (const worker of this.#workers) this.#send(worker, start);
-    this.#askAhead();
+    this.#prefetch();
   }
 
   /**
@@ -90,25 +90,25 @@ export class BatchLoader implements AsyncDisposable {
     const started = performance.now();
     if (this.#given !== undefined) this.#free.push(this.#given);
     this.#given = undefined;
-    this.#askAhead();
-    const images = await this.#asked.get(step)!.promise;
-    this.#asked.delete(step);
+    this.#prefetch();
+    const images = await this.#requested.get(step)!.promise;
+    this.#requested.delete(step);
     this.#given = images;
     this.#nextToGive++;
     return { images, waitSeconds: (performance.now() - started) / 1000 };
   }
 
   /** Requests batches until enough are in flight. */
-  #askAhead(): void {
+  #prefetch(): void {
     const { batch, endStep, spec: { size: [height, width] } } = this.#options;
     const end = Math.min(endStep, this.#nextToGive + this.#ahead);
-    for (; this.#nextToAsk < end; this.#nextToAsk++) {
-      const step = this.#nextToAsk;
+    for (; this.#nextToRequest < end; this.#nextToRequest++) {
+      const step = this.#nextToRequest;
       const images = this.#free.pop() ?? new Float32Array(batch * 3 * height * width);
       const samples = new Uint32Array(this.#options.samplesOf(step));
       const answer = Promise.withResolvers<Float32Array<ArrayBuffer>>();
       answer.promise.catch(() => {}); // Reported when the step is requested.
-      this.#asked.set(step, answer);
+      this.#requested.set(step, answer);
       const request: BatchRequest = { step, samples, images };
       this.#send(this.#workers[step % this.#workers.length]!, request, [images.buffer]);
     }
@@ -123,7 +123,7 @@ export class BatchLoader implements AsyncDisposable {
     const worker = new Worker(script, { type: "module", name: "loader" });
     worker.onmessage = ({ data }: MessageEvent<LoaderAnswer>) => {
       if (data === "closed") return closed.resolve();
-      const answer = this.#asked.get(data.step);
+      const answer = this.#requested.get(data.step);
       if ("images" in data) answer?.resolve(data.images);
       else {
         const { kind, message } = data.failure;
@@ -135,7 +135,7 @@ export class BatchLoader implements AsyncDisposable {
       this.#broken = true;
       closed.resolve();
       const error = new Error(`The loader thread broke down: ${event.message}`);
-      for (const { reject } of this.#asked.values()) reject(error);
+      for (const { reject } of this.#requested.values()) reject(error);
     };
     return worker;
   }

@@ -48,8 +48,8 @@ export function linesOf(text: string): readonly string[] {
   const lines = text.split("\n")
     .map((line) => line.trim().replace(/^Input buffer has corrupt header: /, ""))
     .filter(Boolean);
-  const told = lines.filter((line) => !line.startsWith("source: bad seek"));
-  return [...new Set(told.length > 0 ? told : lines)];
+  const essential = lines.filter((line) => !line.startsWith("source: bad seek"));
+  return [...new Set(essential.length > 0 ? essential : lines)];
 }
 
 /**
@@ -81,8 +81,10 @@ export function overLimit(format: ImageFormat, what: string): Failure {
 
 /** The failure that the lines of a decoder mean. */
 export function failureOf(format: ImageFormat, lines: readonly string[]): Failure {
-  const told = lines.filter((line) => !JPEG_WARNINGS.test(line) && !EMPTY.test(line));
-  const compression = told.map((line) => COMPRESSION.exec(line)).find((found) => found !== null);
+  const essential = lines.filter((line) => !JPEG_WARNINGS.test(line) && !EMPTY.test(line));
+  const compression = essential.map((line) => COMPRESSION.exec(line)).find((found) =>
+    found !== null
+  );
   if (compression !== undefined) {
     const [, name, number] = compression;
     const shown = name ?? COMPRESSION_NAMES[number!] ?? `number ${number}`;
@@ -91,8 +93,8 @@ export function failureOf(format: ImageFormat, lines: readonly string[]): Failur
       `${shown}, a compression that is not supported, save it with LZW, Deflate or none`,
     );
   }
-  const shown = told.slice(0, 2).join("; ");
-  const isOf = (kind: RegExp) => told.some((line) => kind.test(line));
+  const shown = essential.slice(0, 2).join("; ");
+  const isOf = (kind: RegExp) => essential.some((line) => kind.test(line));
   if (isOf(NOT_SUPPORTED) && !isOf(DAMAGED_MARKER)) return notSupported(format, shown);
   if (isOf(OVER_LIMIT)) return overLimit(format, shown);
   const reason = shown === "" ? "" : ` (${shown})`;

@@ -10,7 +10,7 @@ export interface AttentionShape {
   /** Heads H. */
   readonly heads: number;
   /** Number m of queries: the last m tokens of each sequence. The outputs of the others are not needed. @default n */
-  readonly asking?: number | undefined;
+  readonly queries?: number | undefined;
 }
 
 /** Rows [B n, S H d] to one matrix per section, sequence and head, [S, B H, n, d]. */
@@ -48,10 +48,10 @@ function section(matrices: tf.Tensor, index: number): tf.Tensor {
  * @returns rows [B m, D] of the queries
  */
 export function attention(projected: readonly tf.Tensor[], shape: AttentionShape): tf.Tensor {
-  const told = { ...shape, tokens: shape.asking ?? shape.tokens };
-  const inputs = shape.asking === undefined
+  const ofQueries = { ...shape, tokens: shape.queries ?? shape.tokens };
+  const inputs = shape.queries === undefined
     ? [{ sections: 3, tokens: shape }]
-    : [{ sections: 1, tokens: told }, { sections: 2, tokens: shape }];
+    : [{ sections: 1, tokens: ofQueries }, { sections: 2, tokens: shape }];
   const width = projected[0]!.shape[1]! / inputs[0]!.sections;
   const scale = Math.sqrt(shape.heads / width);
   const apply = tf.customGrad((...args) => {
@@ -64,7 +64,7 @@ export function attention(projected: readonly tf.Tensor[], shape: AttentionShape
     const weights = tf.softmax(scores);
     save([query, key, value, weights]);
     return {
-      value: mergeHeads(tf.matMul(weights, value), told, 1),
+      value: mergeHeads(tf.matMul(weights, value), ofQueries, 1),
       gradFunc: (dy, saved) => {
         const [query, key, value, weights] = saved as tf.Tensor[] as [
           tf.Tensor,
@@ -72,7 +72,7 @@ export function attention(projected: readonly tf.Tensor[], shape: AttentionShape
           tf.Tensor,
           tf.Tensor,
         ];
-        const dOutput = section(splitHeads(dy, told, 1), 0); // [B H, m, d]
+        const dOutput = section(splitHeads(dy, ofQueries, 1), 0); // [B H, m, d]
         const dWeights = tf.mul(tf.matMul(dOutput, value, false, true), weights);
         const dScores = tf.sub(dWeights, tf.mul(weights, tf.sum(dWeights, -1, true)));
         const dParts = [

@@ -31,9 +31,9 @@ export function predict(
 ): tf.Tensor {
   const { width, depth, heads } = predictor;
   const [batch, kept] = contextTokens.shape as [number, number];
-  const [sequences, asked] = targets.shape as [number, number];
+  const [sequences, predicted] = targets.shape as [number, number];
   const blocks = sequences / batch;
-  const tokens = kept + asked;
+  const tokens = kept + predicted;
   const positions = positionRows(parameters[PREDICTOR_POSITIONS]!);
 
   const embedded = tf.add(
@@ -42,26 +42,26 @@ export function predict(
   );
   const masked = tf.reshape(
     tf.add(parameters["mask_token"]!, tf.gather(positions, targets)),
-    [sequences * asked, width],
+    [sequences * predicted, width],
   );
   /** Rows of sequences [M B n, C] from those of the context [B Kc, C], which its blocks share, and of masks [M B Kt, C]. */
   const join = (given: tf.Tensor, masked: tf.Tensor) => {
     const channels = given.shape[1]!;
     const shared = tf.tile(tf.reshape(given, [batch, kept, channels]), [blocks, 1, 1]);
-    const own = tf.reshape(masked, [sequences, asked, channels]);
+    const own = tf.reshape(masked, [sequences, predicted, channels]);
     return tf.reshape(tf.concat([shared, own], 1), [sequences * tokens, channels]);
   };
   let rows = join(embedded, masked);
   for (let i = 0; i < depth; i++) {
     // Nothing needs the context tokens after the last block, so its outputs for them are not computed.
-    const asking = i === depth - 1 ? asked : undefined;
+    const queries = i === depth - 1 ? predicted : undefined;
     const options = {
       name: `predictor_blocks.${i}`,
-      shape: { batch: sequences, tokens, heads, asking },
+      shape: { batch: sequences, tokens, heads, queries },
     };
     // In the first block the context of an image is the same for all target blocks: it is projected once.
     const alone = (x: tf.Tensor) => project(x, parameters, options)[0]!;
-    const projected = i === 0 && asking === undefined
+    const projected = i === 0 && queries === undefined
       ? [join(alone(embedded), alone(masked))]
       : undefined;
     rows = block(rows, parameters, options, projected);

@@ -19,15 +19,15 @@ export function linearLayer(x: tf.Tensor, parameters: Parameters, name: string):
 }
 
 /** The rows of the queries. @param x rows [B n, D] */
-function lastRows(x: tf.Tensor, { batch, tokens, asking }: AttentionShape): tf.Tensor {
-  if (asking === undefined) return x;
+function lastRows(x: tf.Tensor, { batch, tokens, queries }: AttentionShape): tf.Tensor {
+  if (queries === undefined) return x;
   const width = x.shape[1]!;
-  const last = ops.slice(ops.reshape(x, [batch, tokens, width]), [0, tokens - asking, 0], [
+  const last = ops.slice(ops.reshape(x, [batch, tokens, width]), [0, tokens - queries, 0], [
     batch,
-    asking,
+    queries,
     width,
   ]);
-  return ops.reshape(last, [batch * asking, width]);
+  return ops.reshape(last, [batch * queries, width]);
 }
 
 /** A block of a network. */
@@ -52,7 +52,7 @@ export function project(
 ): readonly tf.Tensor[] {
   const { weight, bias } = layer(parameters, `${name}.attn.qkv`);
   const normal = layerNorm(x, layer(parameters, `${name}.norm1`), epsilon);
-  if (shape.asking === undefined) return [linear(normal, weight, bias)];
+  if (shape.queries === undefined) return [linear(normal, weight, bias)];
   const width = x.shape[1]!;
   const sections = (first: number, count: number) =>
     [

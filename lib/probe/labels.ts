@@ -17,7 +17,7 @@ export const METHODS: Readonly<Record<Task, readonly Method[]>> = {
 };
 
 /** The user's choices; `undefined` ones are made from the data. */
-export interface Wish {
+export interface Choices {
   readonly label: string | undefined;
   readonly task: Task | undefined;
   readonly method: Method | undefined;
@@ -89,7 +89,7 @@ function commonLabels(train: NamedFeatures, test: NamedFeatures): string[] {
 export function labelsToProbe(
   train: NamedFeatures,
   test: NamedFeatures,
-  { label }: Wish,
+  { label }: Choices,
 ): readonly string[] {
   if (label === undefined) return commonLabels(train, test);
   for (const { path, features } of [train, test]) {
@@ -113,7 +113,7 @@ function defaultTask({ type, values }: LabelValues): Task {
   return counts ? "classify" : "regress";
 }
 
-function taskOf(label: string, values: LabelValues, { task, method }: Wish): Task {
+function taskOf(label: string, values: LabelValues, { task, method }: Choices): Task {
   if (task === "regress" && values.type === "class") {
     refuse(`label "${label}" holds class names, which --task regress cannot predict`, "usage");
   }
@@ -186,9 +186,9 @@ function sortedNames(values: readonly (string | number)[]): string[] {
 export function readLabel(
   train: NamedFeatures,
   test: NamedFeatures,
-  { label, wish }: { readonly label: string; readonly wish: Wish },
+  { label, choices }: { readonly label: string; readonly choices: Choices },
 ): ClassLabel | NumberLabel {
-  const task = taskOf(label, train.features.labels.get(label)!, wish);
+  const task = taskOf(label, train.features.labels.get(label)!, choices);
   const [trainType, testType] = [train, test].map((file) => file.features.labels.get(label)!.type);
   if (trainType !== testType) {
     refuse(

@@ -13,7 +13,7 @@ export {
   type ProbeSource,
   type ShownMethods,
 } from "./compare.ts";
-export { type Method, METHODS, type Task, type Wish } from "./labels.ts";
+export { type Choices, type Method, METHODS, type Task } from "./labels.ts";
 export { METRICS_FILE, readProbeMetrics } from "./metrics_file.ts";
 export { fitLogistic, type LogisticFit, type LogisticOptions } from "./logistic.ts";
 export {

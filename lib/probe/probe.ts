@@ -13,12 +13,12 @@ import {
 } from "./checks.ts";
 import { probeKnnClasses, probeLogistic } from "./classify.ts";
 import {
+  type Choices,
   type ClassLabel,
   labelsToProbe,
   METHODS,
   type NumberLabel,
   readLabel,
-  type Wish,
 } from "./labels.ts";
 import { meanAbsoluteError, rSquared } from "./metrics.ts";
 import { NeighbourSearch } from "./neighbour_search.ts";
@@ -70,7 +70,7 @@ export interface ProbeRun {
 
 /** Settings of a probe. */
 export interface ProbeOptions {
-  readonly wish: Wish;
+  readonly choices: Choices;
   readonly seed: number;
   /** Computes the logistic regressions. */
   readonly runtime: Runtime;
@@ -131,11 +131,11 @@ async function probeLabel(
   label: ClassLabel | NumberLabel,
   { options, search }: { readonly options: ProbeOptions; readonly search: NeighbourSearch },
 ): Promise<LabelRun> {
-  const { wish, seed, runtime, onStep = () => {} } = options;
+  const { choices, seed, runtime, onStep = () => {} } = options;
   const features = { train: files.train.features, test: files.test.features, seed };
   const runs: MethodRun[] = [];
   for (const method of METHODS[label.task]) {
-    if (wish.method !== undefined && wish.method !== method) continue;
+    if (choices.method !== undefined && choices.method !== method) continue;
     onStep(`${label.label}: ${method}, ${label.trainRows.length} training rows`);
     if (label.task === "classify") {
       const problem = { ...features, label };
@@ -181,13 +181,13 @@ function reasonOf({ message }: Failure, files: readonly NamedFeatures[]): string
 function readLabels(
   train: NamedFeatures,
   test: NamedFeatures,
-  { wish }: ProbeOptions,
+  { choices }: ProbeOptions,
 ): { ready: (ClassLabel | NumberLabel)[]; skipped: SkippedLabel[] } {
   const ready: (ClassLabel | NumberLabel)[] = [], skipped: SkippedLabel[] = [];
-  const names = labelsToProbe(train, test, wish);
+  const names = labelsToProbe(train, test, choices);
   for (const label of names) {
     try {
-      ready.push(readLabel(train, test, { label, wish }));
+      ready.push(readLabel(train, test, { label, choices }));
     } catch (error) {
       if (!(error instanceof Failure) || names.length === 1) throw error;
       skipped.push({ label, reason: reasonOf(error, [train, test]) });

@@ -94,16 +94,16 @@ export function expectSameRun(directory: string, there: RunIdentity, here: RunId
         "go on with that version or give another --out; its checkpoints stay as they are and can be exported",
     );
   }
-  const told = different.slice(0, KEYS_SHOWN).map((name) =>
+  const shown = different.slice(0, KEYS_SHOWN).map((name) =>
     `${name} is ${old.get(name) ?? "not set"} there and ${wanted.get(name) ?? "not set"} here`
   );
-  const rest = different.length - told.length;
+  const rest = different.length - shown.length;
   const length = different.some((name) => /^schedule\.(steps|epochs)$/.test(name))
     ? " (the schedules follow the length of a run, so it cannot be made longer or shorter)"
     : "";
   throw new Failure(
     "output",
-    `Cannot go on with "${directory}": it belongs to another configuration: ${told.join(", ")}` +
+    `Cannot go on with "${directory}": it belongs to another configuration: ${shown.join(", ")}` +
       `${rest > 0 ? ` and ${rest} more` : ""}${length}, ` +
       "repeat the command that started it or give another --out",
   );

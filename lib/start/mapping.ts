@@ -22,7 +22,7 @@ import { fitTable, TABLE_NAMES, toFloat32 } from "./tables.ts";
 export interface MappedWeights {
   /** `encoder.*`, `target_encoder.*` and, if there is one, `predictor.*` */
   readonly tensors: TensorRecord;
-  readonly told: readonly string[];
+  readonly notes: readonly string[];
 }
 
 const COMPLAINTS_SHOWN = 3;
@@ -152,7 +152,7 @@ export function mapWeights(
   const target: Network = networks.target_encoder.size > 0 ? "target_encoder" : "encoder";
   const context: Network = networks.encoder.size > 0 ? "encoder" : target;
   const official = wantedOf(model.encoder, [networks.encoder, networks.target_encoder]);
-  const complaints: Complaints = { lacking: [], unplaced: [] }, told: string[] = [];
+  const complaints: Complaints = { lacking: [], unplaced: [] }, notes: string[] = [];
   const countOfComplaints = () => complaints.lacking.length + complaints.unplaced.length;
   function mapTable(network: Network, name: string, width: number): TensorRecord {
     const tensors = networks[network];
@@ -168,7 +168,7 @@ export function mapWeights(
       complaints.lacking.push(fitted.complaint);
       return {};
     }
-    if (fitted.told !== undefined) told.push(fitted.told);
+    if (fitted.note !== undefined) notes.push(fitted.note);
     return { [name]: fitted.table };
   }
   function mapNetwork(network: Network, own: ShapeTable): TensorRecord {
@@ -198,10 +198,10 @@ export function mapWeights(
   const note = stripped.length > 0 ? `; ${quoted} stripped from the names` : "";
   const fresh = model.encoder.registers;
   if (fresh !== undefined && !Object.hasOwn(official, REGISTERS)) {
-    told.push(`it has no registers: the ${fresh} of this run are new`);
+    notes.push(`it has no registers: the ${fresh} of this run are new`);
   }
   if (outside.length > 0) {
-    told.push(`passed over what belongs to no network of a run: ${someOf(outside)}`);
+    notes.push(`passed over what belongs to no network of a run: ${someOf(outside)}`);
   }
   return {
     tensors: {
@@ -209,6 +209,6 @@ export function mapWeights(
       ...prefixed("target_encoder.", targetEncoder),
       ...prefixed("predictor.", predictor ?? {}),
     },
-    told: [`starting from "${path}": ${shares.join(", ")}${note}`, ...told],
+    notes: [`starting from "${path}": ${shares.join(", ")}${note}`, ...notes],
   };
 }

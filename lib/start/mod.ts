@@ -69,8 +69,8 @@ export async function startFrom(
   }
   const sha256 = await hashWeights(file, action);
   const weights = await readWeights(file, isWeight);
-  const { tensors, told } = mapWeights(weights, { path: file, model, grid });
-  for (const text of told) say(text);
+  const { tensors, notes } = mapWeights(weights, { path: file, model, grid });
+  for (const text of notes) say(text);
   if (layerNormEpsilon !== undefined) {
     say(
       `layer_norm_eps of "${path}" is ${layerNormEpsilon}, ` +

@@ -20,7 +20,7 @@ export interface FoundTensor {
 
 /** A table that fits, with a sentence if it was resized; or why it cannot be. */
 export type FittedTable =
-  | { readonly table: FloatTensor; readonly told?: string }
+  | { readonly table: FloatTensor; readonly note?: string }
   | { readonly complaint: string };
 
 /** The same values as float32. */
@@ -79,6 +79,6 @@ export function fitTable(
   if (from.join() === own.join()) return { table };
   return {
     table,
-    told: `${shown} resized from ${from.join("x")} to ${own.join("x")} patches (bicubic)`,
+    note: `${shown} resized from ${from.join("x")} to ${own.join("x")} patches (bicubic)`,
   };
 }

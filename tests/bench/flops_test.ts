@@ -41,29 +41,30 @@ function blockProducts(tokens: number, width: number, mlpWidth: number): number 
   return tokens * width * (4 * width + 2 * mlpWidth) + 2 * tokens ** 2 * width;
 }
 
-/** The same of the predictor's last block, in which only the `asked` tokens have queries and go on. */
+/** The same of the predictor's last block, in which only the `predicted` tokens have queries and go on. */
 function lastBlockProducts(
   tokens: number,
-  asked: number,
+  predicted: number,
   { width, mlpWidth }: { readonly width: number; readonly mlpWidth: number },
 ): number {
-  return tokens * width * 2 * width + asked * width * (2 * width + 2 * mlpWidth) +
-    2 * tokens * asked * width;
+  return tokens * width * 2 * width + predicted * width * (2 * width + 2 * mlpWidth) +
+    2 * tokens * predicted * width;
 }
 
 /** What a step multiplies, by hand. A layer that learns costs three times its forward pass, the first one twice. */
-function stepProducts({ model, batch, targetBlocks }: StepConfig, kept: number, asked: number) {
+function stepProducts({ model, batch, targetBlocks }: StepConfig, kept: number, predicted: number) {
   const { encoder, predictor } = model;
   const { width, depth, mlpWidth, patchSize, imageSize: [height, length] } = encoder;
   const patches = height * length / patchSize ** 2, inputs = 3 * patchSize ** 2;
   const target = depth * blockProducts(patches, width, mlpWidth) + patches * inputs * width;
   const context = 3 * depth * blockProducts(kept, width, mlpWidth) + 2 * kept * inputs * width;
-  const block = blockProducts(kept + asked, predictor.width, predictor.mlpWidth);
-  const blocks = (predictor.depth - 1) * block + lastBlockProducts(kept + asked, asked, predictor);
+  const block = blockProducts(kept + predicted, predictor.width, predictor.mlpWidth);
+  const blocks = (predictor.depth - 1) * block +
+    lastBlockProducts(kept + predicted, predicted, predictor);
   // The first block projects the context once for all target blocks.
   const shared = 3 * (targetBlocks - 1) * kept * 3 * predictor.width ** 2;
-  const predicted = 3 * targetBlocks * (blocks + asked * width * predictor.width) - shared;
-  return batch * (target + context + 3 * kept * width * predictor.width + predicted);
+  const predictions = 3 * targetBlocks * (blocks + predicted * width * predictor.width) - shared;
+  return batch * (target + context + 3 * kept * width * predictor.width + predictions);
 }
 
 Deno.test("stepFlops() is what the formula of a transformer says, for all mask sizes", () => {

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { NotANumber, typeColumn } from "../../lib/data/labels/cells.ts";
 
-interface Wish {
-  readonly asked?: "class" | "number";
+interface Options {
+  readonly stated?: "class" | "number";
   readonly commas?: boolean;
 }
 
-function typed(texts: readonly string[], { asked, commas = false }: Wish = {}) {
+function typed(texts: readonly string[], { stated, commas = false }: Options = {}) {
   const cells = texts.map((text, index) => ({ line: index + 2, text }));
-  const { column, valueOf, note } = typeColumn(cells, { name: "age", asked, commas });
+  const { column, valueOf, note } = typeColumn(cells, { name: "age", stated, commas });
   return { type: column.type, values: texts.map(valueOf), note };
 }
 
@@ -113,11 +113,11 @@ Deno.test("typeColumn() names the cell that makes numbers classes", () => {
 });
 
 Deno.test("typeColumn() does as the header says, or names the cell", () => {
-  assert.deepEqual(typed(["1", "2"], { asked: "class" }).values, ["1", "2"]);
-  assert.deepEqual(typed(["1", "NA"], { asked: "number" }).values, [1, null]);
-  assert.equal(typed(["", ""], { asked: "number" }).note, "label age: numbers, all missing");
+  assert.deepEqual(typed(["1", "2"], { stated: "class" }).values, ["1", "2"]);
+  assert.deepEqual(typed(["1", "NA"], { stated: "number" }).values, [1, null]);
+  assert.equal(typed(["", ""], { stated: "number" }).note, "label age: numbers, all missing");
   assert.throws(
-    () => typed(["1", "x"], { asked: "number" }),
+    () => typed(["1", "x"], { stated: "number" }),
     (error) => error instanceof NotANumber && error.cell.line === 3 && error.cell.text === "x",
   );
 });

@@ -12,7 +12,7 @@ function tableOf(header: string | undefined, row: (path: string, index: number) 
   return [...(header === undefined ? [] : [header]), ...IMAGES.map(row)].join("\n") + "\n";
 }
 
-/** @param found the table was not asked for */
+/** @param found the table was found, not given */
 async function labelsFrom(
   table: string | Uint8Array,
   { images = IMAGES, found = false }: { images?: readonly string[]; found?: boolean } = {},
@@ -22,7 +22,7 @@ async function labelsFrom(
   await Deno.writeFile(csv, typeof table === "string" ? new TextEncoder().encode(table) : table);
   const hide = (text: string) => text.replaceAll(`${folder.path}/`, "");
   try {
-    const labels = await collectLabels(images, { root: folder.path, csv, asked: !found });
+    const labels = await collectLabels(images, { root: folder.path, csv, given: !found });
     return { ...labels, notes: labels.notes.map(hide) };
   } catch (error) {
     assert.ok(error instanceof Failure, messageOf(error));
@@ -171,9 +171,9 @@ Deno.test("collectLabels() takes a guess of a table that was found only where it
     (await labelsFrom(classes, { images, found: true })).notes[0]!,
     /^t\.csv is passed over: none /,
   );
-  const asked = await labelsFrom(classes, { images });
+  const given = await labelsFrom(classes, { images });
   assert.equal(
-    asked.notes[0],
+    given.notes[0],
     't.csv: guessed that column "ClassId" names the images, each by its name without extension: it fits 2 of 2 rows',
   );
 });

@@ -23,7 +23,7 @@ Deno.test("systemReason() has a sentence for numbers that nobody knows", () => {
   assert.equal(systemReason("x", new TypeError("a bug")), undefined);
 });
 
-Deno.test("systemFailure() names the path that Deno or Node names, and whose turn it is", () => {
+Deno.test("systemFailure() names the path that Deno or Node names, and what to do", () => {
   const said = (error: unknown) => {
     const failure = systemFailure(error);
     return failure && `${failure.kind}: ${failure.message}`;

@@ -102,13 +102,13 @@ Deno.test("attention() keeps the sequences of a batch apart", () => {
   assert.ok(difference.dataSync()[0]! < 1e-6);
 });
 
-Deno.test("attention() of tokens that ask is that of all, at their places; its gradient is exact", () => {
+Deno.test("attention() with fewer queries is that of all tokens, at their places; its gradient is exact", () => {
   const shape = { batch: 1, tokens: 5, heads: 2 }, qkv = normal([5, 12]);
-  const asking = { ...shape, asking: 2 };
+  const fewer = { ...shape, queries: 2 };
   const all = tf.slice(attention([qkv], shape), [3, 0], [2, 4]);
-  const some = attention([tf.slice(qkv, [3, 0], [2, 4]), tf.slice(qkv, [0, 4], [5, 8])], asking);
+  const some = attention([tf.slice(qkv, [3, 0], [2, 4]), tf.slice(qkv, [0, 4], [5, 8])], fewer);
   assert.ok(tf.max(tf.abs(tf.sub(all, some))).dataSync()[0]! < 1e-6);
-  checkGradients((...projected) => attention(projected, asking), [normal([2, 4]), normal([5, 8])]);
+  checkGradients((...projected) => attention(projected, fewer), [normal([2, 4]), normal([5, 8])]);
 });
 
 Deno.test("smoothL1() has the golden level 0.42466 for zero against normal targets", () => {

@@ -63,7 +63,7 @@ Deno.test("isDecayed() leaves out biases and one-dimensional tensors, and keeps 
   assert.ok(isDecayed("mask_token", [1, 1, 384]));
 });
 
-Deno.test("initialise() draws each tensor on its own, with the asked deviation", () => {
+Deno.test("initialise() draws each tensor on its own, with the given deviation", () => {
   const options = { seed: 1, initStd: 0.02, patchEmbedStd: 0.1 };
   const shallow = initialise(encoderShapes(encoder(64, 1, 2)), "encoder", options);
   const deep = initialise(encoderShapes(encoder(64, 3, 2)), "encoder", options);

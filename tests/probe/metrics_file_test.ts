@@ -12,7 +12,7 @@ Deno.test("readProbeMetrics() reads what a probe writes, and refuses whatever ca
       { path: "train.arrow", features: madeFeatures() },
       { path: "test.arrow", features: madeFeatures({ first: 1000, rows: 30 }) },
       {
-        wish: { label: undefined, task: undefined, method: undefined },
+        choices: { label: undefined, task: undefined, method: undefined },
         seed: 0,
         runtime: await createRuntime("onnx", { threads: 1 }),
       },

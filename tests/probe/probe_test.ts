@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Failure } from "../../lib/failure.ts";
 import type { FeatureLabel, Features, LabelValues } from "../../lib/formats/arrow.ts";
-import type { Method, Wish } from "../../lib/probe/mod.ts";
+import type { Choices, Method } from "../../lib/probe/mod.ts";
 import { predictionsCsv, probeFeatures, probeWeights } from "../../lib/probe/mod.ts";
 import { bestMethod, type MethodRun } from "../../lib/probe/results.ts";
 import { RandomStream } from "../../lib/random/mod.ts";
@@ -10,19 +10,19 @@ import { madeFeatures, type MadeOptions } from "./made_features.ts";
 import { assertNear } from "./near.ts";
 
 const RUNTIME = await createRuntime("onnx", { threads: 1 });
-const ANYTHING: Wish = { label: undefined, task: undefined, method: undefined };
+const ANYTHING: Choices = { label: undefined, task: undefined, method: undefined };
 
 function probe(
   train: MadeOptions | Features,
   test: MadeOptions | Features,
-  { seed = 0, ...wish }: Partial<Wish> & { seed?: number } = {},
+  { seed = 0, ...choices }: Partial<Choices> & { seed?: number } = {},
 ) {
   const features = (options: MadeOptions | Features) =>
     "embeddings" in options ? options : madeFeatures(options);
   return probeFeatures(
     { path: "train.arrow", features: features(train) },
     { path: "test.arrow", features: features(test) },
-    { wish: { ...ANYTHING, ...wish }, seed, runtime: RUNTIME },
+    { choices: { ...ANYTHING, ...choices }, seed, runtime: RUNTIME },
   );
 }
 
@@ -81,7 +81,7 @@ Deno.test("probeFeatures() probes every label by the task that its values call f
 });
 
 Deno.test("probeFeatures() chooses on rows that were not fitted", async () => {
-  // Labels are noise and there are more features than rows: whoever saw the held-out rows predicts them.
+  // Labels are noise and there are more features than rows: a fit on the held-out rows predicts them.
   const noise = (rows: number, first: number) => {
     const values = Array.from(
       { length: rows },
@@ -260,16 +260,16 @@ Deno.test("probeFeatures() refuses embeddings that are too wide", async () => {
 });
 
 Deno.test("probeFeatures() refuses numbers that cannot be computed with", async () => {
-  const wish = { label: "distance" };
+  const choices = { label: "distance" };
   const withValue = (value: number) =>
     column("number", Array.from({ length: 60 }, (_, row) => row === 7 ? value : row));
   for (const value of [Infinity, -Infinity, 1e101, -1e300]) {
-    await assertRefused(probe({ labels: { distance: withValue(value) } }, TEST, wish), {
+    await assertRefused(probe({ labels: { distance: withValue(value) } }, TEST, choices), {
       text: `label "distance" is ${value} in row 7 of "train.arrow" (key "image-7"), ` +
         "wanted at most 1e+100, correct or scale it",
     });
     await assertRefused(
-      probe({}, { ...TEST, rows: 60, labels: { distance: withValue(value) } }, wish),
+      probe({}, { ...TEST, rows: 60, labels: { distance: withValue(value) } }, choices),
       {
         text: `label "distance" is ${value} in row 7 of "test.arrow" (key "image-1007"), ` +
           "wanted at most 1e+100, correct or scale it",
@@ -277,7 +277,7 @@ Deno.test("probeFeatures() refuses numbers that cannot be computed with", async 
     );
   }
   const close = column("number", Array.from({ length: 60 }, (_, row) => row * 1e-200));
-  await assertRefused(probe({ labels: { distance: close } }, TEST, wish), {
+  await assertRefused(probe({ labels: { distance: close } }, TEST, choices), {
     text: 'label "distance" varies by 5.9e-199 in "train.arrow", scale it',
   });
 });
@@ -294,7 +294,7 @@ Deno.test("probeFeatures() refuses files without rows or labels", async () => {
   });
 });
 
-Deno.test("probeFeatures() names the labels that there are when the asked one is missing", async () => {
+Deno.test("probeFeatures() names the labels that there are when the given one is missing", async () => {
   await assertRefused(probe({}, TEST, { label: "distanse" }), {
     text: '"train.arrow" has no label "distanse", did you mean "distance"? ' +
       "(labels: shape, objects, distance)",

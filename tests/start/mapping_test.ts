@@ -53,16 +53,16 @@ function refusal(tensors: TensorRecord, model = MODEL): string {
 
 Deno.test("mapWeights() gives an encoder alone to both networks, under timm and Hugging Face names", () => {
   for (const tensors of [ENCODER, toHuggingFace(ENCODER), prefixed("encoder.", ENCODER)]) {
-    assert.deepEqual(map(tensors), { tensors: BOTH, told: [ALONE] });
+    assert.deepEqual(map(tensors), { tensors: BOTH, notes: [ALONE] });
   }
   assert.deepEqual(map(prefixed("target_encoder.", ENCODER)).tensors, BOTH);
 });
 
 Deno.test("mapWeights() strips module., wherever data-parallel training has left it", () => {
   for (const prefix of ["module.", "encoder.module.", "module.encoder."]) {
-    const { tensors, told } = map(prefixed(prefix, ENCODER));
+    const { tensors, notes } = map(prefixed(prefix, ENCODER));
     assert.deepEqual(tensors, BOTH);
-    assert.deepEqual(told, [`${ALONE}; "module." stripped from the names`]);
+    assert.deepEqual(notes, [`${ALONE}; "module." stripped from the names`]);
   }
 });
 
@@ -74,7 +74,7 @@ Deno.test("mapWeights() takes both encoders and the predictor of a whole state",
   };
   assert.deepEqual(map(state), {
     tensors: state,
-    told: [
+    notes: [
       'starting from "W": 16 tensors to the encoder, 16 tensors to the target encoder, ' +
       "19 tensors to the predictor",
     ],
@@ -82,7 +82,7 @@ Deno.test("mapWeights() takes both encoders and the predictor of a whole state",
 });
 
 Deno.test("mapWeights() takes the checkpoint of the official code", async () => {
-  const { tensors, told } = map(await readTorch(OFFICIAL, { wanted: isWeight }));
+  const { tensors, notes } = map(await readTorch(OFFICIAL, { wanted: isWeight }));
   const names = Object.entries(tensors).map(([name, { shape }]) => [name, shape] as const);
   assert.deepEqual(Object.fromEntries(names), {
     ...prefixed("encoder.", finishedShapes(MODEL.encoder)),
@@ -92,9 +92,9 @@ Deno.test("mapWeights() takes the checkpoint of the official code", async () => 
   // Tensor 1 of encoder and target encoder: make.py says which values they have.
   assert.equal(tensors["encoder.patch_embed.proj.weight"]!.data[0], 13 / 64 - 0.5);
   assert.equal(tensors["target_encoder.patch_embed.proj.weight"]!.data[0], 53 / 64 - 0.5);
-  assert.equal(told.length, 1);
+  assert.equal(notes.length, 1);
   assert.match(
-    told[0]!,
+    notes[0]!,
     /17 tensors to the target encoder, 20 tensors to the predictor; "module\."/,
   );
 });
@@ -106,10 +106,10 @@ Deno.test("mapWeights() takes position tables as they are when the grid is the s
     ...prefixed("encoder.", { [POSITIONS]: table }),
     ...prefixed("target_encoder.", { [POSITIONS]: table }),
   };
-  const told = [ALONE.replace("16 tensors", "17 tensors")];
+  const notes = [ALONE.replace("16 tensors", "17 tensors")];
   const tensors = { [POSITIONS]: table, ...ENCODER };
-  assert.deepEqual(map(tensors), { tensors: wanted, told });
-  assert.deepEqual(map(toHuggingFace(tensors)), { tensors: wanted, told });
+  assert.deepEqual(map(tensors), { tensors: wanted, notes });
+  assert.deepEqual(map(toHuggingFace(tensors)), { tensors: wanted, notes });
 });
 
 Deno.test("mapWeights() resizes position tables of another grid, square or as its source says", () => {
@@ -118,16 +118,16 @@ Deno.test("mapWeights() resizes position tables of another grid, square or as it
     resizePositions(table[POSITIONS] as FloatTensor, { from, to: [4, 4] });
   const square = map(toHuggingFace({ ...table, ...ENCODER }));
   assert.deepEqual(square.tensors["target_encoder.pos_embed"], resized([6, 6]));
-  assert.deepEqual(square.told.slice(1), [
+  assert.deepEqual(square.notes.slice(1), [
     "embeddings.position_embeddings resized from 6x6 to 4x4 patches (bicubic)",
   ]);
   const wide = mapWeights({ ...table, ...ENCODER }, { path: "W", model: MODEL, grid: [4, 9] });
   assert.deepEqual(wide.tensors["encoder.pos_embed"], resized([4, 9]));
   const predictor = made({ "predictor.predictor_pos_embed": [1, 4, 4] }, 1);
   const state = { ...prefixed("encoder.", ENCODER), ...prefixed("predictor.", PREDICTOR) };
-  const { tensors, told } = map({ ...state, ...predictor });
+  const { tensors, notes } = map({ ...state, ...predictor });
   assert.deepEqual(tensors["predictor.predictor_pos_embed"]!.shape, [1, 16, 4]);
-  assert.deepEqual(told.slice(1), [
+  assert.deepEqual(notes.slice(1), [
     "predictor.predictor_pos_embed resized from 2x2 to 4x4 patches (bicubic)",
   ]);
 });
@@ -204,23 +204,23 @@ Deno.test("mapWeights() takes registers, under official and Hugging Face names",
   for (const tensors of [whole, toHuggingFace(whole)]) {
     assert.deepEqual(map(tensors, REGISTERED), {
       tensors: wanted,
-      told: [ALONE.replace("16 tensors", "18 tensors")],
+      notes: [ALONE.replace("16 tensors", "18 tensors")],
     });
   }
   // The rows in front are for no patch when a table is resized.
   const larger = made({ [POSITIONS]: [1, 36, 8] }, 1);
-  const { tensors, told } = map(toHuggingFace({ ...larger, ...WITH }), REGISTERED);
+  const { tensors, notes } = map(toHuggingFace({ ...larger, ...WITH }), REGISTERED);
   assert.deepEqual(
     tensors["encoder.pos_embed"],
     resizePositions(larger[POSITIONS] as FloatTensor, { from: [6, 6], to: [4, 4] }),
   );
-  assert.equal(told.length, 2);
+  assert.equal(notes.length, 2);
 });
 
 Deno.test("mapWeights() says that registers are new where the weights have none", () => {
-  const told = [ALONE, "it has no registers: the 2 of this run are new"];
+  const notes = [ALONE, "it has no registers: the 2 of this run are new"];
   for (const tensors of [ENCODER, toHuggingFace(ENCODER)]) {
-    assert.deepEqual(map(tensors, REGISTERED), { tensors: BOTH, told });
+    assert.deepEqual(map(tensors, REGISTERED), { tensors: BOTH, notes });
   }
 });
 

@@ -75,20 +75,20 @@ Deno.test("mapWeights() takes wrappers out of the middle of names, and says what
       [name, tensor],
     ) => [`backbone.${name.replace(/^(blocks\.\d+)\./, "$1._orig_mod.")}`, tensor]),
   );
-  const { tensors, told } = map(compiled);
+  const { tensors, notes } = map(compiled);
   assert.deepEqual(tensors, BOTH);
-  assert.match(told[0]!, /; "backbone\." and "_orig_mod\." stripped from the names$/);
+  assert.match(notes[0]!, /; "backbone\." and "_orig_mod\." stripped from the names$/);
 });
 
 Deno.test("mapWeights() passes over tensors outside of the networks and says so", () => {
-  const { tensors, told } = map({
+  const { tensors, notes } = map({
     ...prefixed("ijepa.", toHuggingFace(ENCODER)),
     "classifier.weight": floatTensor([10, 8]),
     "classifier.bias": floatTensor([10]),
   });
   assert.deepEqual(tensors, BOTH);
   assert.equal(
-    told[1],
+    notes[1],
     "passed over what belongs to no network of a run: classifier.weight, classifier.bias",
   );
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Ended, judge, type Outcome, type Results } from "../../torture/outcome.ts";
 
 const SENTENCE = 'probe: Cannot read "a.arrow": it is cut short\n';
-const SAME: Results = { different: [], left: [], free: false, told: ["a.arrow"] };
+const SAME: Results = { different: [], left: [], free: false, warnings: ["a.arrow"] };
 const OTHER: Results = { ...SAME, different: ["probe/metrics.json"] };
 const done = (stderr = ""): Ended => ({ code: 0, signal: null, stderr });
 

@@ -157,7 +157,7 @@ function under(state: Values, prefix: string): Read {
 /** Smooth L1 between predictions and targets, mean over every element. */
 export function lossOf(step: Step, state: Values): number {
   const { batch, targetBlocks, targetMasking, context, targets } = step;
-  const [kept, asked] = [context.length / batch, targets.length / batch / targetBlocks];
+  const [kept, predicted] = [context.length / batch, targets.length / batch / targetBlocks];
   const list = (all: ArrayLike<number>, index: number, length: number) =>
     Array.from({ length }, (_, i) => all[index * length + i]!);
   const everywhere = Array.from({ length: (step.side / step.patch) ** 2 }, (_, place) => place);
@@ -170,7 +170,7 @@ export function lossOf(step: Step, state: Values): number {
       ? encode(step, target, { image, places: everywhere })
       : [];
     for (let m = 0; m < targetBlocks; m++) {
-      const places = list(targets, m * batch + image, asked);
+      const places = list(targets, m * batch + image, predicted);
       const wanted = targetMasking === "output"
         ? places.map((place) => whole[place]!)
         : encode(step, target, { image, places });

@@ -1,5 +1,5 @@
 /**
- * What TypeScript and C both know: the functions of `library/` that plans call, their arguments in order, and a few
+ * What TypeScript and C share: the functions of `library/` that plans call, their arguments in order, and a few
  * numbers. The C side is written from it as a header, `interface.h`, which the C files include.
  */
 

@@ -10,7 +10,7 @@ export interface Value {
   readonly shape: readonly Length[];
 }
 
-/** A call of an operation; a type of its own for each operation, told apart by `op`. */
+/** A call of an operation; a type of its own for each operation, discriminated by `op`. */
 export type Node<O extends Op = Op, V = Value, L = Length> = O extends Op ? {
     readonly op: O;
     readonly inputs: readonly V[];

@@ -1,6 +1,6 @@
 /**
  * The operations of a graph: what attributes each has, and what it is like. Every table of rules (shapes, C, ONNX) has
- * one for each of them by type, so that a new operation does not compile until all of them know it.
+ * one for each of them by type, so that the code of a new operation does not compile until all of them have it.
  */
 
 /** Element types of values in a graph. */
@@ -103,7 +103,7 @@ export interface Attributes<L> {
 /** The name of an operation: that of the TensorFlow.js kernel, or what passes call it. */
 export type Op = keyof Attributes<number>;
 
-/** What passes ask about operations. */
+/** Traits of operations that passes depend on. */
 interface Traits {
   /** An element of the result follows from one element of each operand, under broadcasting. */
   readonly elementwise?: true;

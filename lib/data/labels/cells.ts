@@ -78,10 +78,10 @@ function looksLikeNumber(text: string): boolean {
 /** The notation of all cells, or a cell that fits none. */
 function notationOf(
   cells: readonly Cell[],
-  { asked, commas }: { readonly asked: boolean; readonly commas: boolean },
+  { stated, commas }: { readonly stated: boolean; readonly commas: boolean },
 ): { readonly notation: Notation } | { readonly odd: Cell } {
   const oddIn = (notation: Notation) =>
-    cells.find(({ text }) => !isNumeral(text, notation) || (!asked && isLongCode(text)));
+    cells.find(({ text }) => !isNumeral(text, notation) || (!stated && isLongCode(text)));
   const odd = oddIn(POINTS);
   if (odd === undefined) return { notation: POINTS };
   // "1,234" alone is ambiguous; "20,5" beside it decides.
@@ -163,20 +163,20 @@ export class NotANumber extends Error {
  * names the cell that decided where half of the cells are numbers.
  *
  * @param cells one for each row, empty where there is no value
- * @throws {NotANumber} `asked` is `number`, and a cell is none
+ * @throws {NotANumber} `stated` is `number`, and a cell is none
  */
 export function typeColumn(
   cells: readonly Cell[],
-  { name, asked, commas }: {
+  { name, stated, commas }: {
     readonly name: string;
-    readonly asked: "class" | "number" | undefined;
+    readonly stated: "class" | "number" | undefined;
     /** Whether a comma can stand within a cell that has no quotes. */
     readonly commas: boolean;
   },
 ): TypedColumn {
-  if (asked === "class") return classColumn(name, cells, undefined);
+  if (stated === "class") return classColumn(name, cells, undefined);
   const present = cells.filter(({ text }) => !isMissing(text));
-  if (asked === undefined && present.length === 0) {
+  if (stated === undefined && present.length === 0) {
     const words = quoted(cells.map(({ text }) => text).filter((text) => text.trim() !== ""));
     return {
       column: { name, type: "class", classes: [] },
@@ -184,9 +184,9 @@ export function typeColumn(
       note: `label ${name}: no values${words && ` (${words} is taken as missing)`}`,
     };
   }
-  const found = notationOf(present, { asked: asked === "number", commas });
+  const found = notationOf(present, { stated: stated === "number", commas });
   if ("notation" in found) return numberColumn(name, { cells, present, notation: found.notation });
-  if (asked === "number") throw new NotANumber(found.odd);
+  if (stated === "number") throw new NotANumber(found.odd);
   const numbers = present.filter(({ text }) => looksLikeNumber(text)).length;
   return classColumn(name, cells, 2 * numbers >= present.length ? found.odd : undefined);
 }

@@ -18,7 +18,8 @@ const RESERVED = ["key", "path", "embedding", "__proto__"];
 /** A column of labels as the first line has it. */
 export interface HeaderColumn {
   readonly name: string;
-  readonly asked: "class" | "number" | undefined;
+  /** The type that the header states: `name:class`, `name:number`. */
+  readonly stated: "class" | "number" | undefined;
   readonly index: number;
 }
 
@@ -60,11 +61,11 @@ function bestColumn(header: CsvRow, rows: readonly CsvRow[], reading: Reading): 
 /** Whether a guess fits better than by chance, judged by a sample of rows. */
 function isConvincing(
   { matched, looked }: Naming,
-  { rows, images, asked }: { rows: number; images: number; asked: boolean },
+  { rows, images, given }: { rows: number; images: number; given: boolean },
 ): boolean {
   const fitsRows = 2 * matched >= looked, fitsImages = 2 * matched * (rows / looked) >= images;
   // Numbers of classes are also names of numbered images: a table that the user did not give has to fit both.
-  return asked ? fitsRows || fitsImages : fitsRows && fitsImages;
+  return given ? fitsRows || fitsImages : fitsRows && fitsImages;
 }
 
 /**
@@ -76,10 +77,10 @@ function isConvincing(
  */
 export function findNaming(
   rows: readonly CsvRow[],
-  { images, root, asked }: {
+  { images, root, given }: {
     readonly images: readonly string[];
     readonly root: string;
-    readonly asked: boolean;
+    readonly given: boolean;
   },
 ): Naming | undefined {
   const [header, ...others] = rows;
@@ -88,7 +89,7 @@ export function findNaming(
     const exact = reading.guess === undefined;
     const fits = (naming: Naming) =>
       naming.matched > 0 &&
-      (exact || isConvincing(naming, { rows: data.length, images: images.length, asked }));
+      (exact || isConvincing(naming, { rows: data.length, images: images.length, given }));
     const first = bestColumn(header!, some, reading);
     if (fits(first)) return first;
     if (some !== data && (exact || first.matched > 0)) {
@@ -112,7 +113,7 @@ export function inventColumns(first: CsvRow, key: number): HeaderColumn[] {
   const indices = first.cells.map((_, index) => index).filter((index) => index !== key);
   return indices.map((index, place) => ({
     name: place === 0 ? "label" : `label${place + 1}`,
-    asked: undefined,
+    stated: undefined,
     index,
   }));
 }
@@ -144,7 +145,7 @@ export function readColumns(
   const columns: HeaderColumn[] = [], passedOver: string[] = [], names = new Set<string>();
   for (const [index, cell] of header.cells.entries()) {
     if (index === key) continue;
-    const [, name = "", asked] = /^(.*?)(?::(class|number))?$/is.exec(cell)!;
+    const [, name = "", stated] = /^(.*?)(?::(class|number))?$/is.exec(cell)!;
     const place = `column ${index + 1}`;
     if (UNNAMED.test(name) && holdsNothing(data, index)) {
       passedOver.push(`${place} has no name and is an index or empty`);
@@ -160,7 +161,7 @@ export function readColumns(
     }
     if (names.has(name)) refuse(`${place} repeats the name "${name}", rename it`);
     names.add(name);
-    columns.push({ name, asked: asked?.toLowerCase() as HeaderColumn["asked"], index });
+    columns.push({ name, stated: stated?.toLowerCase() as HeaderColumn["stated"], index });
   }
   return { columns, passedOver };
 }

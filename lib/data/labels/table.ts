@@ -37,7 +37,7 @@ interface Source {
   /** Absolute path of the images folder. */
   readonly root: string;
   /** Whether the user gave it: then less certain guesses are accepted. */
-  readonly asked: boolean;
+  readonly given: boolean;
 }
 
 /** A cell that is no number in a column `name:number`. A table with such a header was written for `shard`. */
@@ -107,7 +107,7 @@ function expectNaming(naming: Naming | undefined, rows: readonly CsvRow[], sourc
 }
 
 function typeHeaderColumn(
-  { name, asked, index }: HeaderColumn,
+  { name, stated, index }: HeaderColumn,
   { data, commas, path }: {
     readonly data: readonly CsvRow[];
     readonly commas: boolean;
@@ -116,7 +116,7 @@ function typeHeaderColumn(
 ): TypedColumn {
   const cells: Cell[] = data.map(({ line, cells }) => ({ line, text: cells[index]! }));
   try {
-    return typeColumn(cells, { name, asked, commas });
+    return typeColumn(cells, { name, stated, commas });
   } catch (error) {
     if (error instanceof NotANumber) throw new WrongCell(path, error.cell, name);
     throw error;

@@ -6,7 +6,7 @@
  */
 
 import { DECODE_BYTES } from "../decode_budget.ts";
-import { ToldCoefficients } from "./scans.ts";
+import { ScannedCoefficients } from "./scans.ts";
 import { EOI, MOST_SCANS, type Segment, segmentsOf, SOS } from "./segments.ts";
 
 /** Pixels. */
@@ -30,13 +30,13 @@ class Frame {
   readonly size: JpegSize;
   readonly #components: number;
   readonly isProgressive: boolean;
-  readonly #told: ToldCoefficients;
+  readonly #scanned: ScannedCoefficients;
 
   private constructor(size: JpegSize, components: number, header: Segment) {
     this.size = size;
     this.isProgressive = header.marker === SOF2;
     this.#components = components;
-    this.#told = new ToldCoefficients(header);
+    this.#scanned = new ScannedCoefficients(header);
   }
 
   static read(header: Segment): Frame | undefined {
@@ -57,12 +57,12 @@ class Frame {
 
   /** Adds a scan. @returns whether the scan is as it should be; that of a baseline file has all of the image */
   add(body: Uint8Array): boolean {
-    return this.#told.add(body) && (this.isProgressive || body[0] === this.#components);
+    return this.#scanned.add(body) && (this.isProgressive || body[0] === this.#components);
   }
 
   /** Whether no further scan is needed. */
   get isComplete(): boolean {
-    return this.#told.isComplete;
+    return this.#scanned.isComplete;
   }
 }
 

@@ -10,7 +10,7 @@ const SEQUENTIAL = [0xc0, 0xc1, 0xc9];
 const UNKNOWN = 255;
 
 /** Which bits of each component's coefficients the scans of a file contain. */
-export class ToldCoefficients {
+export class ScannedCoefficients {
   readonly #progressive: boolean;
   /** By component and coefficient, the lowest bit that is known. */
   readonly #lowestBits: ReadonlyMap<number, Uint8Array>;
@@ -26,13 +26,13 @@ export class ToldCoefficients {
   add(body: Uint8Array): boolean {
     const count = body[0]!;
     if (body.length !== 4 + 2 * count) return false;
-    const [first, last, bits] = this.#progressive
+    const [first, last, lowestBit] = this.#progressive
       ? body.subarray(1 + 2 * count) as unknown as [number, number, number]
       : [0, 63, 0];
     for (let i = 0; i < count; i++) {
-      const told = this.#lowestBits.get(body[1 + 2 * i]!);
-      if (told === undefined || !(first <= last && last < 64)) return false;
-      told.fill(bits & 15, first, last + 1);
+      const lowestBits = this.#lowestBits.get(body[1 + 2 * i]!);
+      if (lowestBits === undefined || !(first <= last && last < 64)) return false;
+      lowestBits.fill(lowestBit & 15, first, last + 1);
     }
     return true;
   }
@@ -45,17 +45,17 @@ export class ToldCoefficients {
 
 /** Whether a JPEG file lacks scans: decoders then show a coarser picture, or one without colours, without a warning. */
 export function lacksScans(bytes: Uint8Array): boolean {
-  let told: ToldCoefficients | undefined;
+  let scanned: ScannedCoefficients | undefined;
   for (const segment of segmentsOf(bytes)) {
     const { marker, body } = segment;
     if (isFrame(marker)) {
-      if (told !== undefined || ![...PROGRESSIVE, ...SEQUENTIAL].includes(marker)) return false;
-      told = new ToldCoefficients(segment);
+      if (scanned !== undefined || ![...PROGRESSIVE, ...SEQUENTIAL].includes(marker)) return false;
+      scanned = new ScannedCoefficients(segment);
     } else if (marker === SOS) {
-      told?.add(body);
+      scanned?.add(body);
       // The usual file ends here: its only scan is complete, and need not be searched.
-      if (told?.isComplete) return false;
+      if (scanned?.isComplete) return false;
     }
   }
-  return told?.isComplete === false;
+  return scanned?.isComplete === false;
 }

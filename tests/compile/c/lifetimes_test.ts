@@ -41,7 +41,7 @@ async function squares(run: (x: Square, w: Square) => tf.Tensor): Promise<number
   return Math.round(plan.arena.bytes / (4 * SIDE ** 2));
 }
 
-Deno.test("a result lies where an operand did that nobody needs any more", async () => {
+Deno.test("a result lies where an operand did that is not used any more", async () => {
   assert.equal(await squares((x, w) => tf.matMul(tf.sigmoid(x), w)), 2);
   // Rows that are gone over several times.
   assert.equal(await squares((x, w) => tf.matMul(tf.softmax(x), w)), 2);

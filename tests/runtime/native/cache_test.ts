@@ -90,7 +90,7 @@ testIn("what was not used for long goes when something new is kept", async (fold
   const [old] = namesIn(folder) as [string];
   const age = () => Deno.utime(join(folder, old), new Date(0), new Date(0));
   await age();
-  // Whoever uses it keeps it.
+  // Each use keeps it.
   await build(places, NONE);
   await build(places, { source: other });
   assert.ok(namesIn(folder).includes(old));

@@ -52,7 +52,7 @@ testOn(
   },
 );
 
-Deno.test("Recent keeps what was asked for last", () => {
+Deno.test("Recent keeps what was used last", () => {
   const made: string[] = [];
   const recent = new Recent<string>(2);
   const get = (key: string) =>

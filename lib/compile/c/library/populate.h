@@ -1,4 +1,4 @@
-/* Memory that the system has promised, and is asked for. */
+/* Prefaults memory that is reserved and not yet present. */
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -6,7 +6,7 @@
 void populate(const word *addresses, const word *lengths, word count) {
 #ifdef __linux__
   enum { POPULATE_WRITE = 23 };
-  /* Whoever else needs the list of the process's memory, to get more for example, waits for one piece at most. */
+  /* Each call locks the map of the process's memory; other threads that map memory wait for one piece at most. */
   const word piece = 1 << 21, page = sysconf(_SC_PAGESIZE);
   for (word i = 0; i < count; i++) {
     word begin = (addresses[i] + page - 1) / page * page, end = (addresses[i] + lengths[i]) / page * page;

@@ -12,8 +12,8 @@ struct team {
 
 enum { GATHERING, RUNNING, GIVEN_UP };
 
-/* Waits until all of a team are here. */
-static void meet(struct team *team) {
+/* A barrier: waits until all threads of a team have reached it. */
+static void barrier(struct team *team) {
   long phase = atomic_load(&team->phase);
   if (atomic_fetch_add(&team->waiting, 1) + 1 == team->threads) {
     atomic_store(&team->waiting, 0);
@@ -31,14 +31,14 @@ struct worker {
   struct team *team;
 };
 
-/* A program is a list of calls: kernel or 0 for a meeting, number of arguments, begin, end, arguments. It ends with -1. */
+/* A program is a list of calls: kernel or 0 for a barrier, number of arguments, begin, end, arguments. It ends with -1. */
 static void *work(void *given) {
   struct worker *worker = given;
   const word *call = worker->program;
   while (atomic_load(&worker->team->state) == GATHERING) sched_yield();
   if (atomic_load(&worker->team->state) == GIVEN_UP) return NULL;
   while (call[0] != -1) {
-    if (call[0] == 0) meet(worker->team);
+    if (call[0] == 0) barrier(worker->team);
     else ((kernel *)call[0])(call + CALL_WORDS, call[2], call[3], worker->scratch);
     call += CALL_WORDS + call[1];
   }
@@ -57,7 +57,7 @@ int run_programs(const word *const *programs, float *const *scratches, word thre
     error = pthread_create(&others[started], NULL, work, &workers[started]);
     if (error == 0) started++;
   }
-  /* Where one is missing the others would wait for it: they are told to do nothing. */
+  /* Without one thread the others would wait at the first barrier for ever: they return at once. */
   atomic_store(&team.state, error == 0 ? RUNNING : GIVEN_UP);
   work(&workers[0]);
   for (word i = 1; i < started; i++) pthread_join(others[i], NULL);

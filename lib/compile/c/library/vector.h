@@ -31,7 +31,7 @@ static inline float bits_to_float(int32_t bits) {
 
 /*
  * a b + c, rounded once where the machine can. All sources are compiled without contraction: which products compilers
- * fuse with which sums is different from loop to loop, and an element must not depend on the loop that comes by it.
+ * fuse with which sums is different from loop to loop, and an element must not depend on the loop that computes it.
  */
 static inline float multiply_add(float a, float b, float c) {
 #if defined(__FMA__) || defined(__aarch64__)

@@ -1,4 +1,4 @@
-/** The calls of a plan, and their builder: it knows where each value lies, and copies what must be contiguous. */
+/** The calls of a plan, and their builder: it records where each value lies, and copies what must be contiguous. */
 
 import type { Value } from "../../graph/graph.ts";
 import { type Bindings, evaluate, type Length } from "../../graph/length.ts";
