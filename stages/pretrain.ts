@@ -40,7 +40,7 @@ import { describePlan } from "../lib/config/describe.ts";
 import { describeStep } from "../lib/training/describe.ts";
 import { CONFIG_FLAGS, LENGTH_FLAGS } from "../lib/config/flags.ts";
 import { stepConfigOf } from "../lib/training/step.ts";
-import { train } from "../lib/training/loop.ts";
+import { type StepReport, train } from "../lib/training/loop.ts";
 import { describeMemory, expectStateFits, planMemory } from "../lib/training/memory.ts";
 import { describeProposal, isModelStated } from "../lib/config/proposal.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../lib/training/order.ts";
@@ -188,7 +188,7 @@ async function trainInto(run: RunDirectory, parts: {
     start: firstStep,
   });
   const speed = new SmoothedSeconds();
-  let targetRank: number | undefined;
+  let known: Partial<StepReport> = {};
   try {
     const end = await train({
       config,
@@ -197,10 +197,11 @@ async function trainInto(run: RunDirectory, parts: {
       trainer,
       nextBatch: (step) => loader.next(step),
       onStep(report) {
-        run.appendMetrics(metricsLineOf(report, batch));
-        targetRank = report.targetRank ?? targetRank;
+        run.appendMetrics(metricsLineOf(report));
+        // What few steps measure stays on the progress line.
+        known = { ...known, ...report };
         const rate = formatRate(batch / speed.add(report.seconds));
-        const note = `${describeStep({ ...report, targetRank }, config)}, ${rate} images/s`;
+        const note = `${describeStep(known, config)}, ${rate} images/s`;
         progress.update(report.step + 1, note);
       },
       async onCheckpoint(step, tensors) {

@@ -11,7 +11,7 @@ import type { MaskIndices } from "../model/masks.ts";
 import { type ShapeTable, trainedShapes } from "../model/parameters.ts";
 import { floatTensor, prefixed, type TensorRecord, under } from "../tensor.ts";
 import { adamwScalars } from "./adamw.ts";
-import { targetMonitors } from "./monitors.ts";
+import { monitorResults } from "./monitors/compute.ts";
 import type { ObjectiveConfig } from "../config/objective.ts";
 import { lossBetween, predictTargets, type StepBatch, targetsOf } from "./objective.ts";
 import { type Regularizer, regularizerOf, samplesOf, withSlope } from "./regularizer.ts";
@@ -168,7 +168,7 @@ export function nameInLane(lane: number): (name: string) => string {
 /**
  * Gradients of one part of a batch. Lanes run this program at the same time, each with gradients of its own. A lane
  * with several parts adds up their gradients: `carry` is 0 for the first part and 1 for the others. Results besides the
- * gradients: `loss` of the part, and `pooled_targets` [b T] for the update.
+ * gradients: the part's monitors, and `pooled_targets` [b T] for the update.
  */
 export function gradientProgram(config: LanedStep): Program {
   const { model, regularizer, batch, accumulate, lanes } = config;
@@ -194,15 +194,18 @@ export function gradientProgram(config: LanedStep): Program {
         const name = `${GRADIENT}${of}`, before = inputs[name]!;
         return [name, carry ? tf.add(tf.mul(before, carry), gradient) : gradient];
       });
-      return { loss, pooled_targets: pooled, ...Object.fromEntries(summed) };
+      return {
+        ...monitorResults("gradients", { loss }),
+        pooled_targets: pooled,
+        ...Object.fromEntries(summed),
+      };
     },
   };
 }
 
 /**
  * The update from the gradients of all lanes. All parts are equally large, so the mean of their gradients is the
- * gradient of the batch. Results besides the carried state: `target_std`, `target_cosine`, and `gradient_norm` where
- * gradients are clipped.
+ * gradient of the batch. Results besides the carried state: the update's monitors.
  */
 export function updateProgram(config: LanedStep): Program {
   const { model, batch, accumulate, lanes, optimizer: { clipNorm = 0, ...optimizer } } = config;
@@ -235,11 +238,8 @@ export function updateProgram(config: LanedStep): Program {
         return [name, sum];
       });
       const norm = clipNorm > 0 ? tf.mul(globalNorm(squares), 1 / parts) : undefined;
-      const { std, cosine } = targetMonitors(inputs["pooled_targets"]!);
       return {
-        target_std: std,
-        target_cosine: cosine,
-        ...norm === undefined ? {} : { gradient_norm: norm },
+        ...monitorResults("update", { pooled: inputs["pooled_targets"]!, norm }),
         ...updateAll(inputs, Object.fromEntries(gradients), {
           optimizer,
           factor: norm && tf.mul(clippingFactor(norm, clipNorm), 1 / parts),

@@ -9,7 +9,8 @@ import {
 import { type MaskIndices, masksOfImages } from "../model/masks.ts";
 import { floatTensor, type TensorRecord } from "../tensor.ts";
 import { type BatchTerm, Regularizing, slopeOfImages } from "./regularizing.ts";
-import { effectiveRank } from "./effective_rank.ts";
+import type { MonitorsBy } from "./monitors.ts";
+import { meansOf, measureTargets, monitorsOf } from "./monitors/compute.ts";
 import type { StepHyper } from "./schedules.ts";
 import { stateShapes } from "./state.ts";
 import {
@@ -36,29 +37,16 @@ export interface StepInput {
   readonly signal?: AbortSignal;
 }
 
-/** Results of a step. */
-export interface StepResult {
-  readonly loss: number;
-  /** See `targetMonitors`. */
-  readonly targetStd: number;
-  readonly targetCosine: number;
-  /** The regularizer's term, without its weight, if there is one. */
-  readonly regularizer?: number;
-  /** L2 norm of all gradients together before clipping, if they are clipped. */
-  readonly gradientNorm?: number;
-  /** {@link effectiveRank} of the pooled targets, in every tenth step. */
-  readonly targetRank?: number;
-}
-
-/**
- * Steps between two measurements of the rank, which changes over hundreds of steps. One takes 0.1 ms for 32 images of
- * width 128 and 4 ms for 128 of width 192: less than a hundredth of the time of a step.
- */
-const RANK_STEPS = 10;
+/** The monitors of a step, besides those of the loop. */
+export type StepResult =
+  & MonitorsBy["gradients"]
+  & MonitorsBy["regularizer"]
+  & MonitorsBy["update"]
+  & MonitorsBy["trainer"];
 
 /** Results of a part of a batch. */
 interface PartResult {
-  readonly loss: number;
+  readonly monitors: MonitorsBy["gradients"];
   /** [b T] */
   readonly pooled: Float32Array;
 }
@@ -76,10 +64,6 @@ interface StepPrograms {
   readonly update: Executable;
   /** State and gradients: what the programs share. */
   readonly store: Store;
-}
-
-function scalarOf(results: TensorRecord, name: string): number {
-  return Number(results[name]!.data[0]);
 }
 
 function scalar(value: number): TensorRecord[string] {
@@ -178,14 +162,15 @@ export class Trainer implements Disposable {
       signal,
     });
     const pooled = floatTensor([batch, outputWidth]);
-    let loss = 0, filled = 0;
+    const monitors: MonitorsBy["gradients"][] = [];
+    let filled = 0;
     for (let round = 0; round < accumulate; round++) {
       if (round > 0) await throwIfStopped(signal);
       const parts = await Promise.all(
         this.#lanes.map((_, lane) => this.#runPart(input, { round, lane }, term)),
       );
       for (const part of parts) {
-        loss += part.loss / (accumulate * parts.length);
+        monitors.push(part.monitors);
         pooled.data.set(part.pooled, filled);
         filled += part.pooled.length;
       }
@@ -195,17 +180,15 @@ export class Trainer implements Disposable {
       ...hyperFeeds(hyper, { step, config }),
     });
     // The runtime works on other threads where it can.
-    const ranked = step % RANK_STEPS === 0
-      ? { targetRank: effectiveRank(pooled.data, outputWidth) }
-      : {};
-    const results = await updating;
+    const measured = await measureTargets(
+      step,
+      () => Promise.resolve({ pooled: pooled.data, width: outputWidth }),
+    );
     return {
-      loss,
-      targetStd: scalarOf(results, "target_std"),
-      targetCosine: scalarOf(results, "target_cosine"),
-      ...term === undefined ? {} : { regularizer: term.value },
-      ..."gradient_norm" in results ? { gradientNorm: scalarOf(results, "gradient_norm") } : {},
-      ...ranked,
+      ...meansOf(monitors),
+      ...term?.monitors,
+      ...monitorsOf("update", await updating),
+      ...measured,
     };
   }
 
@@ -235,7 +218,7 @@ export class Trainer implements Disposable {
       ...term === undefined ? {} : { slope: slopeOfImages(term.slope, this.#imagesOf(part)) },
     });
     const pooled = results["pooled_targets"]!.data as Float32Array;
-    return { loss: scalarOf(results, "loss"), pooled };
+    return { monitors: monitorsOf("gradients", results), pooled };
   }
 
   /** A copy of the state. */
