@@ -11,6 +11,7 @@ import type { MaskIndices } from "../model/masks.ts";
 import { type ShapeTable, trainedShapes } from "../model/parameters.ts";
 import { floatTensor, prefixed, type TensorRecord, under } from "../tensor.ts";
 import { adamwScalars } from "./adamw.ts";
+import { GRADIENT, laneShapes, nameInLane, partSpecs, POOLED } from "./lanes.ts";
 import { monitorResults } from "./monitors/compute.ts";
 import type { ObjectiveConfig } from "../config/objective.ts";
 import { lossBetween, predictTargets, type StepBatch, targetsOf } from "./objective.ts";
@@ -152,27 +153,20 @@ function networkShapes(model: ModelConfig): ShapeTable {
   return Object.fromEntries(networks);
 }
 
-const GRADIENT = "gradient.";
-
-/** Shapes of the gradients that {@link gradientProgram} leaves. */
-export function gradientShapes(model: ModelConfig): ShapeTable {
-  return prefixed(GRADIENT, trainedShapes(model));
-}
-
-/** Maps a gradient's name in a lane's program to its name in the update. */
-export function nameInLane(lane: number): (name: string) => string {
-  return (name) =>
-    name.startsWith(GRADIENT) ? `${GRADIENT}${lane}.${name.slice(GRADIENT.length)}` : name;
+/** The rows [b T] of a part in their place among those of the batch, [B T]. @param place [parts 1], see {@link partSpecs} */
+function inBatch(rows: tf.Tensor, place: tf.Tensor): tf.Tensor {
+  const [count, width] = rows.shape as [number, number];
+  const repeated = tf.mul(place, tf.reshape(rows, [1, count * width]));
+  return tf.reshape(repeated, [place.shape[0]! * count, width]);
 }
 
 /**
- * Gradients of one part of a batch. Lanes run this program at the same time, each with gradients of its own. A lane
- * with several parts adds up their gradients: `carry` is 0 for the first part and 1 for the others. Results besides the
- * gradients: the part's monitors, and `pooled_targets` [b T] for the update.
+ * Gradients of one part of a batch. Lanes run this program at the same time, each with {@link laneShapes} of its own,
+ * which stay in the store for the update. A lane with several parts adds them up. Results: the part's monitors.
  */
 export function gradientProgram(config: LanedStep): Program {
   const { model, regularizer, batch, accumulate, lanes } = config;
-  const networks = networkShapes(model), sums = gradientShapes(model);
+  const networks = networkShapes(model), sums = laneShapes(config);
   const images = batch / accumulate / lanes;
   return {
     name: "gradients",
@@ -180,7 +174,7 @@ export function gradientProgram(config: LanedStep): Program {
     parameters: Object.keys(networks),
     inputs: {
       ...batchSpecs(config, images),
-      ...accumulate > 1 ? { carry: SCALAR } : {},
+      ...partSpecs(config),
       ...regularizer === undefined
         ? {}
         : { slope: samplesSpec(config, { images, on: regularizer.on }) },
@@ -189,16 +183,15 @@ export function gradientProgram(config: LanedStep): Program {
     },
     run(inputs) {
       const { loss, gradients, pooled } = lossAndGradients(batchOf(inputs), inputs, config);
-      const { carry } = inputs;
-      const summed = Object.entries(gradients).map(([of, gradient]) => {
-        const name = `${GRADIENT}${of}`, before = inputs[name]!;
-        return [name, carry ? tf.add(tf.mul(before, carry), gradient) : gradient];
-      });
-      return {
-        ...monitorResults("gradients", { loss }),
-        pooled_targets: pooled,
-        ...Object.fromEntries(summed),
+      const { carry, place } = inputs;
+      const left = {
+        ...prefixed(GRADIENT, gradients),
+        [POOLED]: place ? inBatch(pooled, place) : pooled,
       };
+      const summed = Object.entries(left).map(([name, value]) =>
+        [name, carry ? tf.add(tf.mul(inputs[name]!, carry), value) : value] as const
+      );
+      return { ...monitorResults("gradients", { loss }), ...Object.fromEntries(summed) };
     },
   };
 }
@@ -208,30 +201,29 @@ export function gradientProgram(config: LanedStep): Program {
  * gradient of the batch. Results besides the carried state: the update's monitors.
  */
 export function updateProgram(config: LanedStep): Program {
-  const { model, batch, accumulate, lanes, optimizer: { clipNorm = 0, ...optimizer } } = config;
+  const { model, accumulate, lanes, optimizer: { clipNorm = 0, ...optimizer } } = config;
   const updated = updatedShapes(model), parts = accumulate * lanes;
-  const sums = Array.from({ length: lanes }, (_, lane) => {
-    const nameOf = nameInLane(lane);
-    const shapes = Object.entries(gradientShapes(model));
-    return Object.fromEntries(shapes.map(([name, shape]) => [nameOf(name), shape]));
+  const left = Array.from({ length: lanes }, (_, lane) => {
+    const shapes = Object.entries(laneShapes(config));
+    return Object.fromEntries(shapes.map(([name, shape]) => [nameInLane(lane)(name), shape]));
   });
   // The update does not use position tables; with them, it holds the whole state.
-  const shapes: ShapeTable = Object.assign({}, tableShapes(model), ...sums);
+  const shapes: ShapeTable = Object.assign({}, tableShapes(model), ...left);
   return {
     name: "update",
     carried: Object.keys(updated),
     parameters: Object.keys(shapes),
     inputs: {
-      pooled_targets: { dtype: "float32", shape: [batch, model.predictor.outputWidth] },
       ...HYPER,
       ...specsOf(updated),
       ...specsOf(shapes),
     },
     run(inputs) {
+      const sumOf = (name: string) =>
+        left.map((_, lane) => inputs[nameInLane(lane)(name)]!).reduce((a, b) => tf.add(a, b));
       const squares: tf.Tensor[] = [];
       const gradients = Object.keys(trainedShapes(model)).map((name) => {
-        const sum = sums.map((_, lane) => inputs[nameInLane(lane)(`${GRADIENT}${name}`)]!)
-          .reduce((a, b) => tf.add(a, b));
+        const sum = sumOf(GRADIENT + name);
         if (clipNorm === 0) return [name, parts > 1 ? tf.mul(sum, 1 / parts) : sum];
         // The mean follows later, so that sums are computed twice, for the norm and for the update, and none is kept.
         squares.push(squaredNorm(sum));
@@ -239,7 +231,7 @@ export function updateProgram(config: LanedStep): Program {
       });
       const norm = clipNorm > 0 ? tf.mul(globalNorm(squares), 1 / parts) : undefined;
       return {
-        ...monitorResults("update", { pooled: inputs["pooled_targets"]!, norm }),
+        ...monitorResults("update", { pooled: sumOf(POOLED), norm }),
         ...updateAll(inputs, Object.fromEntries(gradients), {
           optimizer,
           factor: norm && tf.mul(clippingFactor(norm, clipNorm), 1 / parts),

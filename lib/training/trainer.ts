@@ -9,6 +9,7 @@ import {
 import { type MaskIndices, masksOfImages } from "../model/masks.ts";
 import { floatTensor, type TensorRecord } from "../tensor.ts";
 import { type BatchTerm, Regularizing, slopeOfImages } from "./regularizing.ts";
+import { laneShapes, lanesOf, nameInLane, type Part, partFeeds, POOLED } from "./lanes.ts";
 import type { MonitorsBy } from "./monitors.ts";
 import { meansOf, measureTargets, monitorsOf } from "./monitors/compute.ts";
 import type { StepHyper } from "./schedules.ts";
@@ -16,10 +17,8 @@ import { stateShapes } from "./state.ts";
 import {
   batchFeeds,
   gradientProgram,
-  gradientShapes,
   hyperFeeds,
   type LanedStep,
-  nameInLane,
   type StepConfig,
   updateProgram,
 } from "./step.ts";
@@ -44,19 +43,6 @@ export type StepResult =
   & MonitorsBy["update"]
   & MonitorsBy["trainer"];
 
-/** Results of a part of a batch. */
-interface PartResult {
-  readonly monitors: MonitorsBy["gradients"];
-  /** [b T] */
-  readonly pooled: Float32Array;
-}
-
-/** A part of a batch: its place in the sequence of rounds, and its lane. */
-interface Part {
-  readonly round: number;
-  readonly lane: number;
-}
-
 /** The programs of a step. */
 interface StepPrograms {
   readonly lanes: readonly Executable[];
@@ -64,21 +50,6 @@ interface StepPrograms {
   readonly update: Executable;
   /** State and gradients: what the programs share. */
   readonly store: Store;
-}
-
-function scalar(value: number): TensorRecord[string] {
-  return floatTensor([], Float32Array.of(value));
-}
-
-/**
- * How many lanes work on a batch at the same time: one per thread, if its images can be divided equally. Two sessions
- * of one thread each are faster than one of two, whose threads synchronise after every operation.
- */
-export function lanesOf(threads: number, images: number): number {
-  for (let lanes = Math.min(threads, images); lanes > 1; lanes--) {
-    if (images % lanes === 0) return lanes;
-  }
-  return 1;
 }
 
 /** Networks and optimizer on a runtime, one update at a time. */
@@ -96,7 +67,7 @@ export class Trainer implements Disposable {
     this.#update = update;
     this.#store = store;
     for (let lane = 0; lane < config.lanes; lane++) {
-      const zeros = Object.entries(gradientShapes(config.model))
+      const zeros = Object.entries(laneShapes(config))
         .map(([name, shape]) => [nameInLane(lane)(name), floatTensor(shape)]);
       store.write(Object.fromEntries(zeros));
     }
@@ -156,34 +127,20 @@ export class Trainer implements Disposable {
    */
   async step(input: StepInput): Promise<StepResult> {
     const { hyper, step, signal } = input, config = this.#config;
-    const { batch, accumulate, model: { predictor: { outputWidth } } } = config;
+    const { accumulate } = config;
     const term = await this.#regularizing?.run((part) => this.#feedsOf(input, part), {
       step,
       signal,
     });
-    const pooled = floatTensor([batch, outputWidth]);
     const monitors: MonitorsBy["gradients"][] = [];
-    let filled = 0;
     for (let round = 0; round < accumulate; round++) {
       if (round > 0) await throwIfStopped(signal);
-      const parts = await Promise.all(
-        this.#lanes.map((_, lane) => this.#runPart(input, { round, lane }, term)),
-      );
-      for (const part of parts) {
-        monitors.push(part.monitors);
-        pooled.data.set(part.pooled, filled);
-        filled += part.pooled.length;
-      }
+      const running = this.#lanes.map((_, lane) => this.#runPart(input, { round, lane }, term));
+      monitors.push(...await Promise.all(running));
     }
-    const updating = this.#update.run({
-      pooled_targets: pooled,
-      ...hyperFeeds(hyper, { step, config }),
-    });
+    const updating = this.#update.run(hyperFeeds(hyper, { step, config }));
     // The runtime works on other threads where it can.
-    const measured = await measureTargets(
-      step,
-      () => Promise.resolve({ pooled: pooled.data, width: outputWidth }),
-    );
+    const measured = await measureTargets(step, () => this.#pooledTargets());
     return {
       ...meansOf(monitors),
       ...term?.monitors,
@@ -211,14 +168,26 @@ export class Trainer implements Disposable {
     );
   }
 
-  async #runPart(input: StepInput, part: Part, term: BatchTerm | undefined): Promise<PartResult> {
+  async #runPart(
+    input: StepInput,
+    part: Part,
+    term: BatchTerm | undefined,
+  ): Promise<MonitorsBy["gradients"]> {
     const results = await this.#lanes[part.lane]!.run({
       ...this.#feedsOf(input, part),
-      ...this.#config.accumulate > 1 ? { carry: scalar(part.round === 0 ? 0 : 1) } : {},
+      ...partFeeds(part, this.#config),
       ...term === undefined ? {} : { slope: slopeOfImages(term.slope, this.#imagesOf(part)) },
     });
-    const pooled = results["pooled_targets"]!.data as Float32Array;
-    return { monitors: monitorsOf("gradients", results), pooled };
+    return monitorsOf("gradients", results);
+  }
+
+  /** The sum of what the lanes have left of them, a copy. */
+  async #pooledTargets(): Promise<{ readonly pooled: Float32Array; readonly width: number }> {
+    const names = this.#lanes.map((_, lane) => nameInLane(lane)(POOLED));
+    const left = await this.#store.read(names);
+    const [pooled, ...others] = names.map((name) => left[name]!.data as Float32Array);
+    for (const other of others) other.forEach((value, i) => pooled![i]! += value);
+    return { pooled: pooled!, width: this.#config.model.predictor.outputWidth };
   }
 
   /** A copy of the state. */
