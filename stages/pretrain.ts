@@ -133,15 +133,16 @@ async function verifyData(shards: Shards): Promise<void> {
 /** A trainer that holds the state. No other copy is kept, which would take its memory for the whole run. */
 async function startTrainer(
   run: RunDirectory,
-  { config, runtime, weights }: {
+  { config, runtime, weights, threads }: {
     readonly config: PretrainConfig;
     readonly runtime: Runtime;
     readonly weights: TensorRecord | undefined;
+    readonly threads: number;
   },
 ): Promise<Trainer> {
   const available = await availableMemory();
   // Other threads draw weights while this one traces the programs.
-  const state = startingState(run, config, { weights, threads: runtime.threads });
+  const state = startingState(run, config, { weights, threads });
   state.catch(() => {}); // Reported where it is awaited.
   const trainer = await Trainer.create(runtime, stepConfigOf(config));
   const memory = planMemory(config, trainer);
@@ -178,7 +179,8 @@ async function trainInto(run: RunDirectory, parts: {
     endStep: plan.steps,
     samplesOf: (step) => imagesOfStep({ seed, images, batch }, step),
   });
-  const starting = startTrainer(run, { config, runtime, weights: parts.weights });
+  const { threads = navigator.hardwareConcurrency } = options;
+  const starting = startTrainer(run, { config, runtime, weights: parts.weights, threads });
   using trainer = await unlessStopped(starting, context.signal);
   const progress = new Progress({
     stage: "pretrain",

@@ -30,7 +30,7 @@ const MONITORS: Program = {
 };
 
 const runtime = await createRuntime("auto", { threads: 1 });
-const executable = await runtime.prepare(MONITORS, { threads: 1 });
+const executable = await runtime.prepare(MONITORS, { slots: 1 });
 const rows = Float32Array.from({ length: batch * tokens * width }, (_, i) => Math.sin(i));
 executable.store.write({ rows: floatTensor([batch * tokens, width], rows) });
 await measure(async () => {

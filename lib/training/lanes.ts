@@ -63,11 +63,11 @@ export function nameInLane(lane: number): (name: string) => string {
 }
 
 /**
- * How many lanes work on a batch at the same time: one per thread, if its images can be divided equally. Two sessions
+ * How many lanes work on a batch at the same time: one per slot, if its images can be divided equally. Two executables
  * of one thread each are faster than one of two, whose threads synchronise after every operation.
  */
-export function lanesOf(threads: number, images: number): number {
-  for (let lanes = Math.min(threads, images); lanes > 1; lanes--) {
+export function lanesOf(slots: number, images: number): number {
+  for (let lanes = Math.min(slots, images); lanes > 1; lanes--) {
     if (images % lanes === 0) return lanes;
   }
   return 1;

@@ -94,11 +94,11 @@ export class Regularizing implements Disposable {
     this.#term = term;
   }
 
-  /** @param options `store`: has the encoder's weights; `threads` of a lane. @returns undefined without a term */
+  /** @param options `store`: has the encoder's weights; `slots` of a lane. @returns undefined without a term */
   static async create(
     runtime: Runtime,
     config: LanedStep,
-    options: { readonly store: Store; readonly threads: number },
+    options: { readonly store: Store; readonly slots: number },
   ): Promise<Regularizing | undefined> {
     const { regularizer } = config;
     if (regularizer === undefined) return undefined;

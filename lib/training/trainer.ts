@@ -75,19 +75,19 @@ export class Trainer implements Disposable {
 
   /** Prepares the step of a configuration on a runtime. */
   static async create(runtime: Runtime, config: StepConfig): Promise<Trainer> {
-    const lanes = lanesOf(runtime.threads, config.batch / config.accumulate);
+    const lanes = lanesOf(runtime.slots, config.batch / config.accumulate);
     const whole = { ...config, lanes };
     const updating = updateProgram(whole);
     const store = runtime.store(residentSpecs(updating));
     const update = await runtime.prepare(updating, { store });
-    const threads = Math.floor(runtime.threads / lanes);
+    const slots = Math.floor(runtime.slots / lanes);
     const executables: Executable[] = [];
     const program = gradientProgram(whole);
     for (let lane = 0; lane < lanes; lane++) {
       const nameOf = nameInLane(lane);
-      executables.push(await runtime.prepare(program, { store, nameOf, threads }));
+      executables.push(await runtime.prepare(program, { store, nameOf, slots }));
     }
-    const regularizing = await Regularizing.create(runtime, whole, { store, threads });
+    const regularizing = await Regularizing.create(runtime, whole, { store, slots });
     return new Trainer(whole, { lanes: executables, regularizing, update, store });
   }
 

@@ -93,15 +93,15 @@ for (const tried of runtimesNamed("cpu", "onnx", "native")) {
   });
 }
 
-Deno.test("lanesOf() gives each lane as many images, and no more lanes than there are threads", () => {
+Deno.test("lanesOf() gives each lane as many images, and no more lanes than there are slots", () => {
   assert.equal(lanesOf(2, 8), 2);
   assert.equal(lanesOf(3, 8), 2);
   assert.equal(lanesOf(8, 2), 2);
   assert.equal(lanesOf(3, 7), 1);
   const counts = fc.integer({ min: 1, max: 64 });
-  fc.assert(fc.property(counts, counts, (threads, images) => {
-    const lanes = lanesOf(threads, images);
-    assert.ok(lanes <= threads && images % lanes === 0);
-    for (let more = lanes + 1; more <= threads; more++) assert.ok(images % more !== 0);
+  fc.assert(fc.property(counts, counts, (slots, images) => {
+    const lanes = lanesOf(slots, images);
+    assert.ok(lanes <= slots && images % lanes === 0);
+    for (let more = lanes + 1; more <= slots; more++) assert.ok(images % more !== 0);
   }));
 });
