@@ -12,7 +12,7 @@ export const POOLED = "pooled_targets";
 
 /**
  * Shapes of what a lane leaves: the sum of its parts' gradients, and the pooled targets of their images in the rows of
- * a whole batch, zeros in all others. The sum over all lanes is then what the update needs of the batch.
+ * a whole batch, zeros in all others. The sum over all lanes is then what the update needs of the batch (`Exchange`).
  */
 export function laneShapes(
   { model, batch }: { readonly model: ModelConfig; readonly batch: number },
@@ -60,6 +60,16 @@ export function partFeeds({ round, lane }: Part, { accumulate, lanes }: Parts): 
 /** Maps the names in a lane's program to those in the store that all lanes share. */
 export function nameInLane(lane: number): (name: string) => string {
   return (name) => name.startsWith(GRADIENT) || name === POOLED ? `lane${lane}.${name}` : name;
+}
+
+/** Shapes of tensors that every lane has, under the names of the store. */
+export function shapesInLanes(shapes: ShapeTable, lanes: number): ShapeTable {
+  const all = Array.from(
+    { length: lanes },
+    (_, lane) =>
+      Object.entries(shapes).map(([name, shape]) => [nameInLane(lane)(name), shape] as const),
+  );
+  return Object.fromEntries(all.flat());
 }
 
 /**

@@ -11,13 +11,13 @@ import type { MaskIndices } from "../model/masks.ts";
 import { type ShapeTable, trainedShapes } from "../model/parameters.ts";
 import { floatTensor, prefixed, type TensorRecord, under } from "../tensor.ts";
 import { adamwScalars } from "./adamw.ts";
-import { GRADIENT, laneShapes, nameInLane, partSpecs, POOLED } from "./lanes.ts";
+import { GRADIENT, laneShapes, partSpecs, POOLED } from "./lanes.ts";
 import { monitorResults } from "./monitors/compute.ts";
 import type { ObjectiveConfig } from "../config/objective.ts";
 import { lossBetween, predictTargets, type StepBatch, targetsOf } from "./objective.ts";
 import { type Regularizer, regularizerOf, samplesOf, withSlope } from "./regularizer.ts";
 import type { StepHyper } from "./schedules.ts";
-import { stateShapes, tableShapes, updatedShapes } from "./state.ts";
+import { stateShapes, updatedShapes } from "./state.ts";
 import type { OptimizerConfig } from "../config/optimizer.ts";
 import { clippingFactor, globalNorm, squaredNorm, updateAll } from "./update.ts";
 
@@ -197,45 +197,26 @@ export function gradientProgram(config: LanedStep): Program {
 }
 
 /**
- * The update from the gradients of all lanes. All parts are equally large, so the mean of their gradients is the
- * gradient of the batch. Results besides the carried state: the update's monitors.
+ * The update from {@link laneShapes} of the whole batch. All parts are equally large, so the mean of their gradients is
+ * the gradient of the batch. Results besides the carried state: the update's monitors.
  */
 export function updateProgram(config: LanedStep): Program {
   const { model, accumulate, lanes, optimizer: { clipNorm = 0, ...optimizer } } = config;
-  const updated = updatedShapes(model), parts = accumulate * lanes;
-  const left = Array.from({ length: lanes }, (_, lane) => {
-    const shapes = Object.entries(laneShapes(config));
-    return Object.fromEntries(shapes.map(([name, shape]) => [nameInLane(lane)(name), shape]));
-  });
-  // The update does not use position tables; with them, it holds the whole state.
-  const shapes: ShapeTable = Object.assign({}, tableShapes(model), ...left);
+  const updated = updatedShapes(model), shapes = laneShapes(config);
   return {
     name: "update",
     carried: Object.keys(updated),
     parameters: Object.keys(shapes),
-    inputs: {
-      ...HYPER,
-      ...specsOf(updated),
-      ...specsOf(shapes),
-    },
+    inputs: { ...HYPER, ...specsOf(updated), ...specsOf(shapes) },
     run(inputs) {
-      const sumOf = (name: string) =>
-        left.map((_, lane) => inputs[nameInLane(lane)(name)]!).reduce((a, b) => tf.add(a, b));
-      const squares: tf.Tensor[] = [];
-      const gradients = Object.keys(trainedShapes(model)).map((name) => {
-        const sum = sumOf(GRADIENT + name);
-        if (clipNorm === 0) return [name, parts > 1 ? tf.mul(sum, 1 / parts) : sum];
-        // The mean follows later, so that sums are computed twice, for the norm and for the update, and none is kept.
-        squares.push(squaredNorm(sum));
-        return [name, sum];
-      });
-      const norm = clipNorm > 0 ? tf.mul(globalNorm(squares), 1 / parts) : undefined;
+      const sums = under(GRADIENT, inputs), mean = 1 / (accumulate * lanes);
+      const norm = clipNorm > 0
+        ? tf.mul(globalNorm(Object.values(sums).map(squaredNorm)), mean)
+        : undefined;
+      const factor = norm === undefined ? mean : tf.mul(clippingFactor(norm, clipNorm), mean);
       return {
-        ...monitorResults("update", { pooled: sumOf(POOLED), norm }),
-        ...updateAll(inputs, Object.fromEntries(gradients), {
-          optimizer,
-          factor: norm && tf.mul(clippingFactor(norm, clipNorm), 1 / parts),
-        }),
+        ...monitorResults("update", { pooled: inputs[POOLED]!, norm }),
+        ...updateAll(inputs, sums, { optimizer, factor }),
       };
     },
   };

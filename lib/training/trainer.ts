@@ -1,15 +1,18 @@
 /** Runs training steps on a runtime, with a batch split into parts and lanes. */
-import {
-  type Executable,
-  type Need,
-  residentSpecs,
-  type Runtime,
-  type Store,
-} from "../compile/program.ts";
+import type { Executable, Need, Runtime, Store } from "../compile/program.ts";
 import { type MaskIndices, masksOfImages } from "../model/masks.ts";
 import { floatTensor, type TensorRecord } from "../tensor.ts";
 import { type BatchTerm, Regularizing, slopeOfImages } from "./regularizing.ts";
-import { laneShapes, lanesOf, nameInLane, type Part, partFeeds, POOLED } from "./lanes.ts";
+import { createExchange, type Exchange } from "./exchange.ts";
+import {
+  laneShapes,
+  lanesOf,
+  nameInLane,
+  type Part,
+  partFeeds,
+  POOLED,
+  shapesInLanes,
+} from "./lanes.ts";
 import type { MonitorsBy } from "./monitors.ts";
 import { meansOf, measureTargets, monitorsOf } from "./monitors/compute.ts";
 import type { StepHyper } from "./schedules.ts";
@@ -19,6 +22,7 @@ import {
   gradientProgram,
   hyperFeeds,
   type LanedStep,
+  specsOf,
   type StepConfig,
   updateProgram,
 } from "./step.ts";
@@ -47,6 +51,7 @@ export type StepResult =
 interface StepPrograms {
   readonly lanes: readonly Executable[];
   readonly regularizing: Regularizing | undefined;
+  readonly exchange: Exchange;
   readonly update: Executable;
   /** State and gradients: what the programs share. */
   readonly store: Store;
@@ -57,29 +62,31 @@ export class Trainer implements Disposable {
   readonly #config: LanedStep;
   readonly #lanes: readonly Executable[];
   readonly #regularizing: Regularizing | undefined;
+  readonly #exchange: Exchange;
   readonly #update: Executable;
   readonly #store: Store;
 
-  private constructor(config: LanedStep, { lanes, regularizing, update, store }: StepPrograms) {
+  private constructor(config: LanedStep, programs: StepPrograms) {
     this.#config = config;
-    this.#lanes = lanes;
-    this.#regularizing = regularizing;
-    this.#update = update;
-    this.#store = store;
-    for (let lane = 0; lane < config.lanes; lane++) {
-      const zeros = Object.entries(laneShapes(config))
-        .map(([name, shape]) => [nameInLane(lane)(name), floatTensor(shape)]);
-      store.write(Object.fromEntries(zeros));
-    }
+    this.#lanes = programs.lanes;
+    this.#regularizing = programs.regularizing;
+    this.#exchange = programs.exchange;
+    this.#update = programs.update;
+    this.#store = programs.store;
+    const zeros = Object.entries(shapesInLanes(laneShapes(config), config.lanes))
+      .map(([name, shape]) => [name, floatTensor(shape)]);
+    this.#store.write(Object.fromEntries(zeros));
   }
 
   /** Prepares the step of a configuration on a runtime. */
   static async create(runtime: Runtime, config: StepConfig): Promise<Trainer> {
     const lanes = lanesOf(runtime.slots, config.batch / config.accumulate);
-    const whole = { ...config, lanes };
-    const updating = updateProgram(whole);
-    const store = runtime.store(residentSpecs(updating));
-    const update = await runtime.prepare(updating, { store });
+    const whole = { ...config, lanes }, shapes = laneShapes(config);
+    const store = runtime.store(
+      specsOf({ ...stateShapes(config.model), ...shapesInLanes(shapes, lanes) }),
+    );
+    const update = await runtime.prepare(updateProgram(whole), { store, nameOf: nameInLane(0) });
+    const exchange = await createExchange(runtime, { store, shapes, lanes });
     const slots = Math.floor(runtime.slots / lanes);
     const executables: Executable[] = [];
     const program = gradientProgram(whole);
@@ -88,7 +95,7 @@ export class Trainer implements Disposable {
       executables.push(await runtime.prepare(program, { store, nameOf, slots }));
     }
     const regularizing = await Regularizing.create(runtime, whole, { store, slots });
-    return new Trainer(whole, { lanes: executables, regularizing, update, store });
+    return new Trainer(whole, { lanes: executables, regularizing, exchange, update, store });
   }
 
   /** How many parts of a batch are computed at the same time. */
@@ -102,10 +109,10 @@ export class Trainer implements Disposable {
    * @returns their need besides state and gradients, if the runtime knows it
    */
   reserve(longest: { readonly context: number; readonly targets: number }): Need | undefined {
-    const update = this.#update.reserve({});
-    if (update === undefined) return undefined;
-    // The update works on one tensor after the other: negligible beside the lanes.
-    let { programBytes } = update, workBytes = 0;
+    const update = this.#update.reserve({}), exchange = this.#exchange.reserve();
+    if (update === undefined || exchange === undefined) return undefined;
+    // These two work on one tensor after the other: negligible beside the lanes.
+    let programBytes = update.programBytes + exchange.programBytes, workBytes = 0;
     const others = this.#regularizing?.reserve(longest.context) ?? [];
     for (const need of [...this.#lanes.map((lane) => lane.reserve(longest)), ...others]) {
       programBytes += need!.programBytes;
@@ -138,6 +145,7 @@ export class Trainer implements Disposable {
       const running = this.#lanes.map((_, lane) => this.#runPart(input, { round, lane }, term));
       monitors.push(...await Promise.all(running));
     }
+    await this.#exchange.sum();
     const updating = this.#update.run(hyperFeeds(hyper, { step, config }));
     // The runtime works on other threads where it can.
     const measured = await measureTargets(step, () => this.#pooledTargets());
@@ -181,13 +189,13 @@ export class Trainer implements Disposable {
     return monitorsOf("gradients", results);
   }
 
-  /** The sum of what the lanes have left of them, a copy. */
+  /** Those of the whole batch, a copy. */
   async #pooledTargets(): Promise<{ readonly pooled: Float32Array; readonly width: number }> {
-    const names = this.#lanes.map((_, lane) => nameInLane(lane)(POOLED));
-    const left = await this.#store.read(names);
-    const [pooled, ...others] = names.map((name) => left[name]!.data as Float32Array);
-    for (const other of others) other.forEach((value, i) => pooled![i]! += value);
-    return { pooled: pooled!, width: this.#config.model.predictor.outputWidth };
+    const name = nameInLane(0)(POOLED), { [name]: pooled } = await this.#store.read([name]);
+    return {
+      pooled: pooled!.data as Float32Array,
+      width: this.#config.model.predictor.outputWidth,
+    };
   }
 
   /** A copy of the state. */
@@ -197,6 +205,7 @@ export class Trainer implements Disposable {
 
   [Symbol.dispose](): void {
     this.#regularizing?.[Symbol.dispose]();
+    this.#exchange[Symbol.dispose]();
     for (const executable of [...this.#lanes, this.#update]) executable.dispose();
     this.#store[Symbol.dispose]();
   }

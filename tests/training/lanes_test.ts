@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { masksOfImages } from "../../lib/model/masks.ts";
 import { floatTensor, sizeOf } from "../../lib/tensor.ts";
+import { createExchange } from "../../lib/training/exchange.ts";
 import {
   GRADIENT,
   laneShapes,
@@ -11,6 +12,7 @@ import {
   nameInLane,
   partFeeds,
   POOLED,
+  shapesInLanes,
 } from "../../lib/training/lanes.ts";
 import { stateShapes } from "../../lib/training/state.ts";
 import { batchFeeds, gradientProgram, specsOf } from "../../lib/training/step.ts";
@@ -29,10 +31,7 @@ async function sumsOf(
   { lanes, accumulate }: { readonly lanes: number; readonly accumulate: number },
 ): Promise<Readonly<Record<string, Float32Array>>> {
   const config = { ...CONFIG, batch: BATCH, accumulate, lanes };
-  const names = Array.from({ length: lanes }, (_, lane) => nameInLane(lane));
-  const shapes = Object.fromEntries(
-    names.flatMap((nameOf) => Object.entries(SHAPES).map(([name, shape]) => [nameOf(name), shape])),
-  );
+  const shapes = shapesInLanes(SHAPES, lanes);
   const runtime = await tried.create({ threads: 1 });
   using store = runtime.store(specsOf({ ...stateShapes(MODEL), ...shapes }));
   store.write(startOf(CONFIG));
@@ -44,8 +43,8 @@ async function sumsOf(
     ]),
   ));
   const program = gradientProgram(config), count = BATCH / accumulate / lanes;
-  for (const [lane, nameOf] of names.entries()) {
-    const executable = await runtime.prepare(program, { store, nameOf });
+  for (let lane = 0; lane < lanes; lane++) {
+    const executable = await runtime.prepare(program, { store, nameOf: nameInLane(lane) });
     for (let round = 0; round < accumulate; round++) {
       const first = (round * lanes + lane) * count, length = images.length / BATCH;
       const results = await executable.run({
@@ -60,13 +59,11 @@ async function sumsOf(
     }
     executable.dispose();
   }
-  const left = await store.read();
+  using exchange = await createExchange(runtime, { store, shapes: SHAPES, lanes });
+  await exchange.sum();
+  const sums = await store.read();
   return Object.fromEntries(
-    Object.keys(SHAPES).map((name) => {
-      const [sum, ...others] = names.map((nameOf) => floats(left[nameOf(name)]));
-      for (const other of others) other.forEach((value, i) => sum![i]! += value);
-      return [name, sum!];
-    }),
+    Object.keys(SHAPES).map((name) => [name, floats(sums[nameInLane(0)(name)])]),
   );
 }
 
