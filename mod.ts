@@ -90,6 +90,7 @@ export {
   type RunPlan,
 } from "./lib/config/mod.ts";
 export { type LoopParts, type StepReport, train } from "./lib/training/loop.ts";
+export { type Monitors } from "./lib/training/monitors.ts";
 export { imagesOfStep, stepsPerEpochOf } from "./lib/training/order.ts";
 export { hyperAt, type StepHyper } from "./lib/training/schedules.ts";
 export { initialState, stateShapes } from "./lib/training/state.ts";

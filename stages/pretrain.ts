@@ -44,7 +44,7 @@ import {
 } from "../lib/config/mod.ts";
 import { describeStep } from "../lib/training/describe.ts";
 import { stepConfigOf } from "../lib/training/step.ts";
-import { train } from "../lib/training/loop.ts";
+import { type StepReport, train } from "../lib/training/loop.ts";
 import { describeMemory, expectStateFits, planMemory } from "../lib/training/memory.ts";
 import { imagesOfStep, stepsPerEpochOf } from "../lib/training/order.ts";
 import { unlessStopped } from "../lib/training/stopping.ts";
@@ -123,15 +123,16 @@ async function readConfig(options: PretrainOptions): Promise<ResolvedConfig> {
 /** A trainer that holds the state. No other copy is kept, which would take its memory for the whole run. */
 async function startTrainer(
   run: RunDirectory,
-  { config, runtime, weights }: {
+  { config, runtime, weights, threads }: {
     readonly config: PretrainConfig;
     readonly runtime: Runtime;
     readonly weights: TensorRecord | undefined;
+    readonly threads: number;
   },
 ): Promise<Trainer> {
   const available = await availableMemory();
   // Other threads draw weights while this one traces the programs.
-  const state = startingState(run, config, { weights, threads: runtime.threads });
+  const state = startingState(run, config, { weights, threads });
   state.catch(() => {}); // Reported where it is awaited.
   const trainer = await Trainer.create(runtime, stepConfigOf(config));
   const memory = planMemory(config, trainer);
@@ -168,7 +169,8 @@ async function trainInto(run: RunDirectory, parts: {
     endStep: plan.steps,
     samplesOf: (step) => imagesOfStep({ seed, images, batch }, step),
   });
-  const starting = startTrainer(run, { config, runtime, weights: parts.weights });
+  const { threads = navigator.hardwareConcurrency } = options;
+  const starting = startTrainer(run, { config, runtime, weights: parts.weights, threads });
   using trainer = await unlessStopped(starting, context.signal);
   const progress = new Progress({
     stage: "pretrain",
@@ -178,7 +180,7 @@ async function trainInto(run: RunDirectory, parts: {
     start: firstStep,
   });
   const speed = new SmoothedSeconds();
-  let targetRank: number | undefined;
+  let known: Partial<StepReport> = {};
   try {
     const end = await train({
       config,
@@ -187,10 +189,11 @@ async function trainInto(run: RunDirectory, parts: {
       trainer,
       nextBatch: (step) => loader.next(step),
       onStep(report) {
-        run.appendMetrics(metricsLineOf(report, batch));
-        targetRank = report.targetRank ?? targetRank;
+        run.appendMetrics(metricsLineOf(report));
+        // What few steps measure stays on the progress line.
+        known = { ...known, ...report };
         const rate = formatRate(batch / speed.add(report.seconds));
-        const note = `${describeStep({ ...report, targetRank }, config)}, ${rate} images/s`;
+        const note = `${describeStep(known, config)}, ${rate} images/s`;
         progress.update(report.step + 1, note);
       },
       async onCheckpoint(step, tensors) {

@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { Program } from "../../lib/compile/mod.ts";
 import { createRuntime } from "../../lib/runtime/mod.ts";
 import { floatTensor } from "../../lib/tensor.ts";
-import { targetMonitors } from "../../lib/training/monitors.ts";
+import { monitorResults } from "../../lib/training/monitors/compute.ts";
 import { measure } from "../measured.ts";
 
 const [batch, tokens, width, warmUp, timed] = Deno.args.map(Number) as [
@@ -25,15 +25,15 @@ const MONITORS: Program = {
   inputs: { rows: { dtype: "float32", shape: [batch * tokens, width] } },
   run({ rows }) {
     const pooled = tf.mean(tf.reshape(rows!, [batch, tokens, width]), 1);
-    return { ...targetMonitors(pooled), pooled };
+    return { ...monitorResults("update", { pooled, norm: undefined }), pooled };
   },
 };
 
 const runtime = await createRuntime("auto", { threads: 1 });
-const executable = await runtime.prepare(MONITORS, { threads: 1 });
+const executable = await runtime.prepare(MONITORS, { slots: 1 });
 const rows = Float32Array.from({ length: batch * tokens * width }, (_, i) => Math.sin(i));
 executable.store.write({ rows: floatTensor([batch * tokens, width], rows) });
 await measure(async () => {
-  const { cosine } = await executable.run({});
-  return Number(cosine!.data[0]);
+  const { target_cosine } = await executable.run({});
+  return Number(target_cosine!.data[0]);
 }, { warmUp, timed, library: runtime.description });

@@ -64,7 +64,7 @@ const runtime = await createRuntime("auto", { threads });
 const matrices = { x: randomMatrix("x"), w: randomMatrix("w") };
 
 async function prepare(ofThreads: number): Promise<Executable> {
-  const executable = await runtime.prepare(PRODUCTS, { threads: ofThreads });
+  const executable = await runtime.prepare(PRODUCTS, { slots: ofThreads });
   executable.store.write(matrices);
   return executable;
 }

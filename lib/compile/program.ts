@@ -83,7 +83,7 @@ export interface Executable {
 export interface PrepareOptions {
   readonly store?: Store;
   nameOf?(name: string): string;
-  readonly threads?: number;
+  readonly slots?: number;
 }
 
 /** Something that can run programs. */
@@ -92,8 +92,8 @@ export interface Runtime {
   readonly name: string;
   /** What runs the work, for people: library, version, device, threads. */
   readonly description: string;
-  /** Threads that work at the same time at most. */
-  readonly threads: number;
+  /** Programs that it runs at the same time at most, each in a slot: a thread here, a device elsewhere. */
+  readonly slots: number;
   /** Memory for tensors that stay in the runtime. All their lengths are numbers. */
   store(specs: Readonly<Record<string, TensorSpec>>): Store;
   /**
@@ -101,7 +101,7 @@ export interface Runtime {
    *
    * @param options `store`: of this runtime, with all that stays of the program; by default one of its own. Executables
    * on one store must not run at the same time if one changes what the other reads. `nameOf`: what a tensor of the
-   * program is called in the store, the same by default. `threads`: of this executable, all by default
+   * program is called in the store, the same by default. `slots`: how many work on a run, all by default
    * @throws {RangeError} the store lacks a tensor, or has it in another shape
    */
   prepare(program: Program, options?: PrepareOptions): Promise<Executable>;

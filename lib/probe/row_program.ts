@@ -1,13 +1,13 @@
-/** Runs a program over rows on all threads. */
+/** Runs a program over rows in all slots of a runtime. */
 import type { Executable, Program, Runtime } from "../compile/mod.ts";
 import { type FloatTensor, floatTensor, type TensorRecord } from "../tensor.ts";
 
-/** Rows of one run: enough to amortise the call, few enough to give work to all threads. */
+/** Rows of one run: enough to amortise the call, few enough to give work to all slots. */
 const BLOCK_ROWS = 4096;
 
 /**
- * A program over rows of features (its input `features` [rows D]), run block by block. Every thread of the runtime has
- * an executable of its own and takes blocks; the results are in order, for any number of threads.
+ * A program over rows of features (its input `features` [rows D]), run block by block. Every slot of the runtime has
+ * an executable of its own and takes blocks; the results are in order, for any number of slots.
  */
 export class RowProgram implements Disposable {
   readonly #lanes: readonly Executable[];
@@ -18,8 +18,8 @@ export class RowProgram implements Disposable {
 
   static async create(runtime: Runtime, program: Program): Promise<RowProgram> {
     const lanes: Executable[] = [];
-    while (lanes.length < runtime.threads) {
-      lanes.push(await runtime.prepare(program, { threads: 1 }));
+    while (lanes.length < runtime.slots) {
+      lanes.push(await runtime.prepare(program, { slots: 1 }));
     }
     return new RowProgram(lanes);
   }

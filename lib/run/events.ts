@@ -8,27 +8,15 @@ import {
   startRecord,
   versionRecord,
 } from "../formats/tfevents.ts";
+import { MONITOR_ROWS, type MonitorName } from "../training/monitors.ts";
 import type { MetricsLine } from "./metrics.ts";
 
 /** Name of the folder for TensorBoard inside a run directory. */
 export const EVENTS_FOLDER = "tensorboard";
 
-/** The values that TensorBoard shows of a step, in groups. */
-export const TAGS: readonly (readonly [tag: string, column: keyof MetricsLine])[] = [
-  ["train/loss", "loss"],
-  ["train/regularizer", "regularizer"],
-  ["train/gradient_norm", "gradient_norm"],
-  ["schedule/lr", "lr"],
-  ["schedule/weight_decay", "weight_decay"],
-  ["schedule/ema_momentum", "ema_momentum"],
-  ["masks/context_tokens", "context_tokens"],
-  ["masks/target_tokens", "target_tokens"],
-  ["targets/std", "target_std"],
-  ["targets/cosine", "target_cosine"],
-  ["targets/rank", "target_rank"],
-  ["speed/images_per_second", "images_per_second"],
-  ["speed/data_wait_fraction", "data_wait_fraction"],
-];
+/** The monitors that TensorBoard shows, by their names there. */
+export const TAGS: readonly (readonly [tag: string, name: MonitorName])[] = MONITOR_ROWS
+  .flatMap(([name, { tag }]) => tag === undefined ? [] : [[tag, name] as const]);
 
 /** In place of the host name, which a stage has no permission to read. */
 const HOST = "ijepa";
@@ -70,7 +58,7 @@ export class EventsFile implements Disposable {
   /** Adds one step. It is written at once, so that TensorBoard shows it during the run. */
   append(line: MetricsLine): void {
     const values = Object.fromEntries(
-      TAGS.flatMap(([tag, column]) => line[column] === undefined ? [] : [[tag, line[column]]]),
+      TAGS.flatMap(([tag, name]) => line[name] === undefined ? [] : [[tag, line[name]]]),
     );
     const file = this.#file ?? this.#open(line.step);
     writeAllSync(file, scalarsRecord(Date.now() / 1000, line.step, values));

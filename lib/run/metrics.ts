@@ -1,63 +1,25 @@
 /** `metrics.jsonl`: its columns and its writer. */
 import { readFully, syncFile, writeAllSync, writeFileAtomically } from "../files/mod.ts";
 import type { StepReport } from "../training/loop.ts";
+import { MONITOR_ROWS, type MonitorName } from "../training/monitors.ts";
 import { longestRise, metricsEntries, type MetricsEntry } from "./metrics_lines.ts";
 
 /** The record of one step, with the names in the file. */
-export interface MetricsLine {
-  /** Counted from 0. */
-  readonly step: number;
-  readonly loss: number;
-  /** The regularizer's term, without its weight; absent without one. */
-  readonly regularizer?: number;
-  /** L2 norm of all gradients together before clipping; absent without it. */
-  readonly gradient_norm?: number;
-  readonly lr: number;
-  readonly weight_decay: number;
-  readonly ema_momentum: number;
-  /** Tokens Kc of each context. */
-  readonly context_tokens: number;
-  /** Tokens Kt of each target block. */
-  readonly target_tokens: number;
-  /** Deviation of the pooled targets over the batch; towards 0 in a collapse. */
-  readonly target_std: number;
-  /** Mean cosine between the pooled targets of two images; towards 1 in a collapse. */
-  readonly target_cosine: number;
-  /** Effective rank of the pooled targets, in every tenth step; towards 1 in a collapse. */
-  readonly target_rank?: number;
-  /** Wall clock of the whole step. */
-  readonly seconds: number;
-  readonly images_per_second: number;
-  /** Share of the step spent waiting for images. */
-  readonly data_wait_fraction: number;
+export type MetricsLine = StepReport;
+
+/** The record of a step: its monitors in the order of their table, with the digits that files have. */
+export function metricsLineOf(report: StepReport): MetricsLine {
+  const columns = MONITOR_ROWS.flatMap(([name, { digits }]) => {
+    const value = report[name];
+    if (value === undefined) return [];
+    return [[name, digits === undefined ? value : Number(value.toPrecision(digits))]];
+  });
+  return { step: report.step, ...Object.fromEntries(columns) };
 }
 
-/** The record of a step. @param batch images per step */
-export function metricsLineOf(report: StepReport, batch: number): MetricsLine {
-  const { step, hyper, seconds, waitSeconds } = report;
-  return {
-    step,
-    loss: report.loss,
-    ...report.regularizer === undefined ? {} : { regularizer: report.regularizer },
-    ...report.gradientNorm === undefined ? {} : { gradient_norm: report.gradientNorm },
-    lr: hyper.learningRate,
-    weight_decay: hyper.weightDecay,
-    ema_momentum: hyper.emaMomentum,
-    context_tokens: report.contextTokens,
-    target_tokens: report.targetTokens,
-    target_std: report.targetStd,
-    target_cosine: report.targetCosine,
-    ...report.targetRank === undefined
-      ? {}
-      : { target_rank: Number(report.targetRank.toPrecision(6)) },
-    seconds: Number(seconds.toPrecision(4)),
-    images_per_second: Number((batch / seconds).toPrecision(4)),
-    data_wait_fraction: Number((waitSeconds / seconds).toPrecision(3)),
-  };
-}
-
-/** Fields that differ from run to run. All others are equal when a run is repeated or killed and resumed. */
-export const WALL_CLOCK_FIELDS = ["seconds", "images_per_second", "data_wait_fraction"] as const;
+/** Columns that differ from run to run. All others are equal when a run is repeated or killed and resumed. */
+export const WALL_CLOCK_COLUMNS: readonly MonitorName[] = MONITOR_ROWS
+  .flatMap(([name, { wallClock }]) => wallClock ? [name] : []);
 
 /** Name of the file inside a run directory: one JSON object per line and step. */
 export const METRICS_FILE = "metrics.jsonl";

@@ -2,26 +2,15 @@
 import * as v from "valibot";
 import { openInput } from "../files/mod.ts";
 import { parseJson } from "../json.ts";
+import { MONITOR_ROWS } from "../training/monitors.ts";
 
 const COLUMN = v.nullish(v.number());
 
 /** A line must have its step and loss. Other columns are optional numbers: earlier versions had fewer. */
 const LINE = v.looseObject({
+  ...Object.fromEntries(MONITOR_ROWS.map(([name]) => [name, COLUMN])),
   step: v.pipe(v.number(), v.safeInteger("a whole number"), v.minValue(0)),
   loss: v.number(),
-  regularizer: COLUMN,
-  gradient_norm: COLUMN,
-  lr: COLUMN,
-  weight_decay: COLUMN,
-  ema_momentum: COLUMN,
-  context_tokens: COLUMN,
-  target_tokens: COLUMN,
-  target_std: COLUMN,
-  target_cosine: COLUMN,
-  target_rank: COLUMN,
-  seconds: COLUMN,
-  images_per_second: COLUMN,
-  data_wait_fraction: COLUMN,
 });
 
 /** Longer lines are invalid. */

@@ -15,5 +15,5 @@ export {
 export { clearUpRun, RunDirectory, type RunOptions } from "./directory.ts";
 export { EVENTS_FOLDER } from "./events.ts";
 export { finishedRun, finishRun, readRun, type RunSummary } from "./finish.ts";
-export { METRICS_FILE, type MetricsLine, metricsLineOf, WALL_CLOCK_FIELDS } from "./metrics.ts";
+export { METRICS_FILE, type MetricsLine, metricsLineOf, WALL_CLOCK_COLUMNS } from "./metrics.ts";
 export { type RunIdentity, type RunRecord, type WeightsOrigin } from "./record.ts";

@@ -27,7 +27,7 @@ export async function createEagerRuntime(
   return {
     name,
     description,
-    threads: 1,
+    slots: 1,
     store: (specs) => new EagerStore(specs, backend),
     // deno-lint-ignore require-await
     async prepare(program, options = {}) {

@@ -58,16 +58,16 @@ export function createOnnxRuntime(options: OnnxRuntimeOptions): Runtime {
   return {
     name: "onnx",
     description: `ONNX Runtime ${library.version}, CPU, ${threads}, compiled`,
-    threads: options.threads,
+    slots: options.threads,
     store,
     // deno-lint-ignore require-await
-    async prepare(program, { threads = options.threads, ...given } = {}) {
+    async prepare(program, { slots = options.threads, ...given } = {}) {
       const held = holdStore(program, given, store);
       const graph = graphs.get(program) ?? graphOf(program);
       graphs.set(program, graph);
       return new OnnxExecutable(library, program, {
         graph,
-        settings: { ...options, threads },
+        settings: { ...options, threads: slots },
         held,
       });
     },

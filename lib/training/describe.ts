@@ -1,19 +1,11 @@
 /** The text of a step. */
 import type { PretrainConfig } from "../config/settings.ts";
-import type { StepSigns } from "./alarms.ts";
+import { MONITOR_ROWS, type Monitors } from "./monitors.ts";
 
-/** `loss 0.1234`, and if known the regularizer's term, the norm of the gradient, the rank of the targets. */
-export function describeStep(
-  { loss, regularizer, gradientNorm, targetRank }:
-    & Pick<StepSigns, "loss" | "regularizer" | "gradientNorm">
-    & { readonly targetRank: number | undefined },
-  { objective }: PretrainConfig,
-): string {
-  const parts = [`loss ${loss.toFixed(4)}`];
-  if (regularizer !== undefined) {
-    parts.push(`${objective.regularizer} ${regularizer.toPrecision(3)}`);
-  }
-  if (gradientNorm !== undefined) parts.push(`gradient ${gradientNorm.toPrecision(3)}`);
-  if (targetRank !== undefined) parts.push(`rank ${targetRank.toPrecision(3)}`);
-  return parts.join(", ");
+/** `loss 0.1234`, and what else is known of the monitors that the progress line shows. */
+export function describeStep(values: Partial<Monitors>, config: PretrainConfig): string {
+  return MONITOR_ROWS.flatMap(([name, { progress }]) => {
+    const value = values[name];
+    return progress === undefined || value === undefined ? [] : [progress(value, config)];
+  }).join(", ");
 }

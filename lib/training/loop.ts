@@ -9,22 +9,16 @@ import { gridOf } from "../model/config.ts";
 import { type Masks, sampleMasks } from "../model/masks.ts";
 import type { TensorRecord } from "../tensor.ts";
 import { adviceAgainstCollapse } from "./advice.ts";
-import { AlarmWatch, type StepSigns } from "./alarms.ts";
-import { hyperOf, type StepHyper } from "./schedules.ts";
+import { AlarmWatch } from "./alarms.ts";
+import { MONITOR_ROWS, type Monitors } from "./monitors.ts";
+import { monitorsOfLoop } from "./monitors/compute.ts";
+import { hyperOf } from "./schedules.ts";
 import { modelConfigOf, type PretrainConfig, type RunPlan } from "../config/settings.ts";
 import { unlessAborted, yieldToEvents } from "./stopping.ts";
 import type { Trainer } from "./trainer.ts";
 
-/** Results of one step. */
-export interface StepReport extends StepSigns {
-  readonly hyper: StepHyper;
-  /** Tokens Kc of each context and Kt of each target block. */
-  readonly contextTokens: number;
-  readonly targetTokens: number;
-  /** Wall clock of the step, and the part of it spent waiting for images. */
-  readonly seconds: number;
-  readonly waitSeconds: number;
-}
+/** The monitors of one step, which is counted from 0. */
+export type StepReport = { readonly step: number } & Monitors;
 
 /** Inputs and callbacks of the loop. */
 export interface LoopParts {
@@ -80,11 +74,13 @@ function collapsed(when: string, what: string): Failure {
   );
 }
 
-/** @throws {Failure} `collapsed`: loss, term or gradients are not finite numbers */
-function expectNumbers({ step, loss, regularizer = 0, gradientNorm = 0 }: StepReport): void {
-  const values = { loss, regularizer, "gradients' norm": gradientNorm };
-  for (const [what, value] of Object.entries(values)) {
-    if (!Number.isFinite(value)) throw collapsed(`at step ${step}`, `the ${what} is ${value}`);
+/** @throws {Failure} `collapsed`: a monitor that must be a finite number is none */
+function expectNumbers(report: StepReport): void {
+  for (const [name, { finite }] of MONITOR_ROWS) {
+    const value = report[name] ?? 0;
+    if (finite !== undefined && !Number.isFinite(value)) {
+      throw collapsed(`at step ${report.step}`, `the ${finite} is ${value}`);
+    }
   }
 }
 
@@ -112,16 +108,10 @@ async function runStep(
   // The runtime works on other threads where it can: meanwhile this one draws the masks of the next step.
   const nextMasks = masksOf(parts, step + 1);
   const result = await running;
-  const report: StepReport = {
-    step,
-    ...result,
-    hyper,
-    contextTokens: masks.contextTokens,
-    targetTokens: masks.targetTokens,
-    seconds: (performance.now() - started) / 1000,
-    waitSeconds,
-  };
-  return { report, nextMasks };
+  const { contextTokens, targetTokens } = masks;
+  const seconds = (performance.now() - started) / 1000, { batch } = config.run;
+  const known = { hyper, contextTokens, targetTokens, batch, seconds, waitSeconds };
+  return { report: { step, ...result, ...monitorsOfLoop(known) }, nextMasks };
 }
 
 function ignoreReasonOf(signal: AbortSignal): (error: unknown) => undefined {

@@ -39,7 +39,7 @@ export interface Networks {
 export interface Targets {
   /** Rows of the target blocks, block-major, [M B Kt, T]. */
   readonly rows: tf.Tensor;
-  /** Their mean over all patches that the target encoder sees of an image, [B T]; for {@link targetMonitors}. */
+  /** Their mean over all patches that the target encoder sees of an image, [B T]; for monitors. */
   readonly pooled: tf.Tensor;
 }
 

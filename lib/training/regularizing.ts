@@ -8,6 +8,8 @@ import * as tf from "@tensorflow/tfjs";
 import type { Executable, Need, Program, Runtime, Store, TensorSpec } from "../compile/program.ts";
 import { finishedShapes } from "../model/parameters.ts";
 import { type FloatTensor, floatTensor, prefixed, type TensorRecord, under } from "../tensor.ts";
+import type { MonitorsBy } from "./monitors.ts";
+import { monitorResults, monitorsOf } from "./monitors/compute.ts";
 import { encodeContext } from "./objective.ts";
 import { DIRECTIONS, directionsOf, type Regularizer, samplesOf, termOf } from "./regularizer.ts";
 import { batchSpecs, type LanedStep, samplesSpec, specsOf } from "./step.ts";
@@ -36,7 +38,7 @@ function samplesProgram(config: RegularizedStep): Program {
 }
 
 /**
- * The term over the samples of a batch: results `value`, and `slope` of the shape of the samples. The slope is as many
+ * The term over the samples of a batch: results are its monitors, and `slope` of the shape of the samples. The slope is as many
  * times too large as there are parts, since the update takes the mean of their gradients.
  */
 function termProgram(config: RegularizedStep): Program {
@@ -53,15 +55,17 @@ function termProgram(config: RegularizedStep): Program {
       const rows = tf.reshape(samples!, [-1, width]);
       const { value, slope } = termOf(regularizer, rows, directions);
       const scaled = tf.mul(slope, regularizer.weight * accumulate * lanes);
-      return { value, slope: tf.reshape(scaled, samples!.shape) };
+      return {
+        ...monitorResults("regularizer", { term: value }),
+        slope: tf.reshape(scaled, samples!.shape),
+      };
     },
   };
 }
 
 /** The term of a batch. */
 export interface BatchTerm {
-  /** Without its weight. */
-  readonly value: number;
+  readonly monitors: MonitorsBy["regularizer"];
   /** For every sample, [B D] or [B Kc D]. */
   readonly slope: FloatTensor;
 }
@@ -90,11 +94,11 @@ export class Regularizing implements Disposable {
     this.#term = term;
   }
 
-  /** @param options `store`: has the encoder's weights; `threads` of a lane. @returns undefined without a term */
+  /** @param options `store`: has the encoder's weights; `slots` of a lane. @returns undefined without a term */
   static async create(
     runtime: Runtime,
     config: LanedStep,
-    options: { readonly store: Store; readonly threads: number },
+    options: { readonly store: Store; readonly slots: number },
   ): Promise<Regularizing | undefined> {
     const { regularizer } = config;
     if (regularizer === undefined) return undefined;
@@ -136,11 +140,14 @@ export class Regularizing implements Disposable {
       if (term === "sigreg") directions ??= directionsOf({ seed, step, width });
       for (const { samples } of await Promise.all(running)) parts.push(samples as FloatTensor);
     }
-    const { value, slope } = await this.#term.run({
+    const results = await this.#term.run({
       samples: joined(parts),
       ...directions === undefined ? {} : { directions },
     });
-    return { value: Number(value!.data[0]), slope: slope as FloatTensor };
+    return {
+      monitors: monitorsOf("regularizer", results),
+      slope: results["slope"] as FloatTensor,
+    };
   }
 
   [Symbol.dispose](): void {

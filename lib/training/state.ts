@@ -20,7 +20,7 @@ import {
 import { floatTensor, prefixed, type TensorRecord } from "../tensor.ts";
 
 /** Shapes of the position tables: part of the networks, never trained. */
-export function tableShapes(model: ModelConfig): ShapeTable {
+function tableShapes(model: ModelConfig): ShapeTable {
   const encoder = { [POSITIONS]: finishedShapes(model.encoder)[POSITIONS]! };
   const predictor = {
     [PREDICTOR_POSITIONS]: finishedPredictorShapes(model)[PREDICTOR_POSITIONS]!,

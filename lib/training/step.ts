@@ -11,12 +11,13 @@ import type { MaskIndices } from "../model/masks.ts";
 import { type ShapeTable, trainedShapes } from "../model/parameters.ts";
 import { floatTensor, prefixed, type TensorRecord, under } from "../tensor.ts";
 import { adamwScalars } from "./adamw.ts";
-import { targetMonitors } from "./monitors.ts";
+import { GRADIENT, laneShapes, partSpecs, POOLED } from "./lanes.ts";
+import { monitorResults } from "./monitors/compute.ts";
 import type { ObjectiveConfig } from "../config/objective.ts";
 import { lossBetween, predictTargets, type StepBatch, targetsOf } from "./objective.ts";
 import { type Regularizer, regularizerOf, samplesOf, withSlope } from "./regularizer.ts";
 import type { StepHyper } from "./schedules.ts";
-import { stateShapes, tableShapes, updatedShapes } from "./state.ts";
+import { stateShapes, updatedShapes } from "./state.ts";
 import type { OptimizerConfig } from "../config/optimizer.ts";
 import { clippingFactor, globalNorm, squaredNorm, updateAll } from "./update.ts";
 
@@ -152,27 +153,20 @@ function networkShapes(model: ModelConfig): ShapeTable {
   return Object.fromEntries(networks);
 }
 
-const GRADIENT = "gradient.";
-
-/** Shapes of the gradients that {@link gradientProgram} leaves. */
-export function gradientShapes(model: ModelConfig): ShapeTable {
-  return prefixed(GRADIENT, trainedShapes(model));
-}
-
-/** Maps a gradient's name in a lane's program to its name in the update. */
-export function nameInLane(lane: number): (name: string) => string {
-  return (name) =>
-    name.startsWith(GRADIENT) ? `${GRADIENT}${lane}.${name.slice(GRADIENT.length)}` : name;
+/** The rows [b T] of a part in their place among those of the batch, [B T]. @param place [parts 1], see {@link partSpecs} */
+function inBatch(rows: tf.Tensor, place: tf.Tensor): tf.Tensor {
+  const [count, width] = rows.shape as [number, number];
+  const repeated = tf.mul(place, tf.reshape(rows, [1, count * width]));
+  return tf.reshape(repeated, [place.shape[0]! * count, width]);
 }
 
 /**
- * Gradients of one part of a batch. Lanes run this program at the same time, each with gradients of its own. A lane
- * with several parts adds up their gradients: `carry` is 0 for the first part and 1 for the others. Results besides the
- * gradients: `loss` of the part, and `pooled_targets` [b T] for the update.
+ * Gradients of one part of a batch. Lanes run this program at the same time, each with {@link laneShapes} of its own,
+ * which stay in the store for the update. A lane with several parts adds them up. Results: the part's monitors.
  */
 export function gradientProgram(config: LanedStep): Program {
   const { model, regularizer, batch, accumulate, lanes } = config;
-  const networks = networkShapes(model), sums = gradientShapes(model);
+  const networks = networkShapes(model), sums = laneShapes(config);
   const images = batch / accumulate / lanes;
   return {
     name: "gradients",
@@ -180,7 +174,7 @@ export function gradientProgram(config: LanedStep): Program {
     parameters: Object.keys(networks),
     inputs: {
       ...batchSpecs(config, images),
-      ...accumulate > 1 ? { carry: SCALAR } : {},
+      ...partSpecs(config),
       ...regularizer === undefined
         ? {}
         : { slope: samplesSpec(config, { images, on: regularizer.on }) },
@@ -189,61 +183,40 @@ export function gradientProgram(config: LanedStep): Program {
     },
     run(inputs) {
       const { loss, gradients, pooled } = lossAndGradients(batchOf(inputs), inputs, config);
-      const { carry } = inputs;
-      const summed = Object.entries(gradients).map(([of, gradient]) => {
-        const name = `${GRADIENT}${of}`, before = inputs[name]!;
-        return [name, carry ? tf.add(tf.mul(before, carry), gradient) : gradient];
-      });
-      return { loss, pooled_targets: pooled, ...Object.fromEntries(summed) };
+      const { carry, place } = inputs;
+      const left = {
+        ...prefixed(GRADIENT, gradients),
+        [POOLED]: place ? inBatch(pooled, place) : pooled,
+      };
+      const summed = Object.entries(left).map(([name, value]) =>
+        [name, carry ? tf.add(tf.mul(inputs[name]!, carry), value) : value] as const
+      );
+      return { ...monitorResults("gradients", { loss }), ...Object.fromEntries(summed) };
     },
   };
 }
 
 /**
- * The update from the gradients of all lanes. All parts are equally large, so the mean of their gradients is the
- * gradient of the batch. Results besides the carried state: `target_std`, `target_cosine`, and `gradient_norm` where
- * gradients are clipped.
+ * The update from {@link laneShapes} of the whole batch. All parts are equally large, so the mean of their gradients is
+ * the gradient of the batch. Results besides the carried state: the update's monitors.
  */
 export function updateProgram(config: LanedStep): Program {
-  const { model, batch, accumulate, lanes, optimizer: { clipNorm = 0, ...optimizer } } = config;
-  const updated = updatedShapes(model), parts = accumulate * lanes;
-  const sums = Array.from({ length: lanes }, (_, lane) => {
-    const nameOf = nameInLane(lane);
-    const shapes = Object.entries(gradientShapes(model));
-    return Object.fromEntries(shapes.map(([name, shape]) => [nameOf(name), shape]));
-  });
-  // The update does not use position tables; with them, it holds the whole state.
-  const shapes: ShapeTable = Object.assign({}, tableShapes(model), ...sums);
+  const { model, accumulate, lanes, optimizer: { clipNorm = 0, ...optimizer } } = config;
+  const updated = updatedShapes(model), shapes = laneShapes(config);
   return {
     name: "update",
     carried: Object.keys(updated),
     parameters: Object.keys(shapes),
-    inputs: {
-      pooled_targets: { dtype: "float32", shape: [batch, model.predictor.outputWidth] },
-      ...HYPER,
-      ...specsOf(updated),
-      ...specsOf(shapes),
-    },
+    inputs: { ...HYPER, ...specsOf(updated), ...specsOf(shapes) },
     run(inputs) {
-      const squares: tf.Tensor[] = [];
-      const gradients = Object.keys(trainedShapes(model)).map((name) => {
-        const sum = sums.map((_, lane) => inputs[nameInLane(lane)(`${GRADIENT}${name}`)]!)
-          .reduce((a, b) => tf.add(a, b));
-        if (clipNorm === 0) return [name, parts > 1 ? tf.mul(sum, 1 / parts) : sum];
-        // The mean follows later, so that sums are computed twice, for the norm and for the update, and none is kept.
-        squares.push(squaredNorm(sum));
-        return [name, sum];
-      });
-      const norm = clipNorm > 0 ? tf.mul(globalNorm(squares), 1 / parts) : undefined;
-      const { std, cosine } = targetMonitors(inputs["pooled_targets"]!);
+      const sums = under(GRADIENT, inputs), mean = 1 / (accumulate * lanes);
+      const norm = clipNorm > 0
+        ? tf.mul(globalNorm(Object.values(sums).map(squaredNorm)), mean)
+        : undefined;
+      const factor = norm === undefined ? mean : tf.mul(clippingFactor(norm, clipNorm), mean);
       return {
-        target_std: std,
-        target_cosine: cosine,
-        ...norm === undefined ? {} : { gradient_norm: norm },
-        ...updateAll(inputs, Object.fromEntries(gradients), {
-          optimizer,
-          factor: norm && tf.mul(clippingFactor(norm, clipNorm), 1 / parts),
-        }),
+        ...monitorResults("update", { pooled: inputs[POOLED]!, norm }),
+        ...updateAll(inputs, sums, { optimizer, factor }),
       };
     },
   };

@@ -1,24 +1,28 @@
 /** Runs training steps on a runtime, with a batch split into parts and lanes. */
-import {
-  type Executable,
-  type Need,
-  residentSpecs,
-  type Runtime,
-  type Store,
-} from "../compile/program.ts";
+import type { Executable, Need, Runtime, Store } from "../compile/program.ts";
 import { type MaskIndices, masksOfImages } from "../model/masks.ts";
 import { floatTensor, type TensorRecord } from "../tensor.ts";
 import { type BatchTerm, Regularizing, slopeOfImages } from "./regularizing.ts";
-import { effectiveRank } from "./effective_rank.ts";
+import { createExchange, type Exchange } from "./exchange.ts";
+import {
+  laneShapes,
+  lanesOf,
+  nameInLane,
+  type Part,
+  partFeeds,
+  POOLED,
+  shapesInLanes,
+} from "./lanes.ts";
+import type { MonitorsBy } from "./monitors.ts";
+import { meansOf, measureTargets, monitorsOf } from "./monitors/compute.ts";
 import type { StepHyper } from "./schedules.ts";
 import { stateShapes } from "./state.ts";
 import {
   batchFeeds,
   gradientProgram,
-  gradientShapes,
   hyperFeeds,
   type LanedStep,
-  nameInLane,
+  specsOf,
   type StepConfig,
   updateProgram,
 } from "./step.ts";
@@ -36,65 +40,21 @@ export interface StepInput {
   readonly signal?: AbortSignal;
 }
 
-/** Results of a step. */
-export interface StepResult {
-  readonly loss: number;
-  /** See `targetMonitors`. */
-  readonly targetStd: number;
-  readonly targetCosine: number;
-  /** The regularizer's term, without its weight, if there is one. */
-  readonly regularizer?: number;
-  /** L2 norm of all gradients together before clipping, if they are clipped. */
-  readonly gradientNorm?: number;
-  /** {@link effectiveRank} of the pooled targets, in every tenth step. */
-  readonly targetRank?: number;
-}
-
-/**
- * Steps between two measurements of the rank, which changes over hundreds of steps. One takes 0.1 ms for 32 images of
- * width 128 and 4 ms for 128 of width 192: less than a hundredth of the time of a step.
- */
-const RANK_STEPS = 10;
-
-/** Results of a part of a batch. */
-interface PartResult {
-  readonly loss: number;
-  /** [b T] */
-  readonly pooled: Float32Array;
-}
-
-/** A part of a batch: its place in the sequence of rounds, and its lane. */
-interface Part {
-  readonly round: number;
-  readonly lane: number;
-}
+/** The monitors of a step, besides those of the loop. */
+export type StepResult =
+  & MonitorsBy["gradients"]
+  & MonitorsBy["regularizer"]
+  & MonitorsBy["update"]
+  & MonitorsBy["trainer"];
 
 /** The programs of a step. */
 interface StepPrograms {
   readonly lanes: readonly Executable[];
   readonly regularizing: Regularizing | undefined;
+  readonly exchange: Exchange;
   readonly update: Executable;
   /** State and gradients: what the programs share. */
   readonly store: Store;
-}
-
-function scalarOf(results: TensorRecord, name: string): number {
-  return Number(results[name]!.data[0]);
-}
-
-function scalar(value: number): TensorRecord[string] {
-  return floatTensor([], Float32Array.of(value));
-}
-
-/**
- * How many lanes work on a batch at the same time: one per thread, if its images can be divided equally. Two sessions
- * of one thread each are faster than one of two, whose threads synchronise after every operation.
- */
-export function lanesOf(threads: number, images: number): number {
-  for (let lanes = Math.min(threads, images); lanes > 1; lanes--) {
-    if (images % lanes === 0) return lanes;
-  }
-  return 1;
 }
 
 /** Networks and optimizer on a runtime, one update at a time. */
@@ -102,38 +62,40 @@ export class Trainer implements Disposable {
   readonly #config: LanedStep;
   readonly #lanes: readonly Executable[];
   readonly #regularizing: Regularizing | undefined;
+  readonly #exchange: Exchange;
   readonly #update: Executable;
   readonly #store: Store;
 
-  private constructor(config: LanedStep, { lanes, regularizing, update, store }: StepPrograms) {
+  private constructor(config: LanedStep, programs: StepPrograms) {
     this.#config = config;
-    this.#lanes = lanes;
-    this.#regularizing = regularizing;
-    this.#update = update;
-    this.#store = store;
-    for (let lane = 0; lane < config.lanes; lane++) {
-      const zeros = Object.entries(gradientShapes(config.model))
-        .map(([name, shape]) => [nameInLane(lane)(name), floatTensor(shape)]);
-      store.write(Object.fromEntries(zeros));
-    }
+    this.#lanes = programs.lanes;
+    this.#regularizing = programs.regularizing;
+    this.#exchange = programs.exchange;
+    this.#update = programs.update;
+    this.#store = programs.store;
+    const zeros = Object.entries(shapesInLanes(laneShapes(config), config.lanes))
+      .map(([name, shape]) => [name, floatTensor(shape)]);
+    this.#store.write(Object.fromEntries(zeros));
   }
 
   /** Prepares the step of a configuration on a runtime. */
   static async create(runtime: Runtime, config: StepConfig): Promise<Trainer> {
-    const lanes = lanesOf(runtime.threads, config.batch / config.accumulate);
-    const whole = { ...config, lanes };
-    const updating = updateProgram(whole);
-    const store = runtime.store(residentSpecs(updating));
-    const update = await runtime.prepare(updating, { store });
-    const threads = Math.floor(runtime.threads / lanes);
+    const lanes = lanesOf(runtime.slots, config.batch / config.accumulate);
+    const whole = { ...config, lanes }, shapes = laneShapes(config);
+    const store = runtime.store(
+      specsOf({ ...stateShapes(config.model), ...shapesInLanes(shapes, lanes) }),
+    );
+    const update = await runtime.prepare(updateProgram(whole), { store, nameOf: nameInLane(0) });
+    const exchange = await createExchange(runtime, { store, shapes, lanes });
+    const slots = Math.floor(runtime.slots / lanes);
     const executables: Executable[] = [];
     const program = gradientProgram(whole);
     for (let lane = 0; lane < lanes; lane++) {
       const nameOf = nameInLane(lane);
-      executables.push(await runtime.prepare(program, { store, nameOf, threads }));
+      executables.push(await runtime.prepare(program, { store, nameOf, slots }));
     }
-    const regularizing = await Regularizing.create(runtime, whole, { store, threads });
-    return new Trainer(whole, { lanes: executables, regularizing, update, store });
+    const regularizing = await Regularizing.create(runtime, whole, { store, slots });
+    return new Trainer(whole, { lanes: executables, regularizing, exchange, update, store });
   }
 
   /** How many parts of a batch are computed at the same time. */
@@ -147,10 +109,10 @@ export class Trainer implements Disposable {
    * @returns their need besides state and gradients, if the runtime knows it
    */
   reserve(longest: { readonly context: number; readonly targets: number }): Need | undefined {
-    const update = this.#update.reserve({});
-    if (update === undefined) return undefined;
-    // The update works on one tensor after the other: negligible beside the lanes.
-    let { programBytes } = update, workBytes = 0;
+    const update = this.#update.reserve({}), exchange = this.#exchange.reserve();
+    if (update === undefined || exchange === undefined) return undefined;
+    // These two work on one tensor after the other: negligible beside the lanes.
+    let programBytes = update.programBytes + exchange.programBytes, workBytes = 0;
     const others = this.#regularizing?.reserve(longest.context) ?? [];
     for (const need of [...this.#lanes.map((lane) => lane.reserve(longest)), ...others]) {
       programBytes += need!.programBytes;
@@ -172,40 +134,26 @@ export class Trainer implements Disposable {
    */
   async step(input: StepInput): Promise<StepResult> {
     const { hyper, step, signal } = input, config = this.#config;
-    const { batch, accumulate, model: { predictor: { outputWidth } } } = config;
+    const { accumulate } = config;
     const term = await this.#regularizing?.run((part) => this.#feedsOf(input, part), {
       step,
       signal,
     });
-    const pooled = floatTensor([batch, outputWidth]);
-    let loss = 0, filled = 0;
+    const monitors: MonitorsBy["gradients"][] = [];
     for (let round = 0; round < accumulate; round++) {
       if (round > 0) await throwIfStopped(signal);
-      const parts = await Promise.all(
-        this.#lanes.map((_, lane) => this.#runPart(input, { round, lane }, term)),
-      );
-      for (const part of parts) {
-        loss += part.loss / (accumulate * parts.length);
-        pooled.data.set(part.pooled, filled);
-        filled += part.pooled.length;
-      }
+      const running = this.#lanes.map((_, lane) => this.#runPart(input, { round, lane }, term));
+      monitors.push(...await Promise.all(running));
     }
-    const updating = this.#update.run({
-      pooled_targets: pooled,
-      ...hyperFeeds(hyper, { step, config }),
-    });
+    await this.#exchange.sum();
+    const updating = this.#update.run(hyperFeeds(hyper, { step, config }));
     // The runtime works on other threads where it can.
-    const ranked = step % RANK_STEPS === 0
-      ? { targetRank: effectiveRank(pooled.data, outputWidth) }
-      : {};
-    const results = await updating;
+    const measured = await measureTargets(step, () => this.#pooledTargets());
     return {
-      loss,
-      targetStd: scalarOf(results, "target_std"),
-      targetCosine: scalarOf(results, "target_cosine"),
-      ...term === undefined ? {} : { regularizer: term.value },
-      ..."gradient_norm" in results ? { gradientNorm: scalarOf(results, "gradient_norm") } : {},
-      ...ranked,
+      ...meansOf(monitors),
+      ...term?.monitors,
+      ...monitorsOf("update", await updating),
+      ...measured,
     };
   }
 
@@ -228,14 +176,26 @@ export class Trainer implements Disposable {
     );
   }
 
-  async #runPart(input: StepInput, part: Part, term: BatchTerm | undefined): Promise<PartResult> {
+  async #runPart(
+    input: StepInput,
+    part: Part,
+    term: BatchTerm | undefined,
+  ): Promise<MonitorsBy["gradients"]> {
     const results = await this.#lanes[part.lane]!.run({
       ...this.#feedsOf(input, part),
-      ...this.#config.accumulate > 1 ? { carry: scalar(part.round === 0 ? 0 : 1) } : {},
+      ...partFeeds(part, this.#config),
       ...term === undefined ? {} : { slope: slopeOfImages(term.slope, this.#imagesOf(part)) },
     });
-    const pooled = results["pooled_targets"]!.data as Float32Array;
-    return { loss: scalarOf(results, "loss"), pooled };
+    return monitorsOf("gradients", results);
+  }
+
+  /** Those of the whole batch, a copy. */
+  async #pooledTargets(): Promise<{ readonly pooled: Float32Array; readonly width: number }> {
+    const name = nameInLane(0)(POOLED), { [name]: pooled } = await this.#store.read([name]);
+    return {
+      pooled: pooled!.data as Float32Array,
+      width: this.#config.model.predictor.outputWidth,
+    };
   }
 
   /** A copy of the state. */
@@ -245,6 +205,7 @@ export class Trainer implements Disposable {
 
   [Symbol.dispose](): void {
     this.#regularizing?.[Symbol.dispose]();
+    this.#exchange[Symbol.dispose]();
     for (const executable of [...this.#lanes, this.#update]) executable.dispose();
     this.#store[Symbol.dispose]();
   }

@@ -30,7 +30,7 @@ export function clippingFactor(norm: tf.Tensor, limit: number): tf.Tensor {
  *
  * @param inputs state and schedule values, see `updateProgram`
  * @param gradients of the batch, by the name of their tensor
- * @param options `factor`: multiplies the gradients first; none by default
+ * @param options `factor`: multiplies the gradients first
  * @returns the updated tensors by name
  */
 export function updateAll(
@@ -38,7 +38,7 @@ export function updateAll(
   gradients: Tensors,
   { optimizer, factor }: {
     readonly optimizer: AdamWConfig;
-    readonly factor?: tf.Tensor | undefined;
+    readonly factor: tf.Tensor | number;
   },
 ): Record<string, tf.Tensor> {
   const scalars = {
@@ -47,8 +47,8 @@ export function updateAll(
     decay: inputs["decay"]!,
   };
   const updated: Record<string, tf.Tensor> = {};
-  for (const [name, mean] of Object.entries(gradients)) {
-    const gradient = factor === undefined ? mean : tf.mul(mean, factor);
+  for (const [name, given] of Object.entries(gradients)) {
+    const gradient = factor === 1 ? given : tf.mul(given, factor);
     const state = {
       weight: inputs[name]!,
       moment1: inputs[`moment1.${name}`]!,

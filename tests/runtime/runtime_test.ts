@@ -102,7 +102,7 @@ Deno.test("createRuntime() refuses options that a runtime has not", async () => 
     message: 'Cannot use runtime "wasm": it has no option "arena"',
   });
   await assert.rejects(createRuntime("native", { arena: true }), { kind: "usage" });
-  assert.equal((await createRuntime("cpu", { threads: 1 })).threads, 1);
+  assert.equal((await createRuntime("cpu", { threads: 1 })).slots, 1);
 });
 
 Deno.test("createRuntime() says what to do when TensorFlow's library is not installed", async () => {

@@ -1,7 +1,7 @@
 /** A run of the real stage that takes a second or two, and what must not depend on what happens to it. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { WALL_CLOCK_FIELDS } from "../../lib/run/mod.ts";
+import { WALL_CLOCK_COLUMNS } from "../../lib/run/mod.ts";
 import { pictureFile, writeShards } from "../data/small_shards.ts";
 import { runStage, type StageResult } from "../run_stage.ts";
 
@@ -42,7 +42,7 @@ export async function outcomeOf(run: string, steps = STEPS): Promise<object> {
   const text = await Deno.readTextFile(join(run, "metrics.jsonl"));
   const metrics = text.trimEnd().split("\n").map((line) => {
     const values = JSON.parse(line);
-    for (const field of WALL_CLOCK_FIELDS) delete values[field];
+    for (const field of WALL_CLOCK_COLUMNS) delete values[field];
     return values;
   });
   const checkpoints = [...Deno.readDirSync(join(run, "checkpoints"))].map(({ name }) => name);

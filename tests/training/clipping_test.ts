@@ -62,7 +62,7 @@ async function stepOnce(
 ): Promise<Stepped> {
   using trainer = await Trainer.create(await tried.create({ threads }), config);
   trainer.write(startOf(config));
-  const { gradientNorm } = await trainer.step(inputOfStep(0));
+  const { gradient_norm: gradientNorm } = await trainer.step(inputOfStep(0));
   const state = await trainer.read();
   const gradient = NAMES.flatMap((name) =>
     Array.from(floats(state[`moment1.${name}`]), (value) => 10 * value)

@@ -29,8 +29,8 @@ export function floats(tensor: HostTensor | undefined): Float32Array<ArrayBuffer
  * - `grad.NAME` of every trained tensor
  */
 export function forwardProgram(config: StepConfig): Program {
-  const { inputs, parameters } = gradientProgram({ ...config, accumulate: 1, lanes: 1 });
-  const taken = Object.entries(inputs).filter(([name]) => !name.startsWith("gradient."));
+  const { inputs, parameters, carried } = gradientProgram({ ...config, accumulate: 1, lanes: 1 });
+  const taken = Object.entries(inputs).filter(([name]) => !carried.includes(name));
   const { model } = config;
   return {
     name: "forward",

@@ -74,8 +74,8 @@ const DEFINITIONS = {
 /** Loss plus weighted term of the whole batch in one function, differentiated as a whole. */
 function wholeProgram(regularizer: Regularizer): Program {
   const config = configOf(regularizer), { width } = MODEL.encoder;
-  const { inputs, parameters } = gradientProgram({ ...configOf(undefined), lanes: 1 });
-  const networks = Object.entries(inputs).filter(([name]) => !name.startsWith("gradient."));
+  const { inputs, parameters, carried } = gradientProgram({ ...configOf(undefined), lanes: 1 });
+  const networks = Object.entries(inputs).filter(([name]) => !carried.includes(name));
   return {
     name: "whole",
     carried: [],

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { adamw, adamwScalars } from "../../lib/training/adamw.ts";
-import { targetMonitors } from "../../lib/training/monitors.ts";
 import { RandomStream } from "../../lib/random/mod.ts";
 
 tf.enableProdMode();
@@ -33,15 +32,4 @@ Deno.test("adamw() follows the textbook update over ten steps", () => {
     const got = state.weight.dataSync()[0]!;
     assert.ok(Math.abs(got - weight) < 2e-6, `update ${update}: ${got}, expected ${weight}`);
   }
-});
-
-Deno.test("targetMonitors() tells spread targets from collapsed ones", () => {
-  const same = tf.tile(tf.tensor2d([[1, -1, 2, 0]]), [3, 1]);
-  const collapsed = targetMonitors(same);
-  assert.ok(collapsed.std.dataSync()[0]! < 1e-6);
-  assert.ok(Math.abs(collapsed.cosine.dataSync()[0]! - 1) < 1e-5);
-  // Two opposite images: deviation 1 in every feature, cosine -1.
-  const spread = targetMonitors(tf.tensor2d([[1, -1], [-1, 1]]));
-  assert.ok(Math.abs(spread.std.dataSync()[0]! - 1) < 1e-6);
-  assert.ok(Math.abs(spread.cosine.dataSync()[0]! + 1) < 1e-5);
 });

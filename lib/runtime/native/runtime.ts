@@ -55,15 +55,15 @@ export async function createNativeRuntime(
     description: `compiled for this machine by ${compiler.version}, ${threads} thread${
       threads === 1 ? "" : "s"
     }`,
-    threads,
+    slots: threads,
     store,
-    async prepare(program, { threads: own = threads, ...given } = {}) {
+    async prepare(program, { slots = threads, ...given } = {}) {
       const held = holdStore(program, given, store);
       const known = compiled.get(program), made = known ?? compile(program);
       compiled.set(program, made);
       return new NativeExecutable(library, program, {
         ...await made,
-        threads: own,
+        threads: slots,
         held,
         isFirst: known === undefined,
       });

@@ -9,15 +9,16 @@ import {
 import { PASSES } from "../../../lib/compile/c/compile.ts";
 import { encoderProgram, featureProgram } from "../../../lib/model/inference.ts";
 import { resolveConfig } from "../../../lib/config/mod.ts";
-import { stepConfigOf } from "../../../lib/training/step.ts";
-import { gradientProgram, updateProgram } from "../../../lib/training/step.ts";
+import { sumProgram } from "../../../lib/training/exchange.ts";
+import { laneShapes } from "../../../lib/training/lanes.ts";
+import { gradientProgram, stepConfigOf, updateProgram } from "../../../lib/training/step.ts";
 
 /** The programs of a run and of its encoder. */
 function programsOf(options: Parameters<typeof resolveConfig>[0]): readonly Program[] {
   const config = { ...stepConfigOf(resolveConfig(options).config), lanes: 2 };
   const { encoder } = config.model;
   return [
-    ...[gradientProgram(config), updateProgram(config)],
+    ...[gradientProgram(config), sumProgram(laneShapes(config), 2), updateProgram(config)],
     ...[encoderProgram(encoder), featureProgram(encoder, 2, "2x2")],
   ];
 }

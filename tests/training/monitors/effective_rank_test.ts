@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { effectiveRank } from "../../lib/training/effective_rank.ts";
+import { effectiveRank } from "../../../lib/training/monitors/effective_rank.ts";
 
 /** [rows columns] in float32, as targets are. */
 function made(rows: number, columns: number): Float32Array {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { symmetricEigenvalues } from "../../lib/training/eigenvalues.ts";
+import { symmetricEigenvalues } from "../../../lib/training/monitors/eigenvalues.ts";
 
 /** [n n] */
 function made(n: number, valueOf: (i: number, j: number) => number): Float64Array {
