@@ -28,6 +28,7 @@ import {
   expectWholeListing,
   type FolderRecord,
   folderRecord,
+  FolderSource,
   formatManifest,
   formatQuarantine,
   formatTimmInfo,
@@ -205,7 +206,7 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
     earlier: await recordedFolder(options),
     onCompare: () => say("the images have other times than before, comparing their contents"),
   });
-  const contents = new ImageContents(listing, root);
+  const contents = new ImageContents(listing, root), source = new FolderSource(root, listing);
   const tables = labels.table === undefined ? [] : [await hashInput(labels.table, "read labels")];
   const inputsWith = (sha256: string) => [
     { path: root, ...folderRecord(listing, sha256) },
@@ -220,7 +221,7 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
     kind: "directory",
     config: { shardImages, shorterSide: shorterSide ?? null, holdout, seed, maxBadFraction },
     // Until the images are read, the hash over times is used, which never equals one of contents.
-    inputs: inputsWith(known ?? listing.fingerprint),
+    inputs: inputsWith(known ?? source.fingerprint),
     inputsAfter: async () => inputsWith(await contents.sha256()),
     force: options.force,
   }, async (directory) => {
@@ -231,8 +232,8 @@ export async function shard(options: ShardOptions, _context: Context): Promise<O
       say(`the class in .cls members is that of label ${clsColumn}`);
     }
     const progress = new Progress({ stage: "shard", label: "packing", total, unit: "images" });
-    const packed = await packImages(paths, {
-      root,
+    const packed = await packImages({
+      source,
       directory,
       labels,
       clsColumn,

@@ -38,3 +38,4 @@ export { type FaintImage, isHeldOut, type Packed, packImages, type PackOptions }
 export { expectFewBad, formatQuarantine, QUARANTINE_FILE, someOf } from "./quarantine.ts";
 export type { Sample, ShardSplit } from "./shard_split.ts";
 export { openShards, type Shards, verifyShards } from "./shards.ts";
+export { FolderSource, type ImageSource } from "./source.ts";

@@ -1,9 +1,7 @@
 /** Packs images and labels into shards. */
-import { join } from "node:path";
 import { Failure, messageOf } from "../failure.ts";
 import type { TarMember } from "../formats/tar.ts";
 import {
-  DECODE_BYTES,
   encodeShorterSide,
   expectWholePicture,
   freeData,
@@ -21,11 +19,11 @@ import type { Channels, SplitManifest } from "./manifest.ts";
 import { mapInOrder } from "./ordered.ts";
 import { sampleKeys } from "./sample_keys.ts";
 import { ShardWriter } from "./shard_writer.ts";
+import type { ImageSource } from "./source.ts";
 
 /** How images become shards. */
 export interface PackOptions {
-  /** Folder of the images. */
-  readonly root: string;
+  readonly source: ImageSource;
   /** Existing directory that receives the tar files. */
   readonly directory: string;
   readonly labels: Labels;
@@ -78,19 +76,6 @@ interface CheckedImage {
   readonly moments: ChannelMoments;
 }
 
-/** @throws {Failure} `data`: the file alone is larger than what decoding may take */
-async function readImageFile(path: string): Promise<Uint8Array> {
-  const { size } = await Deno.stat(path);
-  if (size > DECODE_BYTES) {
-    const [got, wanted] = [size, DECODE_BYTES].map((bytes) => `${Math.ceil(bytes / 1e6)} MB`);
-    throw new Failure(
-      "data",
-      `Cannot decode: the file is over the limit: ${got}, wanted at most ${wanted}, make it smaller`,
-    );
-  }
-  return await Deno.readFile(path);
-}
-
 /** What goes into the shard: the file as it is, or a smaller JPEG. */
 async function storedImage(image: RgbImage, original: Uint8Array, { shorterSide }: PackOptions) {
   const { width, height } = image;
@@ -104,8 +89,8 @@ async function checkImage(
   { path, key }: { readonly path: string; readonly key: string },
   options: PackOptions,
 ): Promise<CheckedImage> {
-  const { root, labels, clsColumn, onRead } = options;
-  const original = await readImageFile(join(root, path));
+  const { source, labels, clsColumn, onRead } = options;
+  const original = await source.read(path);
   onRead?.(path, original);
   const { stored, moments } = await useImage(original, async (image) => {
     await expectWholePicture(original, sniffFormat(original)!);
@@ -130,10 +115,10 @@ async function checkImage(
   return { members, moments };
 }
 
-/** Why a file is left out; rethrows errors that are not about the file. */
-function reasonOf(path: string, error: unknown): string {
+/** Why a file is left out; rethrows errors that are not about the file. @param name what messages call it */
+function reasonOf(name: string, error: unknown): string {
   if (error instanceof Failure) return error.message;
-  expectLasting(path, error);
+  expectLasting(name, error);
   if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
     return "Cannot read: permission denied";
   }
@@ -145,11 +130,10 @@ function reasonOf(path: string, error: unknown): string {
 /**
  * Decodes every image, and writes the good ones in a seeded random order into the shards of `train` and, with a
  * holdout, `test`. Channel statistics are those of `train`. Equal images, labels and options give equal bytes.
- *
- * @param paths relative paths of the images, sorted
  */
-export async function packImages(paths: readonly string[], options: PackOptions): Promise<Packed> {
-  const { root, directory, shardImages, seed, holdoutFraction, inFlight, onProgress } = options;
+export async function packImages(options: PackOptions): Promise<Packed> {
+  const { source, directory, shardImages, seed, holdoutFraction, inFlight, onProgress } = options;
+  const paths = source.entries.map(({ path }) => path);
   const keys = sampleKeys(paths);
   const order = new RandomStream({ seed, purpose: "shard order" }).permutation(paths.length);
   const statistics = new ChannelStatistics();
@@ -161,12 +145,12 @@ export async function packImages(paths: readonly string[], options: PackOptions)
     try {
       return { path, image: await checkImage({ path, key }, options) };
     } catch (error) {
-      return { path, reason: reasonOf(join(root, path), error) };
+      return { path, reason: reasonOf(source.nameOf(path), error) };
     }
   }, {
     inFlight,
     mostWeight: FILE_BYTES_IN_FLIGHT,
-    weigh: (index) => Deno.stat(join(root, paths[index]!)).then(({ size }) => size, () => 0),
+    weigh: (index) => source.sizeOf(paths[index]!),
   });
   let done = 0;
   for await (const { path, image, reason } of checked) {

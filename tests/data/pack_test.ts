@@ -4,7 +4,12 @@ import { unpackTar } from "modern-tar";
 import sharp from "sharp";
 import { collectLabels } from "../../lib/data/labels.ts";
 import { isHeldOut, type Packed, packImages, type PackOptions } from "../../lib/data/pack.ts";
+import { FolderSource } from "../../lib/data/source.ts";
 import { plain, speckled, temporaryFolder, writePicture } from "../images/pictures.ts";
+
+function entry(path: string) {
+  return { path, bytes: 0, modified: 0 };
+}
 
 async function pack(
   root: string,
@@ -12,8 +17,8 @@ async function pack(
   options: Partial<PackOptions> & { readonly directory: string },
 ): Promise<Packed> {
   await Deno.mkdir(options.directory);
-  return await packImages(paths, {
-    root,
+  return await packImages({
+    source: new FolderSource(root, { images: paths.map(entry), fingerprint: "" }),
     labels: await collectLabels(paths, { root, csv: undefined }),
     clsColumn: undefined,
     shardImages: 4,
