@@ -63,7 +63,7 @@ export class AlarmWatch {
   readonly #early = watch(({ early }) => early);
   readonly #collapse = watch(({ collapse }) => collapse)
     .sort((a, b) => a.sign.place - b.sign.place);
-  readonly #told = new Set<string>();
+  readonly #warned = new Set<string>();
   /** The first step of the present collapse. */
   #collapsedSince: number | undefined;
   #values = "";
@@ -132,8 +132,8 @@ export class AlarmWatch {
   }
 
   #once(name: string, text: string): string[] {
-    if (this.#told.has(name)) return [];
-    this.#told.add(name);
+    if (this.#warned.has(name)) return [];
+    this.#warned.add(name);
     return [text];
   }
 }
